@@ -1,0 +1,37 @@
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
+
+.PHONY: .venv demo test lint lock
+.DELETE_ON_ERROR:
+
+# The last file written: an interrupted installation is done again.
+.venv: .venv/installed
+.venv/installed: envs/lock.txt envs/requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --disable-pip-version-check -q -r envs/requirements.txt -c envs/lock.txt
+	-.venv/bin/python -m compileall -qq -j 0 .venv/lib
+	touch $@
+
+# The whole workflow on a phantom cohort, on the CPU.
+demo: .venv
+	$(SNAKEMAKE) --configfile config/demo.yaml
+	$(SNAKEMAKE) --configfile config/demo.yaml --report results/demo/report.html
+	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
+
+test: .venv
+	.venv/bin/python -m pytest
+
+lint: .venv
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/snakefmt --check Snakefile workflow
+	$(SNAKEMAKE) --lint --configfile config/demo.yaml
+
+# Resolve the newest versions of envs/requirements.txt, and pin them.
+lock:
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install -q -r envs/requirements.txt
+	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt
+	touch .venv/installed

@@ -1,0 +1,59 @@
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+# Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
+SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
+sys.path.insert(0, SCRIPTS)
+
+from kits import cli, cohort, configuration, provenance
+
+try:
+    configuration.parse_texts(config)
+    configuration.validate(config)
+    RESULTS = f"results/{config['run']}"
+    COHORT, CASES = configuration.cohort_of(config)
+    SUBSET = cohort.split_cases(CASES, **config["split"])
+except cli.UserError as error:
+    cli.fail(str(error))
+
+STARTED = time.time()
+TEST_CASES = [case for case, subset in SUBSET.items() if subset == "test"]
+TRAINING_CASES = [case for case, subset in SUBSET.items() if subset == "train"]
+
+# `python3` in a rule is the interpreter that runs snakemake, unless conda provides one for each rule.
+if not workflow.deployment_settings.deployment_method:
+    interpreters = shlex.quote(os.path.dirname(sys.executable)).replace("{", "{{").replace("}", "}}")
+    shell.prefix(f'set -euo pipefail; export PATH={interpreters}:"$PATH"; ')
+
+
+def script(name):
+    """The script of a rule. As an input, like its modules: an edit reruns the rule."""
+    return f"{SCRIPTS}/{name}.py"
+
+
+def modules(*names):
+    """The modules of the package that decide a rule's result."""
+    return [f"{SCRIPTS}/kits/{name}.py" for name in names]
+
+
+def options(section, *keys):
+    """Command-line options of a section of the configuration, or of some of its keys."""
+    return configuration.options({key: config[section][key] for key in keys or config[section]})
+
+
+def slices_of(cases):
+    """The extracted slices of some cases."""
+    return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
+
+
+def warn_without_gpu():
+    """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
+    networks = any(job.rule.name in ("train", "predict") for job in workflow.dag.needrun_jobs())
+    if networks and workflow.local_exec and config["device"] == "auto" and not configuration.gpu_present():
+        logger.warning(
+            "No GPU found: the networks run on the CPU. The paper's settings take weeks there; "
+            "`make demo` shows the workflow in minutes, config/README.md says how to make networks smaller."
+        )

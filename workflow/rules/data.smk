@@ -1,0 +1,88 @@
+if config["data"]["source"] == "phantom":
+
+    rule phantom:
+        input:
+            script=script("make_phantom"),
+            modules=modules("phantom", "nifti"),
+        output:
+            "<cohort>/{case}/imaging.nii.gz",
+            "<cohort>/{case}/segmentation.nii.gz",
+        log:
+            "<logs>/phantom/{case}.log",
+        conda:
+            "../../envs/imaging.yaml"
+        params:
+            folder=subpath(output[0], parent=True),
+            options=options("phantom", "size", "slices", "seed"),
+        shell:
+            "python3 {input.script:q} --output {params.folder:q} {params.options:q} 2>&1 | tee {log:q}"
+
+
+rule check:
+    # First, so that a bad case is reported before hours of work.
+    input:
+        images=expand("<cohort>/{case}/imaging.nii.gz", case=CASES),
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=CASES),
+        script=script("check_cohort"),
+        modules=modules("checks", "nifti"),
+    output:
+        report(
+            "<results>/cohort.tsv",
+            caption="../report/cohort.rst",
+            category="Cohort",
+        ),
+    log:
+        "<logs>/check.log",
+    benchmark:
+        "<benchmarks>/check.tsv"
+    priority: 100
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 8
+    params:
+        root=subpath(input[0], ancestor=2),
+        cases=CASES,
+    shell:
+        "python3 {input.script:q} --root {params.root:q} --cases {params.cases:q} --threads {threads}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule split:
+    input:
+        cohort="<results>/cohort.tsv",
+        script=script("split_cases"),
+        modules=modules("cohort"),
+    output:
+        "<results>/split.tsv",
+    log:
+        "<logs>/split.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        cases=CASES,
+        options=options("split"),
+    shell:
+        "python3 {input.script:q} --cases {params.cases:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule extract:
+    # Needs no check: under --keep-going the good cases of a bad cohort are extracted all the same.
+    input:
+        image="<cohort>/{case}/imaging.nii.gz",
+        label="<cohort>/{case}/segmentation.nii.gz",
+        script=script("extract_slices"),
+        modules=modules("slices", "nifti"),
+    output:
+        multiext("<results>/slices/{case}/", "images.npy", "labels.npy", "slices.json"),
+    log:
+        "<logs>/extract/{case}.log",
+    benchmark:
+        "<benchmarks>/extract/{case}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+        options=options("slices", "size"),
+    shell:
+        "python3 {input.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
+        " {params.options:q} 2>&1 | tee {log:q}"

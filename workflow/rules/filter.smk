@@ -1,0 +1,69 @@
+rule measure_tumors:
+    input:
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=CASES),
+        script=script("measure_tumors"),
+        modules=modules("components", "nifti"),
+    output:
+        report(
+            "<results>/tumor_components.tsv",
+            caption="../report/tumor_components.rst",
+            category="Cohort",
+        ),
+    log:
+        "<logs>/measure_tumors.log",
+    benchmark:
+        "<benchmarks>/measure_tumors.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    threads: 8
+    params:
+        options=options("postprocess", "min_component_voxels"),
+    shell:
+        "python3 {input.script:q} --labels {input.labels:q} {params.options:q} --threads {threads}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule ratio_range:
+    input:
+        components="<results>/tumor_components.tsv",
+        script=script("ratio_range"),
+        modules=modules("postprocessing"),
+    output:
+        "<results>/ratio_range.json",
+    log:
+        "<logs>/ratio_range.log",
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=options("postprocess", "percentiles"),
+    shell:
+        "python3 {input.script:q} --components {input.components:q} {params.options:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule postprocess:
+    input:
+        kidney="<results>/predictions/{case}/kidney.nii.gz",
+        tumor="<results>/predictions/{case}/tumor.nii.gz",
+        ratio_range="<results>/ratio_range.json",
+        script=script("postprocess"),
+        modules=modules("postprocessing", "components", "nifti"),
+    output:
+        "<results>/segmentations/{case}.nii.gz",
+    log:
+        "<logs>/postprocess/{case}.log",
+    benchmark:
+        "<benchmarks>/postprocess/{case}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=options(
+            "postprocess",
+            "kidney_components",
+            "min_component_voxels",
+            "tumor_kidney_overlap",
+            "closing_iterations",
+        ),
+    shell:
+        "python3 {input.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
+        " {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

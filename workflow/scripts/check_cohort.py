@@ -1,0 +1,27 @@
+"""Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from kits import cli
+from kits.checks import check_case, write_table
+
+
+def main(arguments: argparse.Namespace) -> None:
+    with ProcessPoolExecutor(arguments.threads) as pool:
+        checked = list(pool.map(partial(check_case, arguments.root), arguments.cases))
+    problems = [problem for case in checked for problem in case.problems]
+    if problems:
+        raise cli.UserError("\n".join(problems))
+    write_table(arguments.output, checked)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout")
+    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--threads", type=int, default=1, help="cases checked at once")
+    parser.add_argument("--output", type=Path, required=True, help="table of the cohort, .tsv")
+    cli.run(main, parser)

@@ -1,0 +1,20 @@
+"""Resize every slice of a case and its labels, and store them for training and inference."""
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.slices import extract
+
+
+def main(arguments: argparse.Namespace) -> None:
+    extract(arguments.image, arguments.label, arguments.size, arguments.output)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--image", type=Path, required=True, help="imaging.nii.gz of the case")
+    parser.add_argument("--label", type=Path, required=True, help="segmentation.nii.gz of the case")
+    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice, pixels")
+    parser.add_argument("--output", type=Path, required=True, help="folder for images.npy, labels.npy, slices.json")
+    cli.run(main, parser)

@@ -1,0 +1,79 @@
+"""What every script shares: one-line errors, whole-or-nothing outputs, JSON."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+class UserError(Exception):
+    """Something the user can mend; the message names the file or key and says what to do.
+
+    One error may carry several lines, one for each thing to mend.
+    """
+
+
+def fail(message: str) -> NoReturn:
+    """Print `message` as an error, a line each, and exit with status 1."""
+    for line in message.splitlines():
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Parse the command line and call `main`; report what the user can mend without a traceback."""
+    arguments = parser.parse_args()
+    try:
+        main(arguments)
+    except UserError as error:
+        fail(str(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{where}{error.strerror or error}")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser that shows each option's default in `--help`."""
+    return argparse.ArgumentParser(
+        description=description.strip().splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure.
+
+    The temporary name ends like `path` (`.nii.gz`), by which writers choose the format, and is the same each time,
+    so that the next attempt overwrites what a killed one left.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".partial.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write `content` as indented JSON, whole or not at all."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file does not hold JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise UserError(f"{path}: not a JSON file ({error}); delete it and run again") from error

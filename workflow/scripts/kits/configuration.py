@@ -1,0 +1,120 @@
+"""The configuration: its checks, and what follows from it. Light on purpose: the Snakefile imports it."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+
+from kits import cohort
+from kits.cli import UserError
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def parse_texts(config: dict[str, Any]) -> None:
+    """Read the numbers inside `snakemake --config section='{key: 3}'`, which arrive as text, in place."""
+    for section in filter(lambda value: isinstance(value, dict), config.values()):
+        for key, value in section.items():
+            if key != "root":
+                section[key] = [_parsed(item) for item in value] if isinstance(value, list) else _parsed(value)
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+
+
+def validate(config: Mapping[str, Any]) -> None:
+    """Check the whole configuration against the schema, and what a schema cannot say.
+
+    Raises:
+        UserError: a line for each unknown key, wrong type or impossible value.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text())
+    problems = [line for error in Draft202012Validator(schema).iter_errors(config) for line in _explain(error)]
+    problems = problems or list(_contradictions(config))
+    if problems:
+        raise UserError("\n".join(f"config: {problem}" for problem in problems))
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    place = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{place}." if place else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for key in sorted(set(error.instance) - set(known), key=str):
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known keys are {', '.join(known)}"
+            yield f"{prefix}{key} is not a known key; {hint}"
+    elif error.validator == "required":
+        for key in sorted(set(error.validator_value) - set(error.instance)):
+            yield f"{prefix}{key} is missing; see config/README.md"
+    else:
+        described = error.schema.get("description")
+        yield f"{place}: {error.message}" + (f"; expected {described}" if described else "")
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    for section, key in (
+        ("slices", "hu_window"),
+        ("postprocess", "percentiles"),
+        ("phantom", "slices"),
+    ):
+        low, high = config[section][key]
+        if low > high or (low == high and key == "hu_window"):
+            yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
+    shortest, poolings = config["slices"]["size"] // 2, config["network"]["depth"]
+    if shortest < 2**poolings:
+        yield (
+            f"network.depth: {poolings} poolings halve the tumor network's {shortest} rows to nothing; "
+            "lower network.depth or raise slices.size"
+        )
+
+
+def cohort_of(config: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """The cohort's folder and the names of its cases.
+
+    A phantom cohort lies with the run's results, never in `data.root`, where real data may be.
+
+    Raises:
+        UserError: there is no cohort, it is empty, or a case is listed twice.
+    """
+    data, chosen = config["data"], config["data"]["cases"]
+    if data["source"] == "phantom":
+        root = f"results/{config['run']}/cohort"
+        present = [cohort.case_name(number) for number in range(config["phantom"]["cases"])]
+        cases = present if chosen == "all" else cohort.selected(chosen)
+        absent = sorted(set(cases) - set(present))
+        if absent:
+            raise UserError(f"data.cases: {', '.join(absent)} not among the {len(present)} of phantom.cases")
+        return root, cases
+    present = cohort.find_cases(Path(data["root"]))
+    return data["root"], present if chosen == "all" else cohort.selected(chosen)
+
+
+def options(values: Mapping[str, Any]) -> list[str]:
+    """Command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
+
+    A truth value becomes `--key` or `--no-key`, a list several words; null is left out.
+    """
+    words: list[str] = []
+    for key, value in values.items():
+        flag = re.sub("_", "-", key)
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, list):
+            words += [f"--{flag}", *map(str, value)]
+        elif value is not None:
+            words += [f"--{flag}", str(value)]
+    return words
+
+
+def gpu_present() -> bool:
+    """Whether this machine has a GPU device file (NVIDIA or AMD); asked without importing torch."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()

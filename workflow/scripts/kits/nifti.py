@@ -1,0 +1,118 @@
+"""Reading and writing KiTS19 volumes: `(slices, rows, columns)` NIfTI-1 files, gzipped.
+
+NIfTI stores the first axis fastest, so a file is a run of `(slices, rows)` planes, one for each column. Volumes are
+therefore streamed by columns: a 1059-slice volume of float64 never needs more than one block of planes.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from isal import igzip
+
+from kits.cli import UserError, atomic
+
+BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
+
+BLOCK_BYTES = 32 * 2**20
+MEND = "fetch or export it again, or leave the case out (data.cases)"
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape in voxels, `(slices, rows, columns)`, and the 4 x 4 affine from voxel indices to mm."""
+
+    shape: tuple[int, int, int]
+    affine: list[list[float]]
+
+
+def describe(path: Path) -> str:
+    """`case_00003: .../imaging.nii.gz`, for messages."""
+    return f"{path.parent.name}: {path}"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
+    """The image and its decompressed stream; every way a file can be broken becomes a `UserError`."""
+    if not path.is_file():
+        raise UserError(f"{describe(path)} is missing; {MEND}")
+    try:
+        with igzip.open(path) as stream:
+            image = nib.Nifti1Image.from_stream(stream)
+            if image.ndim != 3 or 0 in image.shape:
+                raise UserError(
+                    f"{describe(path)} has shape {image.shape}; "
+                    f"expected three axes (slices, rows, columns), none empty; {MEND}"
+                )
+            yield image, stream
+    except (EOFError, zlib.error, igzip.BadGzipFile, nib.filebasedimages.ImageFileError) as error:
+        raise UserError(f"{describe(path)} is truncated or not a gzipped NIfTI-1 file ({error}); {MEND}") from error
+
+
+def read_geometry(path: Path) -> Geometry:
+    """Shape and affine, from the header alone.
+
+    Raises:
+        UserError: the file is missing, no NIfTI file, or not three-dimensional.
+    """
+    with _opened(path) as (image, _):
+        return Geometry(image.shape, image.affine.tolist())
+
+
+def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stream a volume in blocks of whole columns, each decompressed once.
+
+    Yields:
+        The block's columns and its voxels, shape (slices, rows, columns of the block), in the stored type, or float
+        where the header scales.
+
+    Raises:
+        UserError: as `read_geometry`; the file ends early, fails its checksum, or holds NaN or infinite voxels.
+    """
+    with _opened(path) as (image, stream):
+        slices, rows, columns = image.shape
+        width = max(1, BLOCK_BYTES // (slices * rows * 8))
+        for start in range(0, columns, width):
+            span = slice(start, min(start + width, columns))
+            block = np.asanyarray(image.dataobj[..., span])
+            if block.dtype.kind == "f" and not np.isfinite(block).all():
+                raise UserError(f"{describe(path)} holds NaN or infinite voxels; {MEND}")
+            yield span, block
+        while stream.read(BLOCK_BYTES):  # gzip's checksum stands at the end of the stream
+            pass
+
+
+def read_label(path: Path) -> np.ndarray:
+    """A label volume, shape (slices, rows, columns), uint8.
+
+    Raises:
+        UserError: as `read_columns`; a voxel holds anything but 0 (background), 1 (kidney), 2 (tumor).
+    """
+    label: np.ndarray | None = None
+    for span, block in read_columns(path):
+        if label is None:
+            label = np.empty(read_geometry(path).shape, np.uint8, order="F")
+        with np.errstate(invalid="ignore"):  # a value outside uint8 differs after the cast, and is reported below
+            checked = block.astype(np.uint8)
+        strange = (checked != block) | (checked > max(LABELS))
+        if strange.any():
+            values = ", ".join(f"{value:g}" for value in np.unique(block[strange])[:5])
+            raise UserError(f"{describe(path)} holds labels {values}; expected 0, 1 and 2 only; {MEND}")
+        label[..., span] = checked
+    assert label is not None
+    return label
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """A binary mask, shape (slices, rows, columns), bool: everything above 0 is foreground."""
+    return read_label(path) > 0
+
+
+def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:
+    """Write an integer volume, shape (slices, rows, columns), gzipped, whole or not at all."""
+    with atomic(path) as temporary:
+        nib.save(nib.Nifti1Image(volume, np.array(affine)), temporary)

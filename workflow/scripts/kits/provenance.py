@@ -1,0 +1,67 @@
+"""What a run was: code, configuration, software, devices, times. Light on purpose: the Snakefile imports it."""
+
+import csv
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from kits.cli import write_json
+
+
+def write(run: str, config: Mapping[str, Any], started: float) -> None:
+    """Write `provenance.json` into a run's folder.
+
+    Args:
+        run: the folder.
+        config: the full configuration.
+        started: of the snakemake command that completed the run, seconds since 1970.
+    """
+    folder = Path(run)
+    records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("models/*.json"))}
+    content = {
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain")),
+        "config": config,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions())),
+        "models": {
+            target: {key: record[key] for key in ("device", "versions", "started", "seconds", "epochs_run")}
+            for target, record in records.items()
+        },
+        "started": _utc(started),
+        "finished": _utc(time.time()),
+        "rules": _rule_times(folder / "benchmarks"),
+    }
+    write_json(folder / "provenance.json", content)
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _git(*arguments: str) -> str | None:
+    """Git's answer about this code; None where it is no checkout, or git is missing."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _rule_times(benchmarks: Path) -> dict[str, dict[str, float]]:
+    """Jobs and seconds of each rule that Snakemake timed, over all runs that made the present files."""
+    times: dict[str, dict[str, float]] = {}
+    for path in sorted(benchmarks.rglob("*.tsv")):
+        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        with path.open(newline="") as file:
+            seconds = sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
+        total = times.setdefault(rule, {"jobs": 0, "seconds": 0.0})
+        total["jobs"] += 1
+        total["seconds"] = round(total["seconds"] + seconds, 2)
+    return times

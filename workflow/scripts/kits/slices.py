@@ -1,0 +1,127 @@
+"""Slice extraction (paper, section 2): axial slices and their labels, resized once and kept for both networks.
+
+A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both (slices, size, size), and `slices.json`
+with the volume's geometry and the checksums of the two. Three files a case, whatever its length. HU are stored
+unwindowed, so that another window needs no second extraction.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from isal import isal_zlib
+
+from kits.cli import UserError, atomic, read_json, write_json
+from kits.nifti import MEND, Geometry, describe, read_columns, read_geometry, read_label
+
+INT16 = np.iinfo(np.int16)
+
+
+def nearest(length: int, resized: int) -> np.ndarray:
+    """For each of `resized` samples, the index of the voxel (of `length`) in whose extent its centre falls.
+
+    Exact integer arithmetic: `skimage.transform.resize(order=0)` computes the same in floating point.
+    """
+    return ((2 * np.arange(resized) + 1) * length) // (2 * resized)
+
+
+def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Nearest-neighbour resize of each slice: (slices, H, W) to (slices, rows, columns), same type."""
+    return volume[:, nearest(volume.shape[1], rows)[:, None], nearest(volume.shape[2], columns)]
+
+
+def lower_half(slices: np.ndarray) -> np.ndarray:
+    """The tumor network's view (section 2.1.1): (slices, size, size) to (slices, size / 2, size)."""
+    return slices[:, slices.shape[1] // 2 :]
+
+
+def restore(mask: np.ndarray, size: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Put a network's masks back into a volume of the input's size.
+
+    Args:
+        mask: (slices, size, size), or (slices, size / 2, size) of the lower half: the upper half is then empty.
+        size: of the extracted slices, pixels.
+        shape: (slices, rows, columns) of the input volume.
+
+    Returns:
+        The mask in the input's shape, uint8.
+    """
+    whole = np.zeros((len(mask), size, size), np.uint8)
+    whole[:, size - mask.shape[1] :] = mask
+    return resize(whole, shape[1], shape[2])
+
+
+@dataclass(frozen=True)
+class SliceStore:
+    """The extracted slices of one case, opened for reading.
+
+    Attributes:
+        geometry: of the volume the slices came from.
+        images: (slices, size, size), int16, HU.
+        labels: (slices, size, size), uint8, 0 background, 1 kidney, 2 tumor.
+    """
+
+    geometry: Geometry
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> SliceStore:
+    """Resize every slice of a case to `size` x `size` and store images and labels in `folder`.
+
+    Both volumes are decompressed once and streamed, so memory is bounded by what is kept.
+
+    Raises:
+        UserError: a file is missing, truncated, not three-dimensional or holds NaN; the shapes differ; a label is not
+            0, 1 or 2.
+    """
+    geometry = read_geometry(image_path)
+    label = read_label(label_path)
+    check_shapes(image_path, geometry.shape, label_path, label.shape)
+    rows, columns = (nearest(length, size) for length in geometry.shape[1:])
+    images = np.empty((geometry.shape[0], size, size), np.int16)
+    for span, block in read_columns(image_path):
+        wanted = np.flatnonzero((columns >= span.start) & (columns < span.stop))
+        picked = block[:, rows[:, None], columns[wanted] - span.start]
+        if picked.dtype.kind == "f":
+            picked = np.rint(picked)
+        images[:, :, wanted] = picked.clip(INT16.min, INT16.max)
+    store = SliceStore(geometry, images, resize(label, size, size))
+    arrays = {"images.npy": store.images, "labels.npy": store.labels}
+    for name, array in arrays.items():
+        with atomic(folder / name) as temporary:
+            np.save(temporary, array)
+    checksums = {name: isal_zlib.crc32(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    write_json(folder / "slices.json", asdict(geometry) | {"size": size, "crc32": checksums})
+    return store
+
+
+def check_shapes(image_path: Path, image: tuple[int, ...], label_path: Path, label: tuple[int, ...]) -> None:
+    """Raise `UserError` where a label volume's shape differs from its image's."""
+    if image != label:
+        raise UserError(f"{describe(label_path)} has shape {label}, but {image_path.name} has {image}; {MEND}")
+
+
+def open_slices(folder: Path) -> SliceStore:
+    """Open a case's extracted slices and verify their checksums.
+
+    Raises:
+        UserError: a file is missing, unreadable, or differs from what extraction wrote.
+    """
+    record = read_json(folder / "slices.json")
+    arrays = []
+    for name, checksum in record["crc32"].items():
+        path = folder / name
+        try:
+            array = np.load(path)
+        except (OSError, ValueError) as error:
+            raise damaged(path, str(error)) from error
+        if isal_zlib.crc32(array) != checksum:
+            raise damaged(path, "its checksum differs from slices.json")
+        arrays.append(array)
+    return SliceStore(Geometry(tuple(record["shape"]), record["affine"]), *arrays)
+
+
+def damaged(path: Path, why: str) -> UserError:
+    """The error for an intermediate file that is not what the workflow wrote."""
+    return UserError(f"{path} is damaged ({why}); delete it and run the same snakemake command again")

@@ -1,0 +1,163 @@
+"""Training one network (paper, section 2.1.1)."""
+
+import math
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from kits.cli import UserError
+from kits.models import batches, device_name, normalise
+from kits.nifti import TUMOR
+from kits.slices import lower_half, open_slices
+from kits.unet import UNet
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`training` of the configuration; config/README.md says what each is and where it comes from."""
+
+    epochs: int = 50
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    dice_weight: float = 0.5
+    scheduler_factor: float = 0.1
+    scheduler_patience: int = 3
+    early_stopping_patience: int = 8
+    min_improvement: float = 1e-4
+    seed: int = 2019
+
+
+def load_positive(folders: Sequence[Path], target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Load the slices that show the target, as its network sees them.
+
+    Args:
+        folders: of the training cases' extracted slices.
+        target: `kidney` (kidney or tumor, whole slice) or `tumor` (tumor, lower half).
+
+    Returns:
+        Images, (n, H, W) int16 HU, and masks, (n, H, W) uint8, 0 or 1; H is half of W for the tumor.
+
+    Raises:
+        UserError: no slice shows the target, or a stored slice is damaged.
+    """
+    images, masks = [], []
+    for folder in folders:
+        store = open_slices(folder)
+        image, label = store.images, store.labels
+        if target == "tumor":
+            image, label = lower_half(image), lower_half(label)
+        mask = label == TUMOR if target == "tumor" else label > 0
+        shown = mask.any(axis=(1, 2))
+        images.append(image[shown])
+        masks.append(mask[shown].astype(np.uint8))
+    if not sum(map(len, images)):
+        raise UserError(f"no training case shows any {target}; check the labels, or train on more cases")
+    return np.concatenate(images), np.concatenate(masks)
+
+
+def loss_function(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
+    """Equation 1: (1 - lambda) BCE + lambda DICE, a scalar, with lambda = `dice_weight`.
+
+    DICE is one minus the soft Dice coefficient of the batch as a whole.
+
+    Args:
+        logits: network output before the sigmoid, any shape.
+        mask: 0 or 1, same shape, float.
+    """
+    bce = functional.binary_cross_entropy_with_logits(logits, mask)
+    probability = torch.sigmoid(logits)
+    dice = 1 - 2 * (probability * mask).sum() / (probability.sum() + mask.sum())
+    return (1 - dice_weight) * bce + dice_weight * dice
+
+
+def train(
+    images: np.ndarray,
+    masks: np.ndarray,
+    hu_window: tuple[float, float],
+    network: dict[str, Any],
+    settings: Settings,
+    device: torch.device,
+    report: Callable[[str], None] = print,
+) -> tuple[UNet, dict[str, Any]]:
+    """Train a U-Net from scratch until the loss stops falling, `settings.epochs` at most.
+
+    All slices lie in the device's memory; windowing happens there, batch by batch.
+
+    Args:
+        images: (n, H, W), int16 HU.
+        masks: (n, H, W), uint8, 0 or 1.
+        hu_window: lowest and highest HU the network distinguishes.
+        network: arguments of `UNet`.
+        settings: of the optimisation.
+        device: where to train.
+        report: receives a line for each epoch.
+
+    Returns:
+        The network, and its record: settings, history, versions, times.
+
+    Raises:
+        UserError: the loss is not finite.
+    """
+    generator = torch.Generator().manual_seed(settings.seed)
+    model = UNet(**network)
+    model.initialise(generator)
+    model.to(device).train()
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
+    scheduler = ReduceLROnPlateau(
+        optimizer,
+        factor=settings.scheduler_factor,
+        patience=settings.scheduler_patience,
+        threshold=settings.min_improvement,
+    )
+    all_images, all_masks = torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device)
+    started, history = time.time(), []
+    best, since_best = math.inf, 0
+    for epoch in range(1, settings.epochs + 1):
+        epoch_started, total = time.time(), torch.zeros((), device=device)
+        order = torch.randperm(len(all_images), generator=generator).to(device)
+        for batch in batches(len(order), settings.batch_size):
+            index = order[batch]
+            logits = model(normalise(all_images[index], hu_window))
+            loss = loss_function(logits, all_masks[index].float().unsqueeze(1), settings.dice_weight)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(index)
+        loss_value, rate = total.item() / len(order), optimizer.param_groups[0]["lr"]
+        if not math.isfinite(loss_value):
+            raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate")
+        seconds = time.time() - epoch_started
+        history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
+        left = (time.time() - started) / epoch * (settings.epochs - epoch)
+        report(
+            f"epoch {epoch:2d}/{settings.epochs}  loss {loss_value:.4f}  learning rate {rate:.1e}  "
+            f"{len(order) / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
+        )
+        scheduler.step(loss_value)
+        since_best = 0 if loss_value < best * (1 - settings.min_improvement) else since_best + 1
+        best = min(best, loss_value)
+        if since_best >= settings.early_stopping_patience:
+            report(f"stopped early: no lower loss for {since_best} epochs")
+            break
+    record = {
+        "epochs_run": len(history),
+        "final_loss": history[-1]["loss"],
+        "training_slices": len(order),
+        "input_pixels": list(images.shape[1:]),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": device_name(device),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "seconds": round(time.time() - started, 1),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+        "history": history,
+    }
+    return model, record

@@ -1,0 +1,63 @@
+"""The original U-Net (Ronneberger et al. 2015) with one sigmoid output channel (paper, section 2.1)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def double_convolution(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
+    """Two 3 x 3 convolutions, each followed by (batch normalisation and) ReLU; height and width are kept."""
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        layers.append(nn.Conv2d(channels, outputs, 3, padding=1))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(outputs))
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    """Encoder and decoder with skip connections; channels double at each of `depth` poolings.
+
+    Args:
+        base_channels: of the first level; the original has 64.
+        depth: number of poolings; the original has 4.
+        batch_norm: normalise after each convolution.
+    """
+
+    def __init__(self, base_channels: int = 64, depth: int = 4, batch_norm: bool = True) -> None:
+        super().__init__()
+        width = [base_channels * 2**level for level in range(depth + 1)]
+        self.encoder = nn.ModuleList(
+            double_convolution(inputs, outputs, batch_norm) for inputs, outputs in zip([1, *width], width, strict=False)
+        )
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(width[level + 1], width[level], 2, stride=2) for level in reversed(range(depth))
+        )
+        self.decoder = nn.ModuleList(
+            double_convolution(2 * width[level], width[level], batch_norm) for level in reversed(range(depth))
+        )
+        self.output = nn.Conv2d(base_channels, 1, 1)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw weights from a Gaussian of variance 2 / fan-in (as the original U-Net); set biases to zero."""
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits, (batch, 1, H, W), of images, (batch, 1, H, W); any H and W of at least 2 ** depth pixels."""
+        skips: list[Tensor] = []
+        features = image
+        for level, convolve in enumerate(self.encoder):
+            features = convolve(features if level == 0 else functional.max_pool2d(features, 2))
+            skips.append(features)
+        skips.pop()
+        for up, convolve in zip(self.up, self.decoder, strict=True):
+            skip, features = skips.pop(), up(features)
+            missing = (skip.shape[3] - features.shape[3], skip.shape[2] - features.shape[2])
+            if any(missing):  # pooling an odd size dropped a row or column
+                features = functional.pad(features, (0, missing[0], 0, missing[1]))
+            features = convolve(torch.cat([skip, features], 1))
+        return self.output(features)

@@ -1,0 +1,20 @@
+"""Write one phantom case in KiTS19 layout: imaging.nii.gz and segmentation.nii.gz."""
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.phantom import write_case
+
+
+def main(arguments: argparse.Namespace) -> None:
+    write_case(arguments.output, arguments.size, tuple(arguments.slices), arguments.seed)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--output", type=Path, required=True, help="folder of the case, named case_XXXXX")
+    parser.add_argument("--size", type=int, default=128, help="rows and columns of a slice, pixels")
+    parser.add_argument("--slices", type=int, nargs=2, default=(24, 40), help="fewest and most slices")
+    parser.add_argument("--seed", type=int, default=0, help="of the cohort")
+    cli.run(main, parser)

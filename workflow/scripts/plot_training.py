@@ -1,0 +1,18 @@
+"""Plot the loss and learning rate of a training, epoch by epoch."""
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.figures import plot_training
+
+
+def main(arguments: argparse.Namespace) -> None:
+    plot_training(cli.read_json(arguments.record), arguments.output)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--record", type=Path, required=True, help="what train.py wrote beside the model, .json")
+    parser.add_argument("--output", type=Path, required=True, help="figure, its suffix gives the format")
+    cli.run(main, parser)

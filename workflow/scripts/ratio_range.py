@@ -1,0 +1,25 @@
+"""Derive the range of accepted eigenvalue ratios from the labelled tumors."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli
+from kits.postprocessing import ratio_range
+
+
+def main(arguments: argparse.Namespace) -> None:
+    ratios = pd.read_csv(arguments.components, sep="\t")["ratio"]
+    low, high = ratio_range(ratios.to_numpy(float), arguments.percentiles)
+    record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": len(ratios)}
+    cli.write_json(arguments.output, record)
+    print(f"{len(ratios)} tumor components: eigenvalue ratio {low:.3f} to {high:.3f}")
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
+    parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="lowest and highest accepted")
+    parser.add_argument("--output", type=Path, required=True, help="the range, .json")
+    cli.run(main, parser)

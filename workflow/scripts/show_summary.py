@@ -1,0 +1,24 @@
+"""Print a run's Dice before and after post-processing, and where its figure and report lie."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli
+
+
+def main(arguments: argparse.Namespace) -> None:
+    summary = pd.read_csv(arguments.run / "summary.tsv", sep="\t").set_index(["target", "stage"])
+    print(f"\nDice on the test cases of {arguments.run}:\n")
+    print(summary[["n", "median", "mean", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())
+    print("\nemptied: cases in which post-processing removed all that was predicted\n")
+    for what, name in (("figure", "figures/fig3.png"), ("report", "report.html")):
+        if (arguments.run / name).exists():
+            print(f"{what}: {arguments.run / name}")
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run, results/<run>")
+    cli.run(main, parser)
