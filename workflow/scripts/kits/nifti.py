@@ -4,7 +4,6 @@ NIfTI stores the first axis fastest, so a file is a run of `(slices, rows)` plan
 therefore streamed by columns: a 1059-slice volume of float64 never needs more than one block of planes.
 """
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,17 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from isal import igzip
+from isal import igzip, isal_zlib
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from kits.cli import UserError, atomic
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
 BLOCK_BYTES = 32 * 2**20
+BROKEN = (EOFError, isal_zlib.error, igzip.BadGzipFile, ImageFileError, HeaderDataError, WrapStructError)
 MEND = "fetch or export it again, or leave the case out (data.cases)"
 
 
@@ -49,7 +52,7 @@ def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
                     f"expected three axes (slices, rows, columns), none empty; {MEND}"
                 )
             yield image, stream
-    except (EOFError, zlib.error, igzip.BadGzipFile, nib.filebasedimages.ImageFileError) as error:
+    except BROKEN as error:
         raise UserError(f"{describe(path)} is truncated or not a gzipped NIfTI-1 file ({error}); {MEND}") from error
 
 

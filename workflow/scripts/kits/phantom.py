@@ -143,7 +143,7 @@ def skeleton(rng: np.random.Generator) -> list[Ellipsoid]:
     return bones
 
 
-def fat_capsules(solids: Sequence[Ellipsoid], thickness: float = 6) -> list[Ellipsoid]:
+def fat_capsules(solids: Sequence[Ellipsoid], thickness: float = 4) -> list[Ellipsoid]:
     """The perirenal fat that surrounds kidneys and tumors, `thickness` mm."""
     return [
         Ellipsoid(solid.center, np.add(solid.radii, thickness), FAT, tilt=solid.tilt, texture=8) for solid in solids
@@ -163,7 +163,7 @@ def anatomy(rng: np.random.Generator, solitary: bool) -> list[Ellipsoid]:
         Ellipsoid((0, 0, 0), np.multiply(tall, (1, 96, 142)), MUSCLE, texture=10),
         Ellipsoid((0, -8, 0), np.multiply(tall, (1, 78, 126)), FAT + 10, texture=12),
         *(Ellipsoid((-205, 0, side * 72), (105, 78, 60), -850, texture=40) for side in (-1, 1)),
-        Ellipsoid((-190, -25, 18), (62, 45, 52), 165 * enhancement, texture=8),
+        Ellipsoid((-205, -25, 18), (58, 45, 52), 165 * enhancement, texture=8),
         *(Ellipsoid((90, 60, side * 38), (150, 20, 19), MUSCLE + 8, texture=8) for side in (-1, 1)),
         *(Ellipsoid((190, 80, side * 70), (75, 30, 60), MUSCLE + 5, texture=10) for side in (-1, 1)),
         *bowel(rng),
@@ -250,7 +250,7 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
     rng = np.random.default_rng([seed, number])
     count = int(rng.integers(slices[0], slices[1] + 1))
     pixel = rng.uniform(325, 355) / size
-    extent = rng.uniform(300, 380)
+    extent = rng.uniform(280, 340)
     spacing = (extent / count, pixel, pixel)
     columns = size * 5 // 4 if number % 10 == 2 else size
     solids = anatomy(rng, solitary=number % 10 == 1)

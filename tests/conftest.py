@@ -1,0 +1,122 @@
+"""Shared fixtures: volumes on disk, scripts and the workflow run as a user runs them."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "workflow" / "scripts"
+SHARED = ROOT.parent / "shared"
+
+AFFINE = np.array([[0, 0, -0.75, 10], [0, -0.75, 0, 20], [-3.0, 0, 0, 30], [0, 0, 0, 1]])
+
+TINY = {
+    "run": "tiny",
+    "device": "cpu",
+    "cpu_threads": 1,
+    "data": {"source": "phantom"},
+    "split": {"test_cases": 2},
+    "slices": {"size": 32},
+    "network": {"base_channels": 2, "depth": 2},
+    "training": {"epochs": 2, "batch_size": 8},
+    "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
+}
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def save(path: Path, volume: np.ndarray) -> Path:
+    """Write a volume as its type is, with an affine like KiTS19's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(volume, AFFINE), path)
+    return path
+
+
+def save_case(folder: Path, image: np.ndarray, label: np.ndarray) -> Path:
+    save(folder / "imaging.nii.gz", image)
+    save(folder / "segmentation.nii.gz", label)
+    return folder
+
+
+def run_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a script on its own, without Snakemake."""
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+class Project:
+    """A copy of the workflow in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("workflow", "config", "envs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "Snakefile", folder)
+
+    def snakemake(self, config: dict, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with `config` as the user's configuration file; stdout and stderr are joined."""
+        path = self.folder / "user.yaml"
+        path.write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", path.name, *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+
+    def planned(self, config: dict, *arguments: str) -> dict[str, int]:
+        """Jobs of each rule that a dry run lists."""
+        result = self.snakemake(config, "--dry-run", "--quiet", "rules", *arguments)
+        assert result.returncode == 0, result.stdout
+        lines = result.stdout.splitlines()
+        if "Job stats:" not in lines:
+            assert "Nothing to be done" in result.stdout
+            return {}
+        table = lines[lines.index("Job stats:") + 3 :]
+        return {rule: int(count) for rule, count in (line.split() for line in table[: table.index("")])}
+
+
+def merged(config: dict, **sections: object) -> dict:
+    """`config` with single keys replaced, as a second configuration file would."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
+    for section, change in sections.items():
+        if isinstance(change, dict):
+            result[section] = {**result.get(section, {}), **change}
+        else:
+            result[section] = change
+    return result
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The whole workflow, run once on a tiny phantom cohort. For reading and dry runs."""
+    project = Project(tmp_path_factory.mktemp("finished") / "project")
+    result = project.snakemake(TINY)
+    assert result.returncode == 0, result.stdout
+    return project
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path) -> Callable[[Project], Project]:
+    """Copy a finished project, file times and Snakemake's records included, to change it."""
+
+    def copy(original: Project) -> Project:
+        twin = Project.__new__(Project)
+        twin.folder = tmp_path / "copy"
+        shutil.copytree(original.folder, twin.folder)
+        return twin
+
+    return copy

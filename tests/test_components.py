@@ -1,0 +1,153 @@
+"""Components, holes and eigenvalues against brute force, scipy and numpy."""
+
+import itertools
+
+import numpy as np
+import pytest
+from conftest import save
+from scipy import ndimage
+
+from kits.components import (
+    connected_components,
+    eigenvalue_ratio,
+    eigenvalues,
+    fill_holes,
+    largest,
+    measure_label,
+)
+
+SHAPES = [(1, 1, 1), (1, 9, 8), (7, 1, 6), (6, 7, 5), (9, 10, 11)]
+
+
+def flood(mask):
+    """26-connected components by flood fill: a list of sets of voxels, in the order of the volume."""
+    left, found = {tuple(map(int, voxel)) for voxel in np.argwhere(mask)}, []
+    for seed in map(tuple, np.argwhere(mask).tolist()):
+        if seed not in left:
+            continue
+        component, front = {seed}, [seed]
+        left.discard(seed)
+        while front:
+            here = front.pop()
+            for step in itertools.product((-1, 0, 1), repeat=3):
+                there = tuple(a + b for a, b in zip(here, step, strict=True))
+                if there in left:
+                    left.discard(there)
+                    component.add(there)
+                    front.append(there)
+        found.append(component)
+    return found
+
+
+def as_sets(components):
+    return [set(map(tuple, np.argwhere(components.labels == i + 1).tolist())) for i in range(len(components))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("density", [0, 0.05, 0.15, 0.4, 1])
+def test_components_are_those_of_flood_fill(rng, shape, density):
+    mask = rng.random(shape) < density
+    components, expected = connected_components(mask), flood(mask)
+    assert sorted(map(sorted, as_sets(components))) == sorted(map(sorted, expected))
+    assert components.voxels.tolist() == [len(voxels) for voxels in as_sets(components)]
+
+
+def test_corner_neighbours_are_connected():
+    mask = np.zeros((3, 3, 3), bool)
+    mask[0, 0, 0] = mask[1, 1, 1] = True
+    assert len(connected_components(mask)) == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("density", [0, 0.3, 0.6, 0.85, 1])
+def test_holes_are_scipys(rng, shape, density):
+    mask = rng.random(shape) < density
+    before = mask.copy()
+    np.testing.assert_array_equal(fill_holes(mask), ndimage.binary_fill_holes(mask))
+    np.testing.assert_array_equal(mask, before)
+
+
+def test_a_cavity_is_filled_a_tunnel_is_not():
+    mask = np.ones((5, 5, 5), bool)
+    mask[2, 2, 2] = False
+    assert fill_holes(mask).all()
+    mask[:, 2, 2] = False
+    np.testing.assert_array_equal(fill_holes(mask), mask)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.2, 0.5])
+def test_eigenvalues_are_numpys(rng, density):
+    components = connected_components(rng.random((8, 9, 10)) < density)
+    values = eigenvalues(components)
+    for number, voxels in enumerate(components.voxels, 1):
+        if voxels > 1:
+            covariance = np.cov(np.argwhere(components.labels == number).T)
+            expected = np.linalg.eigvalsh(covariance)[::-1]
+            np.testing.assert_allclose(values[number - 1], expected, atol=1e-10)
+        else:
+            assert values[number - 1].tolist() == [0, 0, 0]
+
+
+def test_ratio_of_a_box_by_hand():
+    """A run of n equally spaced indices has variance (n^2 - 1) / 12; of a full box the covariance is diagonal."""
+    mask = np.zeros((20, 20, 20), bool)
+    mask[3:7, 2:10, 1:17] = True  # 4 x 8 x 16 voxels
+    values = eigenvalues(connected_components(mask))
+    n = mask.sum()
+    expected = np.array([(16**2 - 1), (8**2 - 1), (4**2 - 1)]) / 12 * n / (n - 1)
+    np.testing.assert_allclose(values[0], expected)
+    assert eigenvalue_ratio(values)[0] == pytest.approx(255 / 63)
+
+
+def test_far_from_the_origin_nothing_is_lost():
+    mask = np.zeros((3, 3, 4000), bool)
+    near = mask.copy()
+    near[:, :2, :12] = True
+    far = mask.copy()
+    far[:, :2, -12:] = True
+    np.testing.assert_allclose(
+        eigenvalues(connected_components(near)), eigenvalues(connected_components(far)), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("direction", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 1, 1)])
+def test_a_line_has_an_infinite_ratio(direction):
+    mask = np.zeros((12, 12, 12), bool)
+    for step in range(12):
+        mask[tuple(step * d for d in direction)] = True
+    assert eigenvalue_ratio(eigenvalues(connected_components(mask)))[0] == np.inf
+
+
+def test_a_flat_component_has_a_finite_ratio():
+    mask = np.zeros((1, 12, 12), bool)
+    mask[0, 2:8, 2:8] = True
+    assert eigenvalue_ratio(eigenvalues(connected_components(mask)))[0] == pytest.approx(1)
+
+
+def test_largest_and_its_ties():
+    mask = np.zeros((1, 1, 20), bool)
+    for start, length in ((0, 2), (4, 3), (9, 3), (14, 3)):
+        mask[..., start : start + length] = True
+    components = connected_components(mask)
+    assert largest(components, 2).tolist() == [False, True, True, False]
+    assert largest(components, 9).all()
+    assert components.select(largest(components, 1)).sum() == 3
+
+
+def test_no_foreground():
+    components = connected_components(np.zeros((3, 4, 5), bool))
+    assert len(components) == 0
+    assert eigenvalues(components).shape == (0, 3)
+    assert eigenvalue_ratio(eigenvalues(components)).shape == (0,)
+    assert not components.select(largest(components, 2)).any()
+
+
+def test_measured_label(tmp_path):
+    label = np.zeros((10, 10, 30), np.uint8)
+    label[2:4, 2:6, 2:10] = 2  # 2 x 4 x 8
+    label[2:4, 2:6, 10] = 1  # touches, but is kidney
+    label[8, 8, 20:29] = 2  # 9 voxels
+    table = measure_label(save(tmp_path / "segmentation.nii.gz", label), min_voxels=10)
+    assert table["voxels"].tolist() == [64]
+    assert table["ratio"].tolist() == [pytest.approx((8**2 - 1) / (4**2 - 1))]
+    assert len(measure_label(tmp_path / "segmentation.nii.gz", min_voxels=9)) == 2

@@ -1,0 +1,121 @@
+"""The configuration: every mistake is found before any job runs, in words."""
+
+import re
+
+import pytest
+import yaml
+from conftest import ROOT, merged
+
+from kits import configuration
+from kits.cli import UserError
+
+PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+README = (ROOT / "config" / "README.md").read_text()
+
+
+def keys(section, prefix=""):
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from keys(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def test_shipped_configurations_are_valid():
+    configuration.validate(PAPER)
+    configuration.validate(merged(PAPER, **yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())))
+
+
+def test_defaults_are_the_papers():
+    assert PAPER["training"]["epochs"] == 50
+    assert PAPER["training"]["dice_weight"] == 0.5
+    assert PAPER["slices"]["size"] == 256
+    assert PAPER["network"] == {"base_channels": 64, "depth": 4, "batch_norm": True}
+    assert PAPER["split"]["test_cases"] == 20
+    assert PAPER["postprocess"]["percentiles"] == [5, 95]
+    assert PAPER["postprocess"]["tumor_kidney_overlap"] == 0.95
+    assert PAPER["postprocess"]["kidney_components"] == 2
+
+
+def test_readme_explains_every_key():
+    explained = set(re.findall(r"^\| `([\w.]+)`", README, re.MULTILINE))
+    assert explained == set(keys(PAPER))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"epochs": 3}, r"epochs is not a known key"),
+        ({"training": {"epoch": 3}}, r"training.epoch is not a known key; did you mean training.epochs\?"),
+        ({"training": {"epochs": "ten"}}, r"training.epochs: 'ten' is not of type 'integer'"),
+        ({"training": {"epochs": 0}}, r"training.epochs: 0 is less than the minimum of 1"),
+        ({"training": {"learning_rate": "1e-3"}}, r"training.learning_rate: .*written as 0.001"),
+        ({"training": {"dice_weight": 1.5}}, r"training.dice_weight: 1.5"),
+        ({"slices": {"size": 33}}, r"slices.size: 33 is not a multiple of 2"),
+        ({"slices": {"hu_window": [300, -79]}}, r"slices.hu_window: 300 comes before -79"),
+        ({"slices": {"hu_window": [5]}}, r"slices.hu_window: \[5\] is too short"),
+        ({"slices": {"size": 16}, "network": {"depth": 4}}, r"network.depth: 4 poolings"),
+        ({"postprocess": {"percentiles": [95, 5]}}, r"postprocess.percentiles: 95 comes before 5"),
+        ({"postprocess": {"percentiles": [5, 101]}}, r"postprocess.percentiles.1: 101"),
+        ({"data": {"source": "web"}}, r"data.source: 'web' is not one of \['kits19', 'phantom'\]"),
+        ({"data": {"cases": ["x"]}}, r"data.cases: \['x'\].*expected `all`, or a list"),
+        ({"split": {"test_fraction": 1}}, r"split.test_fraction: 1"),
+        ({"run": "a/b"}, r"run: 'a/b'.*folder's name"),
+        ({"run": "../up"}, r"run: '../up'"),
+        ({"run": 7}, r"run: 7 is not of type 'string'"),
+        ({"device": "gpu"}, r"device: 'gpu' is not one of"),
+    ],
+)
+def test_mistakes_are_named(change, says):
+    with pytest.raises(UserError, match=f"^config: {says}"):
+        configuration.validate(merged(PAPER, **change))
+
+
+def test_all_mistakes_are_reported_at_once():
+    bad = merged(PAPER, training={"epochs": 0, "batch_size": "x"}, slices={"size": 7})
+    with pytest.raises(UserError) as error:
+        configuration.validate(bad)
+    assert len(str(error.value).splitlines()) == 4  # 7 is too small and odd
+
+
+def test_missing_key():
+    bad = {key: value for key, value in PAPER.items() if key != "slices"}
+    with pytest.raises(UserError, match="slices is missing"):
+        configuration.validate(bad)
+
+
+def test_numbers_of_the_command_line_arrive_as_text():
+    """`snakemake --config training='{epochs: 3}'` gives {"epochs": "3"}."""
+    config = merged(PAPER, training={"epochs": "3"}, postprocess={"percentiles": ["1", "99"]}, data={"root": "007"})
+    configuration.parse_texts(config)
+    assert config["training"]["epochs"] == 3
+    assert config["postprocess"]["percentiles"] == [1, 99]
+    assert config["data"]["root"] == "007"
+    configuration.validate(config)
+
+
+def test_options():
+    values = {"batch_size": 8, "batch_norm": False, "on": True, "percentiles": [5, 95], "test_cases": None, "x": 0.5}
+    expected = ["--batch-size", "8", "--no-batch-norm", "--on", "--percentiles", "5", "95", "--x", "0.5"]
+    assert configuration.options(values) == expected
+
+
+def test_phantom_cases():
+    config = merged(PAPER, data={"source": "phantom"}, phantom={"cases": 3})
+    assert configuration.cohort_of(config) == ("results/kits19/cohort", ["case_00000", "case_00001", "case_00002"])
+    with pytest.raises(UserError, match="case_00009 not among the 3"):
+        configuration.cohort_of(merged(config, data={"cases": [0, 9]}))
+
+
+def test_environments_match_the_lock():
+    """conda itself cannot be tried here: its files pin what the lock pins, and hold all that the scripts import."""
+    lines = (ROOT / "envs" / "lock.txt").read_text().split()
+    lock = dict(line.split("==") for line in lines)
+    assert lock["torch"] == "2.13.0"
+    direct = {line.split("==")[0] for line in (ROOT / "envs" / "requirements.txt").read_text().splitlines()}
+    assert {name for name in direct if name and not name.startswith("#")} <= set(lock) | {"pyyaml"}
+    for name in ("imaging", "torch"):
+        dependencies = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
+        for pin in dependencies[-1]["pip"]:
+            package, version = pin.split("==")
+            assert lock[package] == version, package

@@ -1,0 +1,115 @@
+"""Reading volumes: every way a file can be broken is one clear line."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import AFFINE, save
+
+from kits import nifti
+from kits.cli import UserError
+
+
+def whole(path):
+    return np.concatenate([block for _, block in nifti.read_columns(path)], axis=2)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 4), (7, 2, 13)])
+def test_columns_are_the_volume(tmp_path, rng, dtype, shape, monkeypatch):
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 200)  # several blocks, even here
+    volume = rng.integers(0, 100, shape).astype(dtype)
+    path = save(tmp_path / "case_00000" / "imaging.nii.gz", volume)
+    assert nifti.read_geometry(path).shape == shape
+    np.testing.assert_array_equal(nifti.read_geometry(path).affine, nib.load(path).affine)
+    np.testing.assert_array_equal(whole(path), nib.load(path).get_fdata())
+
+
+def test_header_scaling_is_applied(tmp_path):
+    image = nib.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), AFFINE)
+    image.header.set_slope_inter(2, -1000)
+    path = tmp_path / "imaging.nii.gz"
+    nib.save(image, path)
+    np.testing.assert_allclose(whole(path), nib.load(path).get_fdata())
+
+
+def test_write_then_read(tmp_path, rng):
+    label = rng.integers(0, 3, (4, 6, 5)).astype(np.uint8)
+    nifti.write_volume(tmp_path / "x.nii.gz", label, AFFINE.tolist())
+    np.testing.assert_array_equal(nifti.read_label(tmp_path / "x.nii.gz"), label)
+    np.testing.assert_array_equal(nib.load(tmp_path / "x.nii.gz").affine, AFFINE)
+    assert nib.load(tmp_path / "x.nii.gz").get_data_dtype() == np.uint8
+
+
+def broken(tmp_path, kind):
+    path = tmp_path / "case_00007" / "imaging.nii.gz"
+    volume = np.random.default_rng(0).normal(0, 100, (6, 20, 20))
+    if kind == "missing":
+        return path
+    if kind in ("nan", "inf"):
+        volume[3, 4, 5] = float(kind)
+    if kind == "4-d":
+        volume = volume[..., None].repeat(2, 3)
+    if kind == "empty":
+        volume = volume[:0]
+    save(path, volume)
+    content = path.read_bytes()
+    if kind == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    if kind == "without its checksum":
+        path.write_bytes(content[:-8])
+    if kind == "flipped bit":
+        path.write_bytes(content[:-6] + bytes([content[-6] ^ 1]) + content[-5:])
+    if kind == "empty file":
+        path.write_bytes(b"")
+    if kind == "no gzip":
+        path.write_bytes(gzip.decompress(content))
+    if kind == "no nifti":
+        path.write_bytes(gzip.compress(b"hello" * 200))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("missing", "is missing"),
+        ("truncated", "truncated"),
+        ("without its checksum", "truncated"),
+        ("flipped bit", "truncated"),
+        ("empty file", "truncated"),
+        ("no gzip", "truncated or not a gzipped NIfTI"),
+        ("no nifti", "not a gzipped NIfTI"),
+        ("nan", "NaN or infinite"),
+        ("inf", "NaN or infinite"),
+        ("4-d", "expected three axes"),
+        ("empty", "none empty"),
+    ],
+)
+def test_broken_file_is_one_clear_line(tmp_path, kind, says):
+    path = broken(tmp_path, kind)
+    with pytest.raises(UserError) as error:
+        whole(path)
+    message = str(error.value)
+    assert says in message
+    assert "case_00007" in message
+    assert str(path) in message
+    assert "leave the case out" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(3, np.uint8), (-1, np.int16), (258, np.int16), (0.5, np.float32)])
+def test_strange_label_is_named(tmp_path, value, dtype):
+    label = np.zeros((3, 4, 5), dtype)
+    label[1, 2, 3] = value
+    path = save(tmp_path / "case_00007" / "segmentation.nii.gz", label)
+    with pytest.raises(UserError, match=f"case_00007.*holds labels {value}; expected 0, 1 and 2"):
+        nifti.read_label(path)
+
+
+def test_label_stored_as_float_is_read(tmp_path):
+    label = np.arange(24).reshape(2, 3, 4) % 3
+    path = save(tmp_path / "segmentation.nii.gz", label.astype(np.float64))
+    read = nifti.read_label(path)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, label)

@@ -1,0 +1,153 @@
+"""The filter on volumes small enough to know the answer."""
+
+import numpy as np
+import pytest
+from conftest import AFFINE, run_script, save
+
+from kits.cli import UserError, write_json
+from kits.nifti import read_label
+from kits.postprocessing import close, merge, postprocess, ratio_range
+
+WIDE = (1.0, 1000.0)
+
+
+def box(shape, *spans):
+    mask = np.zeros(shape, bool)
+    mask[tuple(slice(*span) for span in spans)] = True
+    return mask
+
+
+@pytest.fixture
+def kidneys():
+    """Two kidneys of 6 x 10 x 10 and a false positive of 4 x 4 x 4, in 12 x 40 x 40."""
+    shape = (12, 40, 40)
+    return (
+        box(shape, (3, 9), (20, 30), (5, 15)),
+        box(shape, (3, 9), (20, 30), (25, 35)),
+        box(shape, (0, 4), (2, 6), (2, 6)),
+    )
+
+
+def test_two_largest_kidneys_are_kept(kidneys):
+    left, right, stray = kidneys
+    nothing = np.zeros_like(left)
+    result = postprocess(left | right | stray, nothing, WIDE)
+    np.testing.assert_array_equal(result.segmentation, (left | right).astype(np.uint8))
+    assert result.kidney_components == (3, 2)
+    assert postprocess(left | right | stray, nothing, WIDE, kidney_components=3).segmentation[stray].all()
+    assert not postprocess(left | stray, nothing, WIDE, kidney_components=1).segmentation[stray].any()
+
+
+def test_holes_of_both_masks_are_filled(kidneys):
+    left, right, _ = kidneys
+    kidney, tumor = left | right, box(left.shape, (4, 8), (22, 28), (7, 13))
+    whole = merge(kidney, tumor)
+    kidney, tumor = kidney.copy(), tumor.copy()
+    kidney[6, 25, 30] = False
+    tumor[6, 25, 10] = False
+    np.testing.assert_array_equal(postprocess(kidney, tumor, WIDE).segmentation, whole)
+
+
+def test_tumor_lies_over_kidney_and_stays_outside_too():
+    kidney = box((4, 20, 40), (0, 4), (5, 15), (0, 20))
+    tumor = box((4, 20, 40), (0, 4), (5, 15), (1, 21))  # 19 of its 20 columns inside: exactly 95 %
+    segmentation = postprocess(kidney, tumor, WIDE).segmentation
+    assert (segmentation[tumor] == 2).all()
+    assert (segmentation[kidney & ~tumor] == 1).all()
+    assert not segmentation[~kidney & ~tumor].any()
+
+
+@pytest.mark.parametrize(("columns", "kept"), [(20, True), (21, False)])
+def test_overlap_of_exactly_95_percent_is_enough(columns, kept):
+    kidney = box((4, 20, 40), (0, 4), (5, 15), (0, 20))
+    tumor = box((4, 20, 40), (0, 4), (5, 15), (20 - 19, 20 - 19 + columns))  # 19/20 = 0.95, 19/21 < 0.95
+    assert (2 in postprocess(kidney, tumor, WIDE).segmentation) is kept
+
+
+def test_overlap_counts_the_filtered_kidney(kidneys):
+    left, right, stray = kidneys
+    tumor = stray | box(left.shape, (4, 8), (22, 28), (7, 13))
+    result = postprocess(left | right | stray, tumor, WIDE)
+    assert not result.segmentation[stray].any()
+    assert result.tumor_components == (2, 1)
+
+
+@pytest.mark.parametrize(("voxels", "kept"), [(9, False), (10, True)])
+def test_ten_voxels_are_enough(voxels, kept):
+    kidney = np.ones((3, 10, 10), bool)
+    tumor = np.zeros_like(kidney)
+    tumor[1, 3, 2:7] = tumor[1, 4, 2 : 2 + voxels - 5] = True
+    assert (2 in postprocess(kidney, tumor, WIDE).segmentation) is kept
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_ends_of_the_range_are_included(end):
+    kidney = np.ones((6, 20, 20), bool)
+    tumor = box(kidney.shape, (1, 5), (2, 10), (2, 18))
+    ratio = 255 / 63  # 16 over 8 voxels: see test_components
+    ends = [(ratio - 1e-9, 10.0), (1.0, ratio + 1e-9)]
+    assert 2 in postprocess(kidney, tumor, ends[end]).segmentation
+    outside = [(ratio + 1e-6, 10.0), (1.0, ratio - 1e-6)]
+    assert 2 not in postprocess(kidney, tumor, outside[end]).segmentation
+
+
+def test_diagonal_tumors_touching_by_a_corner_are_one():
+    kidney = np.ones((10, 20, 20), bool)
+    tumor = box(kidney.shape, (1, 3), (2, 6), (2, 6)) | box(kidney.shape, (3, 5), (6, 10), (6, 10))
+    assert postprocess(kidney, tumor, WIDE).tumor_components[0] == 1
+
+
+@pytest.mark.parametrize("kidney_full", [False, True])
+@pytest.mark.parametrize("tumor_full", [False, True])
+def test_empty_and_full_masks(kidney_full, tumor_full):
+    shape = (3, 4, 5)
+    result = postprocess(np.full(shape, kidney_full), np.full(shape, tumor_full), WIDE)
+    assert (result.segmentation == (2 if kidney_full and tumor_full else int(kidney_full))).all()
+    assert result.segmentation.dtype == np.uint8
+
+
+def test_closing_is_off_by_default_and_joins_when_on():
+    kidney = box((5, 20, 30), (1, 4), (5, 15), (5, 14)) | box((5, 20, 30), (1, 4), (5, 15), (15, 25))
+    nothing = np.zeros_like(kidney)
+    assert postprocess(kidney, nothing, WIDE).kidney_components[0] == 2
+    assert postprocess(kidney, nothing, WIDE, closing_iterations=1).kidney_components[0] == 1
+    edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
+    np.testing.assert_array_equal(close(edge, 2), edge)
+
+
+def test_shapes_must_agree():
+    with pytest.raises(UserError, match="shape"):
+        postprocess(np.zeros((1, 2, 3), bool), np.zeros((1, 2, 4), bool), WIDE)
+
+
+def test_ratio_range_is_numpys_percentile():
+    ratios = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.inf])
+    assert ratio_range(ratios, (0, 100)) == (1, 5)
+    assert ratio_range(ratios, (25, 60)) == (pytest.approx(2), pytest.approx(3.4))  # ranks 1 and 2.4 of 0..4
+    with pytest.raises(UserError, match="at least one"):
+        ratio_range(np.array([np.inf]), (5, 95))
+
+
+def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):
+    left, right, stray = kidneys
+    tumor = box(left.shape, (4, 8), (22, 28), (7, 13))
+    save(tmp_path / "k.nii.gz", (left | right | stray).astype(np.uint8))
+    save(tmp_path / "t.nii.gz", (tumor | stray).astype(np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    result = run_script("postprocess", *files, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    np.testing.assert_array_equal(read_label(tmp_path / "s.nii.gz"), merge(left | right, tumor))
+    help_text = " ".join(run_script("postprocess", "--help").stdout.split())
+    for default in ("(default: 2)", "(default: 10)", "(default: 0.95)", "(default: 0)"):
+        assert default in help_text
+
+
+def test_output_has_the_inputs_affine(tmp_path):
+    import nibabel as nib
+
+    save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    assert run_script("postprocess", *arguments, cwd=tmp_path).returncode == 0
+    np.testing.assert_array_equal(nib.load(tmp_path / "s.nii.gz").affine, AFFINE)

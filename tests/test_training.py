@@ -1,0 +1,218 @@
+"""The network, its loss and its training."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import run_script
+from torch.utils.flop_counter import FlopCounterMode
+
+from kits import models
+from kits.cli import UserError
+from kits.nifti import write_volume
+from kits.slices import extract
+from kits.training import Settings, load_positive, loss_function, train
+from kits.unet import UNet
+
+CPU = torch.device("cpu")
+
+
+def loss_by_hand(logits, mask, weight):
+    """Equation 1 in plain Python, for lists of pixels."""
+    probability = [1 / (1 + math.exp(-logit)) for logit in logits]
+    bce = -sum(math.log(p if m else 1 - p) for p, m in zip(probability, mask, strict=True)) / len(mask)
+    overlap = sum(p * m for p, m in zip(probability, mask, strict=True))
+    dice = 1 - 2 * overlap / (sum(probability) + sum(mask))
+    return (1 - weight) * bce + weight * dice
+
+
+@pytest.mark.parametrize("weight", [0, 0.3, 0.5, 1])
+def test_loss_by_hand(weight):
+    logits, mask = [2.0, -1.0, 0.5, -3.0, 0.0, 1.5], [1, 0, 0, 1, 1, 0]
+    given = loss_function(
+        torch.tensor(logits).reshape(1, 1, 2, 3), torch.tensor(mask).float().reshape(1, 1, 2, 3), weight
+    )
+    assert given.item() == pytest.approx(loss_by_hand(logits, mask, weight), rel=1e-6)
+
+
+def test_loss_of_extreme_logits_is_finite():
+    logits = torch.tensor([[-500.0, 500.0]])
+    assert loss_function(logits, torch.tensor([[0.0, 1.0]]), 0.5).item() == pytest.approx(0)
+    assert loss_function(logits, torch.tensor([[1.0, 0.0]]), 0.5).item() == pytest.approx(0.5 * 500 + 0.5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (2, 1, 16, 32), (1, 1, 37, 53), (3, 1, 16, 17)])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_any_size_keeps_its_shape(shape, batch_norm):
+    network = UNet(base_channels=2, depth=4, batch_norm=batch_norm)
+    assert network(torch.rand(shape)).shape == shape
+
+
+def test_full_size_is_the_original_u_net():
+    """The original's channels, and 96.2 GFLOP for a slice of 256 x 256 pixels, as counted on paper."""
+    with torch.device("meta"):
+        network = UNet(batch_norm=False)
+        with FlopCounterMode(display=False) as counter:
+            network(torch.empty(1, 1, 256, 256))
+    assert counter.get_total_flops() == pytest.approx(96.2e9, rel=0.001)
+    widths = [block[0].out_channels for block in network.encoder]
+    assert widths == [64, 128, 256, 512, 1024]
+    skip_inputs = [block[0].in_channels for block in network.decoder]
+    assert skip_inputs == [1024, 512, 256, 128]
+    pairs = [(2 * n * n * 9 + n) + (n * n * 9 + n) + (2 * n * n * 4 + n) for n in (64, 128, 256, 512)]  # decoder, up
+    downs = [(a * b * 9 + b) + (b * b * 9 + b) for a, b in zip([1, *widths], widths, strict=False)]
+    assert sum(p.numel() for p in network.parameters()) == sum(pairs) + sum(downs) + 64 + 1
+
+
+def test_initialisation_is_gaussian_with_zero_biases():
+    network = UNet(base_channels=16, depth=2)
+    network.initialise(torch.Generator().manual_seed(0))
+    weight = network.encoder[2][3].weight.detach().flatten()  # 64 to 64 channels, 3 x 3
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.02)
+    assert (weight.abs() < weight.std()).float().mean().item() == pytest.approx(0.6827, abs=0.01)  # of a Gaussian
+    convolutions = [m for m in network.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
+    assert all((m.bias == 0).all() for m in convolutions)
+
+
+def test_window():
+    image = torch.tensor([[[-1000, -79, 112], [113, 304, 3000]]], dtype=torch.int16)
+    expected = [[0, 0, 191 / 383], [192 / 383, 1, 1]]
+    np.testing.assert_allclose(models.normalise(image, (-79, 304))[0, 0].numpy(), expected, rtol=1e-6)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A case of 5 slices, 8 x 8: nothing; kidney; tumor in the upper half; tumor in the lower half; both."""
+    label = np.zeros((5, 8, 8), np.uint8)
+    label[1, 1:7, 2:6] = 1
+    label[2, 1, 1] = 2
+    label[3, 6, 6] = 2
+    label[4, 2:6, 2:6] = 1
+    label[4, 5, 5] = 2
+    image = np.arange(5, dtype=np.int16)[:, None, None] * np.ones((1, 8, 8), np.int16)
+    affine = np.eye(4).tolist()
+    write_volume(tmp_path / "imaging.nii.gz", image, affine)
+    write_volume(tmp_path / "segmentation.nii.gz", label, affine)
+    extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "slices")
+    return tmp_path / "slices", label
+
+
+def test_kidney_network_sees_whole_positive_slices(stored):
+    folder, label = stored
+    images, masks = load_positive([folder, folder], "kidney")
+    assert images[:, 0, 0].tolist() == [1, 2, 3, 4] * 2
+    np.testing.assert_array_equal(masks[:4], label[1:] > 0)
+
+
+def test_tumor_network_sees_lower_halves_that_show_tumor(stored):
+    folder, label = stored
+    images, masks = load_positive([folder], "tumor")
+    assert images.shape == (2, 4, 8)
+    assert images[:, 0, 0].tolist() == [3, 4]
+    np.testing.assert_array_equal(masks, label[3:, 4:] == 2)
+
+
+def test_no_positive_slice_is_an_error(tmp_path):
+    blank = np.zeros((2, 8, 8), np.uint8)
+    for name in ("imaging", "segmentation"):
+        write_volume(tmp_path / f"{name}.nii.gz", blank, np.eye(4).tolist())
+    extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "slices")
+    with pytest.raises(UserError, match="no training case shows any tumor"):
+        load_positive([tmp_path / "slices"], "tumor")
+
+
+def squares(rng, count=24, size=16):
+    """Slices with a bright square on noise, and its mask."""
+    images = rng.normal(0, 30, (count, size, size)).astype(np.int16)
+    masks = np.zeros((count, size, size), np.uint8)
+    for image, mask in zip(images, masks, strict=True):
+        y, x = rng.integers(0, size - 6, 2)
+        mask[y : y + 6, x : x + 6] = 1
+        image += 200 * mask.astype(np.int16)
+    return images, masks
+
+
+def fitted(images, masks, **changes):
+    settings = Settings(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
+    models.choose_device("cpu", 1)
+    return train(images, masks, (-79, 304), {"base_channels": 4, "depth": 2}, settings, CPU, lambda line: None)
+
+
+def test_training_learns(rng, tmp_path):
+    images, masks = squares(rng)
+    network, record = fitted(images, masks, epochs=30)
+    losses = [epoch["loss"] for epoch in record["history"]]
+    assert losses[-1] < 0.2 * losses[0]
+    model = models.Model(network.eval(), "kidney", 16, (-79, 304))
+    models.save(tmp_path / "kidney.pt", model, {"base_channels": 4, "depth": 2})
+    loaded = models.load(tmp_path / "kidney.pt", "kidney", CPU)
+    unseen, truth = squares(np.random.default_rng(99))
+    predicted = models.predict(loaded, unseen, CPU, batch_size=5, threshold=0.5)
+    assert 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()) > 0.9
+    np.testing.assert_array_equal(predicted, models.predict(loaded, unseen, CPU, batch_size=24, threshold=0.5))
+
+
+def test_same_seed_same_weights(rng):
+    images, masks = squares(rng, 8)
+    states = [fitted(images, masks, epochs=2, seed=seed)[0].state_dict() for seed in (1, 1, 2)]
+    assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
+
+
+def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
+    images, masks = squares(rng, 8)
+    stuck = {"epochs": 30, "min_improvement": 0.99, "scheduler_patience": 1, "early_stopping_patience": 5}
+    record = fitted(images, masks, **stuck)[1]
+    assert record["epochs_run"] == 6  # the first is an improvement on nothing
+    rates = [epoch["learning_rate"] for epoch in record["history"]]
+    assert rates == pytest.approx([0.01, 0.01, 0.01, 0.001, 0.001, 0.0001])
+
+
+def test_loss_that_is_not_finite_stops(rng):
+    images, masks = squares(rng, 8)
+    with pytest.raises(UserError, match=r"loss is nan in epoch \d+; lower training.learning_rate"):
+        fitted(images, masks, learning_rate=1e30)
+
+
+def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
+    network, _ = fitted(*squares(rng, 4), epochs=1)
+    path = tmp_path / "kidney.pt"
+    with pytest.raises(UserError, match=r"kidney.pt is missing"):
+        models.load(path, "kidney", CPU)
+    models.save(path, models.Model(network, "kidney", 16, (-79, 304)), {"base_channels": 4, "depth": 2})
+    with pytest.raises(UserError, match="is a kidney model; expected a tumor model"):
+        models.load(path, "tumor", CPU)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match=r"kidney.pt is damaged"):
+        models.load(path, "kidney", CPU)
+
+
+def test_no_gpu_is_said_and_auto_falls_back():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    assert models.choose_device("auto", 1) == CPU
+    with pytest.raises(UserError, match="no GPU"):
+        models.choose_device("cuda", 1)
+
+
+def test_the_script_alone(stored, tmp_path):
+    folder, _ = stored
+    (tmp_path / "all" / "case_00000").parent.mkdir()
+    folder.rename(tmp_path / "all" / "case_00000")
+    (tmp_path / "split.tsv").write_text("case\tsubset\ncase_00000\ttrain\ncase_00001\ttest\n")
+    arguments = ["--split", "split.tsv", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
+    result = run_script("train", "--target", "kidney", "--output", "kidney.pt", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for word in ("epoch  2/2", "loss", "learning rate", "slices/s", "min left"):
+        assert word in result.stdout
+    content = torch.load(tmp_path / "kidney.pt", weights_only=True)
+    assert content["target"] == "kidney"
+    record = (tmp_path / "kidney.json").read_text()
+    for key in ("epochs_run", "seed", "history", "versions", "torch", "training_slices"):
+        assert f'"{key}"' in record
+    (tmp_path / "all" / "case_00000" / "labels.npy").write_bytes(b"")
+    result = run_script("train", "--target", "kidney", "--output", "again.pt", *arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "again.pt").exists()
