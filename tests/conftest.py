@@ -67,7 +67,7 @@ class Project:
         """Run snakemake with `config` as the user's configuration file; stdout and stderr are joined."""
         path = self.folder / "user.yaml"
         path.write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", path.name, *arguments]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", path.name]
         return subprocess.run(
             command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 # Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
 SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
+PAPER = os.path.relpath(Path(workflow.basedir) / "workflow" / "resources" / "paper_dice.tsv")
 sys.path.insert(0, SCRIPTS)
 
 from kits import cli, cohort, configuration, provenance
@@ -20,8 +21,13 @@ except cli.UserError as error:
     cli.fail(str(error))
 
 STARTED = time.time()
-TEST_CASES = [case for case, subset in SUBSET.items() if subset == "test"]
-TRAINING_CASES = [case for case, subset in SUBSET.items() if subset == "train"]
+
+# A case that lacks a file is left to rule check, which names it beside all other bad cases and stops the run;
+# Snakemake's own message would come first and know nothing of the others.
+COMPLETE = configuration.having(config, CASES, *cohort.VOLUMES)
+LABELLED = configuration.having(config, CASES, "segmentation.nii.gz")
+TEST_CASES = [case for case in COMPLETE if SUBSET[case] == "test"]
+TRAINING_CASES = [case for case in COMPLETE if SUBSET[case] == "train"]
 
 # `python3` in a rule is the interpreter that runs snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:

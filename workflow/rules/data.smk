@@ -21,8 +21,7 @@ if config["data"]["source"] == "phantom":
 rule check:
     # First, so that a bad case is reported before hours of work.
     input:
-        images=expand("<cohort>/{case}/imaging.nii.gz", case=CASES),
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=CASES),
+        volumes=expand("<cohort>/{case}/{volume}", case=COMPLETE, volume=cohort.VOLUMES),
         script=script("check_cohort"),
         modules=modules("checks", "nifti"),
     output:
@@ -40,11 +39,9 @@ rule check:
         "../../envs/imaging.yaml"
     threads: 8
     params:
-        root=subpath(input[0], ancestor=2),
-        cases=CASES,
+        cohort=["--root", COHORT, "--cases"] + CASES,
     shell:
-        "python3 {input.script:q} --root {params.root:q} --cases {params.cases:q} --threads {threads}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} {params.cohort:q} --threads {threads}" " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule split:

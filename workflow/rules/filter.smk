@@ -1,6 +1,6 @@
 rule measure_tumors:
     input:
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=CASES),
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELLED),
         script=script("measure_tumors"),
         modules=modules("components", "nifti"),
     output:
@@ -17,9 +17,10 @@ rule measure_tumors:
         "../../envs/imaging.yaml"
     threads: 8
     params:
+        cohort=["--root", COHORT, "--cases"] + CASES,
         options=options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --labels {input.labels:q} {params.options:q} --threads {threads}"
+        "python3 {input.script:q} {params.cohort:q} {params.options:q} --threads {threads}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
 

@@ -20,7 +20,7 @@ rule score:
 rule summarize:
     input:
         scores=expand("<results>/scores/{case}.tsv", case=TEST_CASES),
-        paper=workflow.source_path("../resources/paper_dice.tsv"),
+        paper=PAPER,
         script=script("summarize"),
         modules=modules("scoring"),
     output:

@@ -14,16 +14,16 @@ from kits.components import measure_label
 def main(arguments: argparse.Namespace) -> None:
     measure = partial(measure_label, min_voxels=arguments.min_component_voxels)
     with ProcessPoolExecutor(arguments.threads) as pool:
-        tables = list(pool.map(measure, arguments.labels))
-    cases = [path.parent.name for path in arguments.labels]
-    table = pd.concat(tables, keys=cases, names=["case", "component"])
+        tables = list(pool.map(measure, [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]))
+    table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
     with cli.atomic(arguments.output) as temporary:
-        table.to_csv(temporary, sep="\t", float_format="%.6g")
+        table.to_csv(temporary, sep="\t", float_format="%.10g")
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
-    parser.add_argument("--labels", type=Path, nargs="+", required=True, help=".../case_XXXXX/segmentation.nii.gz")
+    parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout; images are not needed")
+    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="smaller components are left out")
     parser.add_argument("--threads", type=int, default=1, help="labels measured at once")
     parser.add_argument("--output", type=Path, required=True, help="a row for each component, .tsv")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kits.cli import UserError, atomic
 
+VOLUMES = ("imaging.nii.gz", "segmentation.nii.gz")
 CASE = re.compile(r"case_(\d{5})")
 
 

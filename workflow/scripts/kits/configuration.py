@@ -98,6 +98,14 @@ def cohort_of(config: Mapping[str, Any]) -> tuple[str, list[str]]:
     return data["root"], present if chosen == "all" else cohort.selected(chosen)
 
 
+def having(config: Mapping[str, Any], cases: list[str], *volumes: str) -> list[str]:
+    """The cases that have all of some files; of a phantom cohort, which is yet to be written, all cases."""
+    if config["data"]["source"] == "phantom":
+        return cases
+    root = Path(config["data"]["root"])
+    return [case for case in cases if all((root / case / volume).is_file() for volume in volumes)]
+
+
 def options(values: Mapping[str, Any]) -> list[str]:
     """Command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
 

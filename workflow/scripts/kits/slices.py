@@ -114,7 +114,7 @@ def open_slices(folder: Path) -> SliceStore:
         path = folder / name
         try:
             array = np.load(path)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise damaged(path, str(error)) from error
         if isal_zlib.crc32(array) != checksum:
             raise damaged(path, "its checksum differs from slices.json")

@@ -1,0 +1,74 @@
+"""Every script runs alone, explains itself, and stays thin."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, SCRIPTS, run_script, save
+
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+
+
+def python(code):
+    """What a fresh interpreter prints, with the package on its path."""
+    environment = {"PYTHONPATH": str(SCRIPTS)}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment).stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help(name, tmp_path):
+    result = run_script(name, "--help", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    described = (SCRIPTS / f"{name}.py").read_text().split('"""')[1]
+    assert "".join(described.split()) in "".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_thin(name):
+    assert len((SCRIPTS / f"{name}.py").read_text().splitlines()) <= 60
+
+
+def test_only_the_networks_need_torch():
+    light = [name for name in NAMES if name not in ("train", "predict")]
+    for name in light:
+        code = f"import sys, runpy; runpy.run_path({str(SCRIPTS / (name + '.py'))!r}); print('torch' in sys.modules)"
+        assert python(code).strip() == "False", name
+
+
+def test_a_user_error_is_one_line_and_leaves_nothing(tmp_path):
+    save(tmp_path / "case_00003" / "segmentation.nii.gz", np.zeros((2, 3, 4), np.uint8))
+    result = run_script(
+        "extract_slices",
+        "--image",
+        tmp_path / "case_00003" / "imaging.nii.gz",
+        "--label",
+        tmp_path / "case_00003" / "segmentation.nii.gz",
+        "--output",
+        tmp_path / "out",
+    )
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("error: case_00003: ")
+    assert "imaging.nii.gz is missing" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_output_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    components = tmp_path / "components.tsv"
+    components.write_text("case\tcomponent\tvoxels\tratio\ncase_00000\t1\t10\t1.5\n")
+    result = run_script("ratio_range", "--components", components, "--output", tmp_path / "file" / "range.json")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "file" in result.stderr
+
+
+def test_the_snakefile_needs_no_torch():
+    """What the Snakefile imports is light."""
+    code = "import sys; from kits import cli, cohort, configuration, provenance; print(sorted(sys.modules))"
+    loaded = python(code)
+    assert "'kits.cohort'" in loaded
+    for heavy in ("torch", "numpy", "nibabel", "pandas", "matplotlib"):
+        assert f"'{heavy}'" not in loaded
+    assert "torch" not in (ROOT / "Snakefile").read_text()

@@ -1,0 +1,303 @@
+"""The workflow as a user runs it, on a tiny phantom cohort."""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import TINY, merged, save
+
+RESULTS = "results/tiny"
+SCORED = {"postprocess": 2, "score": 2, "summarize": 1, "plot_dice": 1, "all": 1, "total": 7}
+
+
+def test_every_promised_file(finished):
+    results = finished.folder / RESULTS
+    split = pd.read_csv(results / "split.tsv", sep="\t")
+    assert split.columns.tolist() == ["case", "subset"]
+    assert split["subset"].value_counts().to_dict() == {"train": 3, "test": 2}
+    test_cases = split.loc[split["subset"] == "test", "case"]
+    for target in ("kidney", "tumor"):
+        content = torch.load(results / f"models/{target}.pt", weights_only=True)
+        assert content["target"] == target
+        record = json.loads((results / f"models/{target}.json").read_text())
+        assert record["epochs_run"] == 2
+        assert record["training"]["seed"] == 2019
+        assert set(record["training_cases"]) == set(split["case"]) - set(test_cases)
+        assert (results / f"models/{target}_training.png").stat().st_size > 1000
+    for case in split["case"]:
+        assert sorted(path.name for path in (results / "slices" / case).iterdir()) == [
+            "images.npy",
+            "labels.npy",
+            "slices.json",
+        ]
+    for case in test_cases:
+        image = nib.load(results / "cohort" / case / "imaging.nii.gz")
+        for name in (f"predictions/{case}/kidney", f"predictions/{case}/tumor", f"segmentations/{case}"):
+            volume = nib.load(results / f"{name}.nii.gz")
+            assert volume.shape == image.shape
+            np.testing.assert_array_equal(volume.affine, image.affine)
+            assert volume.get_data_dtype() == np.uint8
+        raw = np.asarray(nib.load(results / f"predictions/{case}/tumor.nii.gz").dataobj)
+        assert not raw[:, : image.shape[1] // 2].any()
+    components = pd.read_csv(results / "tumor_components.tsv", sep="\t")
+    columns = ["case", "component", "voxels", "eigenvalue_1", "eigenvalue_2", "eigenvalue_3", "ratio"]
+    assert components.columns.tolist() == columns
+    accepted = json.loads((results / "ratio_range.json").read_text())
+    assert accepted["percentiles"] == [5, 95]
+    assert accepted["low"] == pytest.approx(np.percentile(components["ratio"], 5), rel=1e-5)
+    assert accepted["components"] == len(components)
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    assert len(scores) == 8
+    summary = pd.read_csv(results / "summary.tsv", sep="\t")
+    assert {"stage", "target", "n", "mean", "median", "q1", "q3", "paper_mean", "paper_median"} <= set(summary)
+    assert (results / "figures/fig3.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (results / "figures/fig3.svg").read_bytes()
+    assert (results / "figures/fig3.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_provenance(finished):
+    record = json.loads((finished.folder / RESULTS / "provenance.json").read_text())
+    assert record["config"]["training"]["epochs"] == 2
+    assert record["packages"]["torch"].startswith("2.13.0")
+    assert record["models"]["kidney"]["device"] == "CPU, 1 threads"
+    assert record["started"] <= record["finished"]
+    assert record["rules"]["train"]["jobs"] == 2
+    assert record["rules"]["extract"]["seconds"] > 0
+    assert "commit" in record
+
+
+def test_scores_are_those_of_the_files(finished):
+    """Dice recomputed from the volumes on disk."""
+    results = finished.folder / RESULTS
+    for row in pd.read_csv(results / "scores.tsv", sep="\t").itertuples():
+        label = nib.load(results / "cohort" / row.case / "segmentation.nii.gz").get_fdata()
+        truth = label > 0 if row.target == "kidney_tumor" else label == 2
+        if row.stage == "after":
+            merged_labels = nib.load(results / f"segmentations/{row.case}.nii.gz").get_fdata()
+            prediction = merged_labels > 0 if row.target == "kidney_tumor" else merged_labels == 2
+        else:
+            name = "kidney" if row.target == "kidney_tumor" else "tumor"
+            prediction = nib.load(results / f"predictions/{row.case}/{name}.nii.gz").get_fdata() > 0
+        assert row.dice == pytest.approx(2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()), abs=1e-6)
+
+
+def test_nothing_changed_nothing_runs(finished):
+    assert finished.planned(TINY) == {}
+
+
+def test_changed_percentiles_rerun_the_filter_only(finished):
+    planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
+    assert planned == {**SCORED, "ratio_range": 1, "total": 8}
+
+
+@pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}, {"closing_iterations": 1}])
+def test_changed_filter_reruns_post_processing_only(finished, change):
+    assert finished.planned(merged(TINY, postprocess=change)) == SCORED
+
+
+def test_changed_epochs_rerun_training_and_all_after_it(finished):
+    planned = finished.planned(merged(TINY, training={"epochs": 3}))
+    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict": 2, "total": 13}
+
+
+def test_another_window_needs_no_extraction(finished):
+    planned = finished.planned(merged(TINY, slices={"hu_window": [-100, 300]}))
+    assert "train" in planned
+    assert "extract" not in planned
+
+
+def test_forcerun_postprocess(finished):
+    assert finished.planned(TINY, "--forcerun", "postprocess") == SCORED
+
+
+def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
+    project = copy_of(finished)
+    module = project.folder / "workflow/scripts/kits/postprocessing.py"
+    os.utime(module)
+    assert project.planned(TINY) == {}
+    module.write_text(module.read_text() + "\n# edited\n")
+    assert project.planned(TINY) == {**SCORED, "ratio_range": 1, "total": 8}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_second_run_is_identical(finished, project):
+    result = project.snakemake(TINY)
+    assert result.returncode == 0, result.stdout
+    for name in (
+        "scores.tsv",
+        "summary.tsv",
+        "split.tsv",
+        "tumor_components.tsv",
+        "figures/fig3.svg",
+        "figures/fig3.pdf",
+    ):
+        assert digest(project.folder / RESULTS / name) == digest(finished.folder / RESULTS / name), name
+    for target in ("kidney", "tumor"):
+        states = [torch.load(p.folder / RESULTS / f"models/{target}.pt") for p in (project, finished)]
+        weights = [state["state_dict"] for state in states]
+        assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_report(finished, copy_of):
+    project = copy_of(finished)
+    result = project.snakemake(TINY, "--report", "report.html")
+    assert result.returncode == 0, result.stdout
+    report = (project.folder / "report.html").read_text()
+    for text in ("fig3.png", "summary.tsv", "kidney_training.png", "before (blue) and after (red)"):
+        assert text in report
+
+
+def test_the_summary_shown_after_the_demo(finished):
+    from conftest import run_script
+
+    result = run_script("show_summary", "--run", RESULTS, cwd=finished.folder)
+    assert result.returncode == 0, result.stderr
+    for text in ("before", "after", "kidney_tumor", "median", "emptied", f"figure: {RESULTS}/figures/fig3.png"):
+        assert text in result.stdout
+
+
+def cohort_of(finished, folder):
+    """A copy of the phantom cohort, as a user's own."""
+    shutil.copytree(finished.folder / RESULTS / "cohort", folder)
+    return folder
+
+
+OWN = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
+
+
+def errors(output):
+    return [line for line in output.splitlines() if line.startswith("error: ")]
+
+
+def test_no_cohort_stops_at_once(project):
+    result = project.snakemake(OWN)
+    assert result.returncode != 0
+    lines = errors(result.stdout)
+    assert len(lines) == 1
+    for part in ("cohort", "case_00000/imaging.nii.gz", "github.com/neheller/kits19", "make demo"):
+        assert part in lines[0]
+    assert "Traceback" not in result.stdout
+    assert not (project.folder / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"data": {"cases": [0, 1, 1]}}, "data.cases: case_00001 listed twice; list each case once"),
+        ({"data": {"cases": []}}, "data.cases: the list is empty"),
+        ({"split": {"test_cases": 5}}, "split: 5 cases are too few for 5 test cases"),
+        ({"training": {"epoch": 5}}, "config: training.epoch is not a known key; did you mean training.epochs?"),
+    ],
+)
+def test_mistakes_are_found_before_any_job(project, change, says):
+    result = project.snakemake(merged(TINY, **change))
+    assert result.returncode != 0
+    assert [line for line in errors(result.stdout) if says in line]
+    assert "Traceback" not in result.stdout
+    assert not (project.folder / "results").exists()
+
+
+def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, project):
+    """What is cheap to know of all bad cases at once, and under --keep-going the good cases are extracted."""
+    root = cohort_of(finished, project.folder / "cohort")
+    (root / "case_00000" / "imaging.nii.gz").write_bytes(b"not a volume")
+    label = np.asarray(nib.load(root / "case_00001" / "segmentation.nii.gz").dataobj)
+    save(root / "case_00001" / "segmentation.nii.gz", label[:-1])
+    save(root / "case_00002" / "segmentation.nii.gz", np.where(label == 2, 7, label))
+    result = project.snakemake(OWN, "--keep-going")
+    assert result.returncode != 0
+    lines = errors(result.stdout)
+    log = (project.folder / "results/own/logs/check.log").read_text()
+    for case, says in (("case_00000", "not a gzipped NIfTI"), ("case_00001", "has shape"), ("case_00002", "labels 7")):
+        assert [line for line in lines if case in line and says in line], (case, result.stdout)
+        assert [line for line in errors(log) if case in line]
+    assert not (project.folder / "results/own/cohort.tsv").exists()
+    extracted = {path.parent.name for path in (project.folder / "results/own/slices").glob("*/slices.json")}
+    assert extracted == {"case_00003", "case_00004"}
+    assert not list(project.folder.glob("results/**/.partial*"))
+
+
+def test_what_needs_the_voxels_is_found_in_extraction(finished, project):
+    root = cohort_of(finished, project.folder / "cohort")
+    path = root / "case_00003" / "imaging.nii.gz"
+    path.write_bytes(path.read_bytes()[:-2000])
+    volume = nib.load(root / "case_00004" / "imaging.nii.gz").get_fdata()
+    volume[2, 3, 4] = np.nan
+    save(root / "case_00004" / "imaging.nii.gz", volume)
+    result = project.snakemake(OWN, "--keep-going")
+    assert result.returncode != 0
+    lines = errors(result.stdout)
+    assert [line for line in lines if "case_00003" in line and "truncated" in line and str(path.name) in line]
+    assert [line for line in lines if "case_00004" in line and "NaN or infinite" in line]
+    slices = project.folder / "results/own/slices"
+    assert {path.parent.name for path in slices.glob("*/slices.json")} == {"case_00000", "case_00001", "case_00002"}
+    assert not list(slices.glob("case_0000[34]/*"))
+    shutil.copytree(finished.folder / RESULTS / "cohort", root, dirs_exist_ok=True)
+    planned = project.planned(OWN)
+    assert planned["extract"] == 2, "the good cases are not extracted again"
+
+
+def test_a_missing_file_is_named(finished, project):
+    root = cohort_of(finished, project.folder / "cohort")
+    (root / "case_00002" / "imaging.nii.gz").unlink()
+    result = project.snakemake(OWN)
+    assert result.returncode != 0
+    lines = errors(result.stdout)
+    assert len(lines) == 1
+    assert "case_00002" in lines[0]
+    assert "imaging.nii.gz is missing" in lines[0]
+    assert "Traceback" not in result.stdout
+
+
+def test_names_with_spaces_and_semicolons(finished, project):
+    """No configured value reaches a shell unquoted. A case without any tumor is no error."""
+    odd = "my data; touch oops"
+    root = cohort_of(finished, project.folder / odd)
+    label = np.asarray(nib.load(root / "case_00002" / "segmentation.nii.gz").dataobj)
+    save(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
+    config = merged(OWN, run="it's; touch oops", data={"root": odd}, training={"epochs": 1})
+    result = project.snakemake(config)
+    assert result.returncode == 0, result.stdout
+    assert not list(project.folder.rglob("oops"))
+    results = project.folder / "results" / "it's; touch oops"
+    components = pd.read_csv(results / "tumor_components.tsv", sep="\t")
+    assert "case_00002" not in set(components["case"])
+    assert (results / "summary.tsv").exists()
+
+
+def test_one_warning_without_a_gpu(finished, project):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    cohort_of(finished, project.folder / "cohort")
+    config = merged(OWN, device="auto", training={"epochs": 1})
+    result = project.snakemake(config)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("No GPU found") == 1
+    result = project.snakemake(config, "--forcerun", "plot_dice")
+    assert "rule plot_dice" in result.stdout
+    assert "No GPU found" not in result.stdout
+
+
+def test_progress_is_on_the_terminal_and_in_the_log(finished, copy_of):
+    project = copy_of(finished)
+    result = project.snakemake(merged(TINY, training={"epochs": 1}), "--until", "train")
+    log = (project.folder / RESULTS / "logs/train/kidney.log").read_text()
+    for output in (result.stdout, log):
+        assert "kidney network: epoch  1/1  loss" in output
+        assert "slices/s" in output
+
+
+def test_images_are_gzipped_once(finished):
+    """The phantom writes what KiTS19 holds: gzipped NIfTI."""
+    path = next((finished.folder / RESULTS / "cohort").glob("*/imaging.nii.gz"))
+    assert gzip.decompress(path.read_bytes())[344:347] == b"n+1"
