@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 
 import nibabel as nib
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import TINY, merged, save
+from conftest import ROOT, TINY, merged, run_script, save
 
 RESULTS = "results/tiny"
 SCORED = {"postprocess": 2, "score": 2, "summarize": 1, "plot_dice": 1, "all": 1, "total": 7}
@@ -158,8 +159,6 @@ def test_report(finished, copy_of):
 
 
 def test_the_summary_shown_after_the_demo(finished):
-    from conftest import run_script
-
     result = run_script("show_summary", "--run", RESULTS, cwd=finished.folder)
     assert result.returncode == 0, result.stderr
     for text in ("before", "after", "kidney_tumor", "median", "emptied", f"figure: {RESULTS}/figures/fig3.png"):
@@ -301,3 +300,16 @@ def test_images_are_gzipped_once(finished):
     """The phantom writes what KiTS19 holds: gzipped NIfTI."""
     path = next((finished.folder / RESULTS / "cohort").glob("*/imaging.nii.gz"))
     assert gzip.decompress(path.read_bytes())[344:347] == b"n+1"
+
+
+def graph(mermaid):
+    """The arrows of a Mermaid flow chart, by the names of the rules."""
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", mermaid))
+    return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
+
+
+def test_the_rule_graph_in_the_readme_is_the_workflows(project):
+    result = project.snakemake({"data": {"source": "phantom"}}, "--rulegraph", "mermaid-js")
+    readme = (ROOT / "README.md").read_text()
+    assert graph(result.stdout) == graph(readme)
+    assert ("postprocess", "score") in graph(readme)
