@@ -51,4 +51,5 @@ onstart:
 
 
 onsuccess:
-    provenance.write(RESULTS, config, STARTED)
+    if complete_run():
+        provenance.write(RESULTS, config, STARTED)

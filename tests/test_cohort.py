@@ -1,6 +1,7 @@
 """Which cases there are, and the split."""
 
 import pytest
+from conftest import run_script
 
 from kits.cli import UserError
 from kits.cohort import find_cases, read_split, selected, split_cases, write_split
@@ -45,6 +46,19 @@ def test_split_file(tmp_path):
     assert (tmp_path / "split.tsv").read_text().startswith("case\tsubset\ncase_00000\t")
 
 
+def test_a_malformed_split_is_one_line(tmp_path):
+    (tmp_path / "split.tsv").write_text("case\nx\n")
+    with pytest.raises(UserError, match=r"split\.tsv is not a split"):
+        read_split(tmp_path / "split.tsv")
+
+
+def test_the_script_alone(tmp_path):
+    arguments = ["--cases", *NAMES[:8], "--test-cases", 3, "--output", tmp_path / "split.tsv"]
+    for seed in (1, 2, 3):
+        assert run_script("split_cases", *arguments, "--seed", seed).returncode == 0
+        assert read_split(tmp_path / "split.tsv") == split_cases(NAMES[:8], 3, None, seed)
+
+
 def test_selected():
     assert selected([3, "0-1", 7]) == ["case_00000", "case_00001", "case_00003", "case_00007"]
 
@@ -63,6 +77,13 @@ def test_find_cases(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "README.md").touch()
     assert find_cases(tmp_path) == ["case_00001", "case_00002"]
+
+
+def test_kits19s_unlabelled_cases_are_left_out(tmp_path):
+    for name in ("case_00209", "case_00210", "case_00299", "case_00300"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "case_00299" / "segmentation.nii.gz").touch()
+    assert find_cases(tmp_path) == ["case_00209", "case_00299", "case_00300"]
 
 
 @pytest.mark.parametrize("exists", [False, True])

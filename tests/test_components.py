@@ -39,8 +39,15 @@ def flood(mask):
     return found
 
 
+def whole(components):
+    """The numbers of the components in a volume of the mask's shape."""
+    labels = np.zeros(components.shape, int)
+    labels[components.box] = components.labels
+    return labels
+
+
 def as_sets(components):
-    return [set(map(tuple, np.argwhere(components.labels == i + 1).tolist())) for i in range(len(components))]
+    return [set(map(tuple, np.argwhere(whole(components) == i + 1).tolist())) for i in range(len(components))]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -81,7 +88,7 @@ def test_eigenvalues_are_numpys(rng, density):
     values = eigenvalues(components)
     for number, voxels in enumerate(components.voxels, 1):
         if voxels > 1:
-            covariance = np.cov(np.argwhere(components.labels == number).T)
+            covariance = np.cov(np.argwhere(whole(components) == number).T)
             expected = np.linalg.eigvalsh(covariance)[::-1]
             np.testing.assert_allclose(values[number - 1], expected, atol=1e-10)
         else:
@@ -132,6 +139,16 @@ def test_largest_and_its_ties():
     assert largest(components, 2).tolist() == [False, True, True, False]
     assert largest(components, 9).all()
     assert components.select(largest(components, 1)).sum() == 3
+
+
+def test_select_and_inside_are_brute_force(rng):
+    mask, other = rng.random((6, 7, 8)) < 0.2, rng.random((6, 7, 8)) < 0.5
+    mask[0] = mask[:, :2] = False  # a box smaller than the volume
+    components = connected_components(mask)
+    keep = rng.random(len(components)) < 0.5
+    np.testing.assert_array_equal(components.select(keep), np.isin(whole(components), np.flatnonzero(keep) + 1))
+    counts = [(whole(components)[other] == number + 1).sum() for number in range(len(components))]
+    assert components.inside(other).tolist() == counts
 
 
 def test_no_foreground():

@@ -1,10 +1,12 @@
 """The configuration: every mistake is found before any job runs, in words."""
 
+import ast
 import re
+import sys
 
 import pytest
 import yaml
-from conftest import ROOT, merged
+from conftest import ROOT, SCRIPTS, merged
 
 from kits import configuration
 from kits.cli import UserError
@@ -63,6 +65,12 @@ def test_readme_explains_every_key():
         ({"run": "a/b"}, r"run: 'a/b'.*folder's name"),
         ({"run": "../up"}, r"run: '../up'"),
         ({"run": 7}, r"run: 7 is not of type 'string'"),
+        ({"training": {"epochs": 3.0}}, r"training.epochs: 3.0 is not of type 'integer'"),
+        ({"phantom": {"cases": True}}, r"phantom.cases: True is not of type 'integer'"),
+        ({"data": {"cases": [0.0, 1]}}, r"data.cases: \[0.0, 1\]"),
+        ({"training": {"dice_weight": float("nan")}}, r"training.dice_weight: nan is not of type 'number'"),
+        ({"training": {"learning_rate": float("inf")}}, r"training.learning_rate: inf is not of type 'number'"),
+        ({"slices": {"hu_window": [float("nan"), 1]}}, r"slices.hu_window.0: nan is not of type 'number'"),
         ({"device": "gpu"}, r"device: 'gpu' is not one of"),
     ],
 )
@@ -107,8 +115,54 @@ def test_phantom_cases():
         configuration.cohort_of(merged(config, data={"cases": [0, 9]}))
 
 
+def test_root_is_tidied(tmp_path, monkeypatch):
+    (tmp_path / "cohort" / "case_00003").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for root, expected in (("./cohort//", "cohort"), ("~/cohort", str(tmp_path / "cohort"))):
+        config = merged(PAPER, data={"root": root})
+        assert configuration.cohort_of(config) == (expected, ["case_00003"])
+
+
+PACKAGES = {"cc3d": "connected-components-3d"}
+
+
+def imported(path, seen):
+    """Third-party packages that a script imports, through the package's modules too."""
+    if path in seen:
+        return set()
+    seen.add(path)
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "kits":
+            names |= {f"kits.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    found = set()
+    for name in names:
+        top = name.split(".")[0]
+        if top == "kits":
+            found |= imported(SCRIPTS / f"{name.replace('.', '/')}.py", seen)
+        elif top not in sys.stdlib_module_names:
+            found.add(PACKAGES.get(top, top))
+    return found
+
+
+@pytest.mark.parametrize("name", ["imaging", "torch"])
+def test_each_environment_holds_what_its_scripts_import_and_no_more(name):
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    blocks = [block for block in rules.split("rule ") if f"envs/{name}.yaml" in block]
+    scripts = {re.search(r'script\("(\w+)"\)', block)[1] for block in blocks}
+    assert len(scripts) > 1
+    needed = set().union(*(imported(SCRIPTS / f"{script}.py", set()) for script in scripts))
+    dependencies = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
+    assert needed == {pin.split("==")[0] for pin in dependencies[-1]["pip"]}
+
+
 def test_environments_match_the_lock():
-    """conda itself cannot be tried here: its files pin what the lock pins, and hold all that the scripts import."""
+    """conda itself cannot be tried here: its files pin what the lock pins."""
     lines = (ROOT / "envs" / "lock.txt").read_text().split()
     lock = dict(line.split("==") for line in lines)
     assert lock["torch"] == "2.13.0"

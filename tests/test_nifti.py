@@ -53,8 +53,14 @@ def broken(tmp_path, kind):
         volume = volume[..., None].repeat(2, 3)
     if kind == "empty":
         volume = volume[:0]
+    if kind == "colours":
+        volume = np.zeros((3, 4, 5), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     save(path, volume)
     content = path.read_bytes()
+    if kind == "cut before it was gzipped":
+        path.write_bytes(gzip.compress(gzip.decompress(content)[:-1000]))
+    if kind == "negative axis":
+        path.write_bytes(gzip.compress(gzip.decompress(content)[:42] + b"\xf0\xff" + gzip.decompress(content)[44:]))
     if kind == "truncated":
         path.write_bytes(content[: len(content) // 2])
     if kind == "without its checksum":
@@ -78,6 +84,9 @@ def broken(tmp_path, kind):
         ("without its checksum", "truncated"),
         ("flipped bit", "truncated"),
         ("empty file", "truncated"),
+        ("cut before it was gzipped", "truncated"),
+        ("negative axis", "truncated"),
+        ("colours", "holds colours"),
         ("no gzip", "truncated or not a gzipped NIfTI"),
         ("no nifti", "not a gzipped NIfTI"),
         ("nan", "NaN or infinite"),
@@ -113,3 +122,40 @@ def test_label_stored_as_float_is_read(tmp_path):
     read = nifti.read_label(path)
     assert read.dtype == np.uint8
     np.testing.assert_array_equal(read, label)
+
+
+def test_any_change_of_the_header_is_an_error_or_harmless(tmp_path, rng):
+    """Random bytes in the header: a volume, or one line that names the file; never anything else."""
+    path = save(tmp_path / "case_00007" / "imaging.nii.gz", rng.integers(0, 3, (3, 4, 5)).astype(np.int16))
+    content = gzip.decompress(path.read_bytes())
+    for _ in range(300):
+        changed = bytearray(content)
+        for place in rng.integers(0, 348, 3):
+            changed[place] = rng.integers(0, 256)
+        path.write_bytes(gzip.compress(bytes(changed), 1))
+        message = "case_00007, harmless"
+        with np.errstate(all="ignore"):
+            try:
+                whole(path)
+            except UserError as error:
+                message = str(error)
+        assert "case_00007" in message
+        assert "\n" not in message
+
+
+def test_masks_are_everything_above_0(tmp_path):
+    mask = np.array([[[0, 1, 255]]], np.uint8)
+    assert nifti.read_mask(save(tmp_path / "kidney.nii.gz", mask)).tolist() == [[[False, True, True]]]
+    (tmp_path / "kidney.nii.gz").write_bytes(b"")
+    with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*make it again$"):
+        nifti.read_mask(tmp_path / "kidney.nii.gz")
+
+
+def test_an_unreadable_file_is_not_called_truncated(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    path = save(tmp_path / "imaging.nii.gz", np.zeros((1, 1, 1), np.uint8))
+    monkeypatch.setattr(nifti.igzip, "open", refuse)
+    with pytest.raises(PermissionError):
+        nifti.read_geometry(path)

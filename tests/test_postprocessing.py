@@ -1,14 +1,25 @@
 """The filter on volumes small enough to know the answer."""
 
+import json
+
+import nibabel as nib
 import numpy as np
 import pytest
 from conftest import AFFINE, run_script, save
 
 from kits.cli import UserError, write_json
+from kits.components import connected_components, eigenvalue_ratio, eigenvalues
 from kits.nifti import read_label
 from kits.postprocessing import close, merge, postprocess, ratio_range
 
 WIDE = (1.0, 1000.0)
+
+
+def run(name, *arguments, cwd):
+    """What a script prints; it must succeed."""
+    result = run_script(name, *arguments, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def box(shape, *spans):
@@ -80,15 +91,33 @@ def test_ten_voxels_are_enough(voxels, kept):
     assert (2 in postprocess(kidney, tumor, WIDE).segmentation) is kept
 
 
-@pytest.mark.parametrize("end", [0, 1])
-def test_ends_of_the_range_are_included(end):
+def test_ends_of_the_range_are_included():
     kidney = np.ones((6, 20, 20), bool)
     tumor = box(kidney.shape, (1, 5), (2, 10), (2, 18))
-    ratio = 255 / 63  # 16 over 8 voxels: see test_components
-    ends = [(ratio - 1e-9, 10.0), (1.0, ratio + 1e-9)]
-    assert 2 in postprocess(kidney, tumor, ends[end]).segmentation
-    outside = [(ratio + 1e-6, 10.0), (1.0, ratio - 1e-6)]
-    assert 2 not in postprocess(kidney, tumor, outside[end]).segmentation
+    ratio = eigenvalue_ratio(eigenvalues(connected_components(tumor)))[0]
+    for accepted in ((ratio, ratio), (1.0, ratio), (ratio, 10.0)):
+        assert 2 in postprocess(kidney, tumor, accepted).segmentation
+    for outside in ((np.nextafter(ratio, 10), 10.0), (1.0, np.nextafter(ratio, 0))):
+        assert 2 not in postprocess(kidney, tumor, outside).segmentation
+
+
+def test_ends_are_included_through_the_files_too(tmp_path):
+    """Every labelled tumor passes a range from the 0th to the 100th percentile of the labels."""
+    label = np.ones((12, 30, 40), np.uint8)
+    label[1:4, 2:9, 3:8] = label[6:11, 2:4, 20:37] = label[5:9, 15:26, 2:9] = 2
+    label[7, 20, 5] = 1
+    save(tmp_path / "case_00000" / "segmentation.nii.gz", label)
+    save(tmp_path / "k.nii.gz", np.ones_like(label))
+    save(tmp_path / "t.nii.gz", (label == 2).astype(np.uint8))
+    run("measure_tumors", "--root", ".", "--cases", "case_00000", "--output", "c.tsv", cwd=tmp_path)
+    run("ratio_range", "--components", "c.tsv", "--percentiles", 0, 100, "--output", "r.json", cwd=tmp_path)
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    assert "tumor components: 3 found, 3 kept" in run("postprocess", *files, cwd=tmp_path)
+    low_high = json.loads((tmp_path / "r.json").read_text())
+    run("ratio_range", "--components", "c.tsv", "--percentiles", 5, 95, "--output", "r.json", cwd=tmp_path)
+    narrower = json.loads((tmp_path / "r.json").read_text())
+    assert low_high["low"] < narrower["low"] < narrower["high"] < low_high["high"]
+    assert "tumor components: 3 found, 1 kept" in run("postprocess", *files, cwd=tmp_path)
 
 
 def test_diagonal_tumors_touching_by_a_corner_are_one():
@@ -143,9 +172,40 @@ def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):
         assert default in help_text
 
 
-def test_output_has_the_inputs_affine(tmp_path):
-    import nibabel as nib
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kidney_components": 3},
+        {"min_component_voxels": 300},
+        {"tumor_kidney_overlap": 0.2},
+        {"closing_iterations": 3},
+    ],
+)
+def test_each_option_of_the_script_has_its_effect(tmp_path, kidneys, options):
+    left, right, stray = kidneys
+    tumor = box(left.shape, (4, 8), (22, 28), (7, 13)) | box(left.shape, (4, 8), (22, 28), (30, 39))
+    tumor[5:7, 24:26, 9:11] = False
+    tumor[6, 22:25, 10] = False  # a tunnel into the cavity, for the closing
+    save(tmp_path / "k.nii.gz", (left | right | stray).astype(np.uint8))
+    save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 9.0})
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value)]
+    run("postprocess", *files, *words, cwd=tmp_path)
+    expected = postprocess(left | right | stray, tumor, (1.0, 9.0), **options).segmentation
+    np.testing.assert_array_equal(read_label(tmp_path / "s.nii.gz"), expected)
+    assert (expected != postprocess(left | right | stray, tumor, (1.0, 9.0)).segmentation).any()
 
+
+def test_a_range_without_its_ends_is_one_line(tmp_path):
+    save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0})
+    arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    result = run_script("postprocess", *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (1, "error: r.json lacks high; make it again\n")
+
+
+def test_output_has_the_inputs_affine(tmp_path):
     save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
     arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]

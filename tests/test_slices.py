@@ -99,6 +99,12 @@ def test_damaged_slices_are_refused(tmp_path, rng, damage):
         slices.open_slices(tmp_path / "out")
 
 
+def test_an_incomplete_record_is_refused(tmp_path):
+    (tmp_path / "slices.json").write_text('{"shape": [1, 2, 3]}')
+    with pytest.raises(UserError, match=r"slices\.json lacks affine, crc32"):
+        slices.open_slices(tmp_path)
+
+
 def test_the_record_is_readable(tmp_path):
     folder = save_case(tmp_path / "case_00000", np.zeros((2, 8, 6), np.int16), np.zeros((2, 8, 6), np.uint8))
     slices.extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 4, tmp_path / "out")

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kits import models
 from kits.cli import UserError
-from kits.nifti import write_volume
+from kits.nifti import read_mask, write_volume
 from kits.slices import extract
 from kits.training import Settings, load_positive, loss_function, train
 from kits.unet import UNet
@@ -68,6 +68,8 @@ def test_full_size_is_the_original_u_net():
 def test_initialisation_is_gaussian_with_zero_biases():
     network = UNet(base_channels=16, depth=2)
     network.initialise(torch.Generator().manual_seed(0))
+    up = network.up[0].weight  # 64 to 32 channels, 2 x 2, stride 2: each output value has 64 inputs
+    assert up.std().item() == pytest.approx(math.sqrt(1 / 64), rel=0.03)
     weight = network.encoder[2][3].weight.detach().flatten()  # 64 to 64 channels, 3 x 3
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.02)
     assert (weight.abs() < weight.std()).float().mean().item() == pytest.approx(0.6827, abs=0.01)  # of a Gaussian
@@ -160,6 +162,35 @@ def test_same_seed_same_weights(rng):
     assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
 
 
+def first_losses(images, masks, hu_window=(-79, 304), **changes):
+    """Losses of epochs that change nothing: the learning rate is next to none."""
+    settings = Settings(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
+    network = {"base_channels": 2, "depth": 1, "batch_norm": False}
+    record = train(images, masks, hu_window, network, settings, CPU, lambda line: None)[1]
+    return [epoch["loss"] for epoch in record["history"]]
+
+
+def test_dice_weight_reaches_the_loss():
+    bce, half, dice = (first_losses(*squares(np.random.default_rng(1)), dice_weight=w)[0] for w in (0.0, 0.5, 1.0))
+    assert bce != pytest.approx(dice, rel=0.01)
+    assert half == pytest.approx((bce + dice) / 2, rel=1e-5)
+
+
+def test_the_window_reaches_the_network(rng):
+    """Below the window everything is 0, biases are 0, and so is every logit: cross entropy is ln 2."""
+    images, masks = squares(rng)
+    assert first_losses(images, masks, (5000, 6000), dice_weight=0.0) == [pytest.approx(math.log(2))]
+    assert first_losses(images, masks, dice_weight=0.0) != [pytest.approx(math.log(2), rel=1e-3)]
+
+
+def test_slices_are_shuffled_anew_in_each_epoch(rng):
+    """The Dice of a batch depends on which slices are together."""
+    images, masks = squares(rng)
+    masks[::3, :12] = 1
+    losses = first_losses(images, masks, dice_weight=1.0, batch_size=2, epochs=4)
+    assert len({round(loss, 6) for loss in losses}) == 4
+
+
 def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
     images, masks = squares(rng, 8)
     stuck = {"epochs": 30, "min_improvement": 0.99, "scheduler_patience": 1, "early_stopping_patience": 5}
@@ -167,6 +198,15 @@ def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
     assert record["epochs_run"] == 6  # the first is an improvement on nothing
     rates = [epoch["learning_rate"] for epoch in record["history"]]
     assert rates == pytest.approx([0.01, 0.01, 0.01, 0.001, 0.001, 0.0001])
+
+
+def test_a_slow_fall_does_not_count(rng, monkeypatch):
+    """Improvement is measured from the last loss that counted, as the scheduler does: 1 % over ten epochs is one."""
+    falling = iter(1 - 0.001 * step for step in range(100))
+    monkeypatch.setattr("kits.training.loss_function", lambda logits, *_: logits.sum() * 0 + next(falling))
+    images, masks = squares(rng, 4)
+    settings = {"epochs": 40, "min_improvement": 0.0095, "scheduler_patience": 50, "early_stopping_patience": 12}
+    assert fitted(images, masks, batch_size=4, **settings)[1]["epochs_run"] == 40
 
 
 def test_loss_that_is_not_finite_stops(rng):
@@ -202,12 +242,15 @@ def test_the_script_alone(stored, tmp_path):
     folder.rename(tmp_path / "all" / "case_00000")
     (tmp_path / "split.tsv").write_text("case\tsubset\ncase_00000\ttrain\ncase_00001\ttest\n")
     arguments = ["--split", "split.tsv", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
+    arguments += ["--hu-window", "-100", "200", "--no-batch-norm"]
     result = run_script("train", "--target", "kidney", "--output", "kidney.pt", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for word in ("epoch  2/2", "loss", "learning rate", "slices/s", "min left"):
         assert word in result.stdout
     content = torch.load(tmp_path / "kidney.pt", weights_only=True)
     assert content["target"] == "kidney"
+    assert content["hu_window"] == [-100, 200]
+    assert content["network"] == {"base_channels": 2, "depth": 1, "batch_norm": False}
     record = (tmp_path / "kidney.json").read_text()
     for key in ("epochs_run", "seed", "history", "versions", "torch", "training_slices"):
         assert f'"{key}"' in record
@@ -216,3 +259,40 @@ def test_the_script_alone(stored, tmp_path):
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "again.pt").exists()
+
+
+def identity_model(path, target, size):
+    """A U-Net that passes its input through the skip connection: foreground where the windowed image is above 0.5."""
+    network = UNet(base_channels=1, depth=1, batch_norm=False)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    for convolution in (network.encoder[0][0], network.encoder[0][2], network.decoder[0][0], network.decoder[0][2]):
+        convolution.weight.data[0, 0, 1, 1] = 1
+    network.output.weight.data[:] = 10
+    network.output.bias.data[:] = -5
+    settings = {"base_channels": 1, "depth": 1, "batch_norm": False}
+    models.save(path, models.Model(network, target, size, (0, 100)), settings)
+
+
+@pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])
+def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, level):
+    """Through networks that only compare with a level, the masks are the image compared with it; the tumor below."""
+    image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
+    write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
+    write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())
+    stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, tmp_path / "slices")
+    for target in ("kidney", "tumor"):
+        identity_model(tmp_path / f"{target}.pt", target, 16)
+    arguments = ["--slices", "slices", "--kidney-model", "kidney.pt", "--tumor-model", "tumor.pt"]
+    outputs = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--batch-size", 3, "--threshold", threshold]
+    result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows, columns = (np.arange(12) * 2 + 1) * 16 // 24, (np.arange(20) * 2 + 1) * 16 // 40
+    expected = (stored_slices.images > level)[:, rows[:, None], columns]
+    np.testing.assert_array_equal(read_mask(tmp_path / "k.nii.gz"), expected)
+    expected[:, :6] = False
+    np.testing.assert_array_equal(read_mask(tmp_path / "t.nii.gz"), expected)
+    identity_model(tmp_path / "kidney.pt", "kidney", 32)
+    result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "kidney.pt was trained on slices of 32 pixels" in result.stderr

@@ -74,6 +74,17 @@ def test_provenance(finished):
     assert "commit" in record
 
 
+def test_provenance_speaks_of_complete_runs_only(finished, copy_of):
+    project = copy_of(finished)
+    before = (project.folder / RESULTS / "provenance.json").read_bytes()
+    changed = merged(TINY, postprocess={"percentiles": [10, 90]})
+    assert project.snakemake(changed, "ratio_range").returncode == 0
+    assert (project.folder / RESULTS / "provenance.json").read_bytes() == before
+    assert project.snakemake(changed).returncode == 0
+    record = json.loads((project.folder / RESULTS / "provenance.json").read_text())
+    assert record["config"]["postprocess"]["percentiles"] == [10, 90]
+
+
 def test_scores_are_those_of_the_files(finished):
     """Dice recomputed from the volumes on disk."""
     results = finished.folder / RESULTS
@@ -224,6 +235,27 @@ def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, projec
     extracted = {path.parent.name for path in (project.folder / "results/own/slices").glob("*/slices.json")}
     assert extracted == {"case_00003", "case_00004"}
     assert not list(project.folder.glob("results/**/.partial*"))
+
+
+def test_the_label_only_target_reports_all_bad_labels(finished, project):
+    root = cohort_of(finished, project.folder / "cohort")
+    for case in ("case_00001", "case_00003"):
+        (root / case / "segmentation.nii.gz").write_bytes(b"")
+    for path in root.glob("*/imaging.nii.gz"):
+        path.unlink()
+    result = project.snakemake(OWN, "ratio_range")
+    assert result.returncode != 0
+    assert [line.split(":")[1].strip() for line in errors(result.stdout)] == ["case_00001", "case_00003"]
+
+
+def test_images_without_any_label(finished, project):
+    root = cohort_of(finished, project.folder / "cohort")
+    for path in root.glob("*/segmentation.nii.gz"):
+        path.unlink()
+    result = project.snakemake(OWN)
+    assert result.returncode != 0
+    assert {line.split(":")[1].strip() for line in errors(result.stdout)} == {f"case_{n:05d}" for n in range(5)}
+    assert "usage:" not in result.stdout
 
 
 def test_what_needs_the_voxels_is_found_in_extraction(finished, project):

@@ -9,7 +9,7 @@ SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
 PAPER = os.path.relpath(Path(workflow.basedir) / "workflow" / "resources" / "paper_dice.tsv")
 sys.path.insert(0, SCRIPTS)
 
-from kits import cli, cohort, configuration, provenance
+from kits import cli, cohort, configuration, gpu, provenance
 
 try:
     configuration.parse_texts(config)
@@ -24,8 +24,8 @@ STARTED = time.time()
 
 # A case that lacks a file is left to rule check, which names it beside all other bad cases and stops the run;
 # Snakemake's own message would come first and know nothing of the others.
-COMPLETE = configuration.having(config, CASES, *cohort.VOLUMES)
-LABELLED = configuration.having(config, CASES, "segmentation.nii.gz")
+COMPLETE = configuration.having(config, COHORT, CASES, *cohort.VOLUMES)
+LABELLED = configuration.having(config, COHORT, CASES, "segmentation.nii.gz")
 TEST_CASES = [case for case in COMPLETE if SUBSET[case] == "test"]
 TRAINING_CASES = [case for case in COMPLETE if SUBSET[case] == "train"]
 
@@ -58,8 +58,13 @@ def slices_of(cases):
 def warn_without_gpu():
     """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
     networks = any(job.rule.name in ("train", "predict") for job in workflow.dag.needrun_jobs())
-    if networks and workflow.local_exec and config["device"] == "auto" and not configuration.gpu_present():
+    if networks and workflow.local_exec and config["device"] == "auto" and not gpu.gpu_present():
         logger.warning(
             "No GPU found: the networks run on the CPU. The paper's settings take weeks there; "
             "`make demo` shows the workflow in minutes, config/README.md says how to make networks smaller."
         )
+
+
+def complete_run():
+    """Whether the command made everything: only then does the configuration speak for all results."""
+    return any(job.rule.name == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)

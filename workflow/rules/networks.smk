@@ -53,7 +53,7 @@ rule predict:
         kidney="<results>/models/kidney.pt",
         tumor="<results>/models/tumor.pt",
         script=script("predict"),
-        modules=modules("models", "unet", "slices"),
+        modules=modules("models", "unet", "slices", "nifti"),
     output:
         kidney="<results>/predictions/{case}/kidney.nii.gz",
         tumor="<results>/predictions/{case}/tumor.nii.gz",

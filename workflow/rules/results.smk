@@ -5,7 +5,7 @@ rule score:
         tumor="<results>/predictions/{case}/tumor.nii.gz",
         segmentation="<results>/segmentations/{case}.nii.gz",
         script=script("score"),
-        modules=modules("scoring"),
+        modules=modules("scoring", "nifti"),
     output:
         "<results>/scores/{case}.tsv",
     log:
@@ -20,6 +20,7 @@ rule score:
 rule summarize:
     input:
         scores=expand("<results>/scores/{case}.tsv", case=TEST_CASES),
+        split="<results>/split.tsv",
         paper=PAPER,
         script=script("summarize"),
         modules=modules("scoring"),

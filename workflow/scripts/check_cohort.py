@@ -2,7 +2,6 @@
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from kits import cli
@@ -11,11 +10,9 @@ from kits.checks import check_case, write_table
 
 def main(arguments: argparse.Namespace) -> None:
     with ProcessPoolExecutor(arguments.threads) as pool:
-        checked = list(pool.map(partial(check_case, arguments.root), arguments.cases))
-    problems = [problem for case in checked for problem in case.problems]
-    if problems:
-        raise cli.UserError("\n".join(problems))
-    write_table(arguments.output, checked)
+        jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
+        rows = cli.collect(jobs)
+    write_table(arguments.output, rows)
 
 
 if __name__ == "__main__":

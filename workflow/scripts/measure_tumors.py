@@ -2,7 +2,6 @@
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,12 +11,13 @@ from kits.components import measure_label
 
 
 def main(arguments: argparse.Namespace) -> None:
-    measure = partial(measure_label, min_voxels=arguments.min_component_voxels)
+    labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
-        tables = list(pool.map(measure, [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]))
+        jobs = [pool.submit(measure_label, label, arguments.min_component_voxels).result for label in labels]
+        tables = cli.collect(jobs)
     table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
     with cli.atomic(arguments.output) as temporary:
-        table.to_csv(temporary, sep="\t", float_format="%.10g")
+        table.to_csv(temporary, sep="\t")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from kits.figures import plot_training
 
 
 def main(arguments: argparse.Namespace) -> None:
-    plot_training(cli.read_json(arguments.record), arguments.output)
+    plot_training(cli.read_json(arguments.record, "history", "target"), arguments.output)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from kits.postprocessing import postprocess
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = cli.read_json(arguments.ratio_range)
+    ratios = cli.read_json(arguments.ratio_range, "low", "high")
     filtered = postprocess(
         read_mask(arguments.kidney),
         read_mask(arguments.tumor),

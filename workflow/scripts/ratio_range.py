@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kits import cli
@@ -10,11 +11,12 @@ from kits.postprocessing import ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = pd.read_csv(arguments.components, sep="\t")["ratio"]
-    low, high = ratio_range(ratios.to_numpy(float), arguments.percentiles)
-    record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": len(ratios)}
+    ratios = pd.read_csv(arguments.components, sep="\t")["ratio"].to_numpy(float)
+    low, high = ratio_range(ratios, arguments.percentiles)
+    measured = int(np.isfinite(ratios).sum())
+    record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
     cli.write_json(arguments.output, record)
-    print(f"{len(ratios)} tumor components: eigenvalue ratio {low:.3f} to {high:.3f}")
+    print(f"{measured} tumor components: eigenvalue ratio {low:.3f} to {high:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Train the kidney or the tumor network on the extracted slices of the training cases."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from kits import cli, cohort, models
@@ -42,9 +42,12 @@ if __name__ == "__main__":
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
     parser.add_argument("--base-channels", type=int, default=64, help="channels of the first level")
     parser.add_argument("--depth", type=int, default=4, help="number of poolings")
-    parser.add_argument("--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="normalise")
-    for setting, value in asdict(Settings()).items():
-        parser.add_argument(f"--{setting.replace('_', '-')}", type=type(value), default=value, help="see config/")
+    parser.add_argument(
+        "--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="normalise after each convolution"
+    )
+    for setting in fields(Settings):
+        flag, kind = f"--{setting.name.replace('_', '-')}", type(setting.default)
+        parser.add_argument(flag, type=kind, default=setting.default, help=setting.metadata["help"])
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
     parser.add_argument("--threads", type=int, default=models.available_threads(), help="CPU threads")
     cli.run(main, parser)

@@ -1,62 +1,45 @@
 """What can be known of a cohort without decompressing an image."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kits.cli import UserError, atomic
-from kits.nifti import read_geometry, read_label
+from kits.cli import atomic, collect
+from kits.nifti import KIDNEY, TUMOR, read_geometry, read_label
 from kits.slices import check_shapes
 
 
-@dataclass
-class CheckedCase:
-    """A case's row in the table of the cohort, and what is wrong with it: a line for each thing to mend."""
+def check_case(root: Path, case: str) -> dict[str, Any]:
+    """Read the image's header and the whole label: both exist, have three axes and one shape; labels are 0, 1, 2.
 
-    row: dict[str, Any]
-    problems: list[str] = field(default_factory=list)
+    Returns:
+        The case's row in the table of the cohort: shape, spacing in mm, voxels and slices that show kidney or tumor.
 
-
-def check_case(root: Path, case: str) -> CheckedCase:
-    """Read the image's header and the whole label: both exist, have three axes and one shape; labels are 0, 1, 2."""
+    Raises:
+        UserError: a line for each thing to mend.
+    """
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
-    checked = CheckedCase({"case": case})
-    geometry = label = None
-    try:
-        geometry = read_geometry(image_path)
-    except UserError as error:
-        checked.problems.append(str(error))
-    try:
-        label = read_label(label_path)
-    except UserError as error:
-        checked.problems.append(str(error))
-    if geometry is None or label is None:
-        return checked
-    try:
-        check_shapes(image_path, geometry.shape, label_path, label.shape)
-    except UserError as error:
-        checked.problems.append(str(error))
+    geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
+    check_shapes(image_path, geometry.shape, label_path, label.shape)
     spacing = np.linalg.norm(np.array(geometry.affine)[:3, :3], axis=0)
-    checked.row |= dict(zip(("slices", "rows", "columns"), geometry.shape, strict=True))
-    checked.row |= {f"{axis}_mm": f"{step:.4g}" for axis, step in zip(("slice", "row", "column"), spacing, strict=True)}
-    voxels = np.bincount(label.ravel(order="K"), minlength=3)
     shown = label.max(axis=(1, 2))
-    checked.row |= {
-        "kidney_voxels": voxels[1],
-        "tumor_voxels": voxels[2],
+    return {
+        "case": case,
+        **dict(zip(("slices", "rows", "columns"), geometry.shape, strict=True)),
+        **{f"{axis}_mm": f"{step:.4g}" for axis, step in zip(("slice", "row", "column"), spacing, strict=True)},
+        "kidney_voxels": np.count_nonzero(label == KIDNEY),
+        "tumor_voxels": np.count_nonzero(label == TUMOR),
         "positive_slices": np.count_nonzero(shown),
-        "tumor_slices": np.count_nonzero(shown == 2),
+        "tumor_slices": np.count_nonzero(shown == TUMOR),
     }
-    return checked
 
 
-def write_table(path: Path, cases: Sequence[CheckedCase]) -> None:
-    """Write a row for each case: shape, spacing in mm, voxels and slices that show kidney or tumor."""
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows of the cohort's cases."""
     with atomic(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, cases[0].row, delimiter="\t", lineterminator="\n")
+        writer = csv.DictWriter(file, rows[0], delimiter="\t", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(case.row for case in cases)
+        writer.writerows(rows)

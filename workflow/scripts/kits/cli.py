@@ -4,10 +4,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -67,13 +69,34 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read a JSON file.
+def read_json(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
+    """Read a JSON object that has some keys.
 
     Raises:
-        UserError: the file does not hold JSON.
+        UserError: the file does not hold JSON, or lacks a key.
     """
     try:
-        return json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise UserError(f"{path}: not a JSON file ({error}); delete it and run again") from error
+        content = json.loads(Path(path).read_text())
+        missing = set(keys) - set(content)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is not a JSON object ({error}); make it again") from error
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; make it again")
+    return content
+
+
+def collect(jobs: Iterable[Callable[[], T]]) -> list[T]:
+    """The results of all jobs; where some fail, one error that holds the lines of every failure.
+
+    Raises:
+        UserError: at least one job raised it.
+    """
+    results, problems = [], []
+    for job in jobs:
+        try:
+            results.append(job())
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+    return results

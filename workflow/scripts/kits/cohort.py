@@ -11,6 +11,9 @@ from pathlib import Path
 from kits.cli import UserError, atomic
 
 VOLUMES = ("imaging.nii.gz", "segmentation.nii.gz")
+KITS19_UNLABELLED = range(210, 300)
+"""KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
+
 CASE = re.compile(r"case_(\d{5})")
 
 
@@ -42,13 +45,15 @@ def selected(cases: Sequence[int | str]) -> list[str]:
 
 
 def find_cases(root: Path) -> list[str]:
-    """Names of the case folders under `root`, in order.
+    """Names of the case folders under `root`, in order; KiTS19's unlabelled cases are left out.
 
     Raises:
         UserError: there is none.
     """
     if root.is_dir():
         cases = sorted(path.name for path in root.iterdir() if CASE.fullmatch(path.name))
+        unlabelled = {case_name(number) for number in KITS19_UNLABELLED}
+        cases = [case for case in cases if case not in unlabelled or (root / case / "segmentation.nii.gz").exists()]
         if cases:
             return cases
     raise UserError(
@@ -95,5 +100,12 @@ def write_split(path: Path, subset: Mapping[str, str]) -> None:
 
 
 def read_split(path: Path) -> dict[str, str]:
-    """Read what `write_split` wrote."""
-    return dict(line.split("\t") for line in path.read_text().splitlines()[1:])
+    """Read what `write_split` wrote.
+
+    Raises:
+        UserError: the file does not have the two columns.
+    """
+    try:
+        return dict(line.split("\t") for line in path.read_text().splitlines()[1:])
+    except ValueError as error:
+        raise UserError(f"{path} is not a split; expected the columns case and subset; make it again") from error

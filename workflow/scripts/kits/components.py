@@ -18,10 +18,14 @@ class Components:
     """The 26-connected components of a mask, numbered from 1 in the order of the volume.
 
     Attributes:
-        labels: shape of the mask, 0 outside.
+        shape: of the mask.
+        box: the part of the volume that holds the foreground.
+        labels: numbers of the components inside the box, 0 elsewhere; its type is as small as their number allows.
         voxels: (n,), size of each component.
     """
 
+    shape: tuple[int, ...]
+    box: tuple[slice, ...]
     labels: np.ndarray
     voxels: np.ndarray
 
@@ -29,8 +33,16 @@ class Components:
         return len(self.voxels)
 
     def select(self, keep: np.ndarray) -> np.ndarray:
-        """The mask, bool, of the components that `keep`, (n,) bool, marks."""
-        return np.concatenate([[False], keep])[self.labels]
+        """The mask, bool, in the volume's shape, of the components that `keep`, (n,) bool, marks."""
+        kept = np.concatenate([[False], keep])
+        mask = np.zeros(self.shape, bool)
+        for slice_mask, slice_labels in zip(mask[self.box], self.labels, strict=True):  # NumPy indexes by int64 copies
+            slice_mask[...] = kept[slice_labels]
+        return mask
+
+    def inside(self, mask: np.ndarray) -> np.ndarray:
+        """How many voxels of each component, (n,), lie in a mask of the volume's shape."""
+        return np.bincount(self.labels[mask[self.box]], minlength=len(self) + 1)[1:]
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
@@ -44,12 +56,13 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
 
 def connected_components(mask: np.ndarray) -> Components:
     """Label the 26-connected components of a mask, shape (slices, rows, columns)."""
-    labels = np.zeros(mask.shape, np.uint32)
     box = bounding_box(mask)
-    if not mask[box].size:
-        return Components(labels, np.zeros(0, np.int64))
-    labels[box] = cc3d.connected_components(np.ascontiguousarray(mask[box]), connectivity=26)
-    return Components(labels, np.bincount(labels[box].ravel())[1:])
+    inside = np.ascontiguousarray(mask[box])
+    if not inside.size:
+        return Components(mask.shape, box, inside.astype(np.uint16), np.zeros(0, np.int64))
+    labels = cc3d.connected_components(inside, connectivity=26)
+    voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"][1:].astype(np.int64)
+    return Components(mask.shape, box, labels, voxels)
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
@@ -76,10 +89,8 @@ def eigenvalues(components: Components) -> np.ndarray:
 
     Eigenvalues of the covariance of the voxel indices, divided by N - 1 as `numpy.cov` does; zero for one voxel.
     """
-    box = bounding_box(components.labels > 0)
-    inside = components.labels[box]
-    index = np.nonzero(inside)
-    owner = inside[index].astype(np.int64) - 1
+    index = np.nonzero(components.labels)
+    owner = components.labels[index].astype(np.int64) - 1
     count = len(components)
     centred = [
         axis - (np.bincount(owner, axis, count) / components.voxels)[owner]  # two passes: no cancellation

@@ -1,17 +1,27 @@
 """The configuration: its checks, and what follows from it. Light on purpose: the Snakefile imports it."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from kits import cohort
 from kits.cli import UserError
 
+# JSON Schema takes 3.0 for an integer, and YAML's .nan and .inf for numbers; the scripts do not.
+STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value),
+    }
+)
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -37,7 +47,8 @@ def validate(config: Mapping[str, Any]) -> None:
         UserError: a line for each unknown key, wrong type or impossible value.
     """
     schema = yaml.safe_load(SCHEMA.read_text())
-    problems = [line for error in Draft202012Validator(schema).iter_errors(config) for line in _explain(error)]
+    errors = extend(Draft202012Validator, type_checker=STRICT)(schema).iter_errors(config)
+    problems = [line for error in errors for line in _explain(error)]
     problems = problems or list(_contradictions(config))
     if problems:
         raise UserError("\n".join(f"config: {problem}" for problem in problems))
@@ -94,16 +105,16 @@ def cohort_of(config: Mapping[str, Any]) -> tuple[str, list[str]]:
         if absent:
             raise UserError(f"data.cases: {', '.join(absent)} not among the {len(present)} of phantom.cases")
         return root, cases
-    present = cohort.find_cases(Path(data["root"]))
-    return data["root"], present if chosen == "all" else cohort.selected(chosen)
+    root = os.path.normpath(os.path.expanduser(data["root"]))
+    present = cohort.find_cases(Path(root))
+    return root, present if chosen == "all" else cohort.selected(chosen)
 
 
-def having(config: Mapping[str, Any], cases: list[str], *volumes: str) -> list[str]:
+def having(config: Mapping[str, Any], root: str, cases: list[str], *volumes: str) -> list[str]:
     """The cases that have all of some files; of a phantom cohort, which is yet to be written, all cases."""
     if config["data"]["source"] == "phantom":
         return cases
-    root = Path(config["data"]["root"])
-    return [case for case in cases if all((root / case / volume).is_file() for volume in volumes)]
+    return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]
 
 
 def options(values: Mapping[str, Any]) -> list[str]:
@@ -121,8 +132,3 @@ def options(values: Mapping[str, Any]) -> list[str]:
         elif value is not None:
             words += [f"--{flag}", str(value)]
     return words
-
-
-def gpu_present() -> bool:
-    """Whether this machine has a GPU device file (NVIDIA or AMD); asked without importing torch."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()

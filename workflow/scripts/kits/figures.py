@@ -38,6 +38,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """
     figure, axes = plt.subplots(1, 2, figsize=(7, 4), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
+        names = []
         for position, stage in enumerate(STAGES):
             chosen = (scores["stage"] == stage) & (scores["target"] == target)
             values = scores.loc[chosen, "dice"].dropna().to_numpy()
@@ -52,8 +53,9 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
             )
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
             axis.plot(position + spread, values, "o", color=COLOURS[stage], markersize=4, alpha=0.8)
-        axis.set_xticks(range(len(STAGES)), [f"{stage}\npost-processing" for stage in STAGES])
-        axis.set_title(f"{TITLES[target]} (n = {len(values)})")
+            names.append(f"{stage}\npost-processing\n(n = {len(values)})")
+        axis.set_xticks(range(len(STAGES)), names)
+        axis.set_title(TITLES[target])
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)

@@ -1,6 +1,7 @@
 """Trained networks on disk, their input, and the device they run on."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kits.cli import UserError, atomic
+from kits.gpu import gpu_present
 from kits.slices import damaged
 from kits.unet import UNet
 
@@ -33,6 +35,8 @@ def choose_device(name: str, threads: int) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name == "cpu" and gpu_present():
+            print("warning: there is a GPU, but torch cannot use it (CPU build, or no driver)", file=sys.stderr)
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device: cuda was asked for, but torch finds no GPU; set device to auto or cpu")
     torch.set_num_threads(threads)

@@ -17,12 +17,23 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from kits.cli import UserError, atomic
+from kits.cohort import CASE, VOLUMES
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
 BLOCK_BYTES = 32 * 2**20
-BROKEN = (EOFError, isal_zlib.error, igzip.BadGzipFile, ImageFileError, HeaderDataError, WrapStructError)
-MEND = "fetch or export it again, or leave the case out (data.cases)"
+# What gzip and nibabel raise for a file cut or changed anywhere.
+BROKEN = (
+    EOFError,
+    OSError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    isal_zlib.error,
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+)
 
 
 @dataclass(frozen=True)
@@ -33,27 +44,31 @@ class Geometry:
     affine: list[list[float]]
 
 
-def describe(path: Path) -> str:
-    """`case_00003: .../imaging.nii.gz`, for messages."""
-    return f"{path.parent.name}: {path}"
+def problem(path: Path, what: str) -> UserError:
+    """The error of a volume: the case where its folder names one, the file, what is wrong, what to do."""
+    case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
+    mend = "fetch or export it again, or leave the case out (data.cases)"
+    return UserError(f"{case}{path} {what}; {mend if path.name in VOLUMES else 'make it again'}")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
     """The image and its decompressed stream; every way a file can be broken becomes a `UserError`."""
     if not path.is_file():
-        raise UserError(f"{describe(path)} is missing; {MEND}")
+        raise problem(path, "is missing")
     try:
         with igzip.open(path) as stream:
             image = nib.Nifti1Image.from_stream(stream)
             if image.ndim != 3 or 0 in image.shape:
-                raise UserError(
-                    f"{describe(path)} has shape {image.shape}; "
-                    f"expected three axes (slices, rows, columns), none empty; {MEND}"
-                )
+                raise problem(path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty")
+            if image.get_data_dtype().kind not in "iuf":
+                raise problem(path, f"holds colours or complex numbers; expected plain numbers")
             yield image, stream
     except BROKEN as error:
-        raise UserError(f"{describe(path)} is truncated or not a gzipped NIfTI-1 file ({error}); {MEND}") from error
+        if isinstance(error, OSError) and error.errno:  # not the file, but the reading of it
+            raise
+        why = (str(error) or type(error).__name__).splitlines()[0]
+        raise problem(path, f"is truncated or not a gzipped NIfTI-1 file ({why})") from error
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -83,7 +98,7 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             span = slice(start, min(start + width, columns))
             block = np.asanyarray(image.dataobj[..., span])
             if block.dtype.kind == "f" and not np.isfinite(block).all():
-                raise UserError(f"{describe(path)} holds NaN or infinite voxels; {MEND}")
+                raise problem(path, "holds NaN or infinite voxels")
             yield span, block
         while stream.read(BLOCK_BYTES):  # gzip's checksum stands at the end of the stream
             pass
@@ -95,24 +110,28 @@ def read_label(path: Path) -> np.ndarray:
     Raises:
         UserError: as `read_columns`; a voxel holds anything but 0 (background), 1 (kidney), 2 (tumor).
     """
-    label: np.ndarray | None = None
+    label = np.empty(read_geometry(path).shape, np.uint8, order="F")
     for span, block in read_columns(path):
-        if label is None:
-            label = np.empty(read_geometry(path).shape, np.uint8, order="F")
         with np.errstate(invalid="ignore"):  # a value outside uint8 differs after the cast, and is reported below
             checked = block.astype(np.uint8)
         strange = (checked != block) | (checked > max(LABELS))
         if strange.any():
             values = ", ".join(f"{value:g}" for value in np.unique(block[strange])[:5])
-            raise UserError(f"{describe(path)} holds labels {values}; expected 0, 1 and 2 only; {MEND}")
+            raise problem(path, f"holds labels {values}; expected 0, 1 and 2 only")
         label[..., span] = checked
-    assert label is not None
     return label
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """A binary mask, shape (slices, rows, columns), bool: everything above 0 is foreground."""
-    return read_label(path) > 0
+    """A binary mask, shape (slices, rows, columns), bool: everything above 0 is foreground.
+
+    Raises:
+        UserError: as `read_columns`.
+    """
+    mask = np.empty(read_geometry(path).shape, bool, order="F")
+    for span, block in read_columns(path):
+        mask[..., span] = block > 0
+    return mask
 
 
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:

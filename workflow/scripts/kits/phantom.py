@@ -33,8 +33,8 @@ class Ellipsoid:
         texture: standard deviation of its inner structure, HU.
     """
 
-    center: Sequence[float]
-    radii: Sequence[float]
+    center: Sequence[float] | np.ndarray
+    radii: Sequence[float] | np.ndarray
     hu: float
     label: int = BACKGROUND
     tilt: np.ndarray | None = None
@@ -42,10 +42,10 @@ class Ellipsoid:
 
     def holds(self, position: np.ndarray) -> np.ndarray:
         """Which positions, (3, ...) mm, lie inside: (...) bool."""
-        offset = position - np.reshape(np.float32(self.center), (3,) + (1,) * (position.ndim - 1))
+        offset = position - np.reshape(np.asarray(self.center, np.float32), (3,) + (1,) * (position.ndim - 1))
         if self.tilt is not None:
-            offset = np.tensordot(np.float32(self.tilt.T), offset, 1)
-        scale = np.reshape(1 / np.float32(self.radii), (3,) + (1,) * (position.ndim - 1))
+            offset = np.tensordot(self.tilt.T.astype(np.float32), offset, 1)
+        scale = np.reshape(1 / np.asarray(self.radii, np.float32), (3,) + (1,) * (position.ndim - 1))
         return ((offset * scale) ** 2).sum(0) < 1
 
 
@@ -188,7 +188,7 @@ def warp(rng: np.random.Generator, position: np.ndarray, amplitude: float = 5.0)
         for wavelength in (140, 70, 35):
             wave = rng.normal(0, 1, 3)
             wave *= 2 * np.pi / wavelength / np.linalg.norm(wave)
-            phase = np.tensordot(np.float32(wave), position, 1) + np.float32(rng.uniform(0, 2 * np.pi))
+            phase = np.tensordot(wave.astype(np.float32), position, 1) + np.float32(rng.uniform(0, 2 * np.pi))
             bent[axis] += np.float32(amplitude * wavelength / 140) * np.sin(phase)
     return bent
 
@@ -208,7 +208,7 @@ def paint(
         Image, int16 HU, and label, uint8, both of `shape`.
     """
     image, label = np.empty(shape, np.int16), np.empty(shape, np.uint8)
-    axes = [np.float32((np.arange(n) - (n - 1) / 2) * step) for n, step in zip(shape, spacing, strict=True)]
+    axes = [((np.arange(n) - (n - 1) / 2) * step).astype(np.float32) for n, step in zip(shape, spacing, strict=True)]
     noise = np.random.default_rng([*seed, 1])
     for start in range(0, shape[0], SLAB):
         slab = slice(start, start + SLAB)
@@ -255,6 +255,6 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
     columns = size * 5 // 4 if number % 10 == 2 else size
     solids = anatomy(rng, solitary=number % 10 == 1)
     image, label = paint((count, size, columns), spacing, solids, (seed, number))
-    affine = [[0, 0, -spacing[2], 0], [0, -spacing[1], 0, 0], [-spacing[0], 0, 0, 0], [0, 0, 0, 1]]
+    affine = [[0.0, 0, -pixel, 0], [0, -pixel, 0, 0], [-spacing[0], 0, 0, 0], [0, 0, 0, 1]]
     write_volume(folder / "imaging.nii.gz", image, affine)
     write_volume(folder / "segmentation.nii.gz", label, affine)

@@ -83,18 +83,19 @@ def postprocess(
     kidney, tumor = (fill_holes(close(mask, closing_iterations)) for mask in (kidney, tumor))
     kidneys = connected_components(kidney)
     kept_kidneys = largest(kidneys, kidney_components)
+    found_kidneys = len(kidneys)
     kidney = kidneys.select(kept_kidneys)
+    del kidneys  # a label volume of up to 4 bytes a voxel
     tumors = connected_components(tumor)
     ratio = eigenvalue_ratio(eigenvalues(tumors))
-    inside = np.bincount(tumors.labels[kidney], minlength=len(tumors) + 1)[1:]
     kept_tumors = (
         (tumors.voxels >= min_component_voxels)
         & (ratios[0] <= ratio)
         & (ratio <= ratios[1])
-        & (inside / tumors.voxels >= tumor_kidney_overlap)
+        & (tumors.inside(kidney) / tumors.voxels >= tumor_kidney_overlap)
     )
     return Filtered(
         merge(kidney, tumors.select(kept_tumors)),
-        (len(kidneys), int(kept_kidneys.sum())),
+        (found_kidneys, int(kept_kidneys.sum())),
         (len(tumors), int(kept_tumors.sum())),
     )

@@ -23,9 +23,10 @@ def write(run: str, config: Mapping[str, Any], started: float) -> None:
     """
     folder = Path(run)
     records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("models/*.json"))}
+    changes = _git("status", "--porcelain")
     content = {
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain")),
+        "uncommitted_changes": None if changes is None else bool(changes),
         "config": config,
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -12,7 +12,7 @@ import numpy as np
 from isal import isal_zlib
 
 from kits.cli import UserError, atomic, read_json, write_json
-from kits.nifti import MEND, Geometry, describe, read_columns, read_geometry, read_label
+from kits.nifti import Geometry, problem, read_columns, read_geometry, read_label
 
 INT16 = np.iinfo(np.int16)
 
@@ -99,7 +99,7 @@ def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> Slic
 def check_shapes(image_path: Path, image: tuple[int, ...], label_path: Path, label: tuple[int, ...]) -> None:
     """Raise `UserError` where a label volume's shape differs from its image's."""
     if image != label:
-        raise UserError(f"{describe(label_path)} has shape {label}, but {image_path.name} has {image}; {MEND}")
+        raise problem(label_path, f"has shape {label}, but {image_path.name} has {image}")
 
 
 def open_slices(folder: Path) -> SliceStore:
@@ -108,7 +108,7 @@ def open_slices(folder: Path) -> SliceStore:
     Raises:
         UserError: a file is missing, unreadable, or differs from what extraction wrote.
     """
-    record = read_json(folder / "slices.json")
+    record = read_json(folder / "slices.json", "shape", "affine", "crc32")
     arrays = []
     for name, checksum in record["crc32"].items():
         path = folder / name

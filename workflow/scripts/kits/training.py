@@ -4,7 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,24 @@ from kits.slices import lower_half, open_slices
 from kits.unet import UNet
 
 
+def setting(default: Any, explanation: str) -> Any:
+    """A field that explains itself in `train.py --help`."""
+    return field(default=default, metadata={"help": explanation})
+
+
 @dataclass(frozen=True)
 class Settings:
     """`training` of the configuration; config/README.md says what each is and where it comes from."""
 
-    epochs: int = 50
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    dice_weight: float = 0.5
-    scheduler_factor: float = 0.1
-    scheduler_patience: int = 3
-    early_stopping_patience: int = 8
-    min_improvement: float = 1e-4
-    seed: int = 2019
+    epochs: int = setting(50, "at most so many passes over the slices")
+    batch_size: int = setting(16, "slices in an update")
+    learning_rate: float = setting(1e-3, "of Adam, to begin with")
+    dice_weight: float = setting(0.5, "lambda of equation 1: share of the Dice loss; the rest is cross entropy")
+    scheduler_factor: float = setting(0.1, "the learning rate is multiplied by this")
+    scheduler_patience: int = setting(3, "after more than so many epochs without a lower loss")
+    early_stopping_patience: int = setting(10, "training stops after so many epochs without a lower loss")
+    min_improvement: float = setting(1e-4, "relative fall that counts as a lower loss")
+    seed: int = setting(2019, "of the weights and of the order of slices")
 
 
 def load_positive(folders: Sequence[Path], target: str) -> tuple[np.ndarray, np.ndarray]:
@@ -143,8 +148,10 @@ def train(
             f"{len(order) / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
         )
         scheduler.step(loss_value)
-        since_best = 0 if loss_value < best * (1 - settings.min_improvement) else since_best + 1
-        best = min(best, loss_value)
+        if loss_value < best * (1 - settings.min_improvement):  # as the scheduler counts
+            best, since_best = loss_value, 0
+        else:
+            since_best += 1
         if since_best >= settings.early_stopping_patience:
             report(f"stopped early: no lower loss for {since_best} epochs")
             break

@@ -1,5 +1,7 @@
 """The original U-Net (Ronneberger et al. 2015) with one sigmoid output channel (paper, section 2.1)."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -40,11 +42,20 @@ class UNet(nn.Module):
         self.output = nn.Conv2d(base_channels, 1, 1)
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw weights from a Gaussian of variance 2 / fan-in (as the original U-Net); set biases to zero."""
+        """Draw weights from a Gaussian that keeps the variance of features; set biases to zero.
+
+        Variance 2 / inputs before a ReLU, as in the original U-Net, and 1 / inputs in up-convolutions, which none
+        follows; `inputs` are the values that enter one output value.
+        """
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                nn.init.zeros_(module.bias)
+            if isinstance(module, nn.Conv2d):
+                variance = 2 / (module.in_channels * module.kernel_size[0] ** 2)
+            elif isinstance(module, nn.ConvTranspose2d):
+                variance = 1 / module.in_channels
+            else:
+                continue
+            nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
+            nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits, (batch, 1, H, W), of images, (batch, 1, H, W); any H and W of at least 2 ** depth pixels."""
