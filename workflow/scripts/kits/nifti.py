@@ -62,7 +62,7 @@ def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
             if image.ndim != 3 or 0 in image.shape:
                 raise problem(path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty")
             if image.get_data_dtype().kind not in "iuf":
-                raise problem(path, f"holds colours or complex numbers; expected plain numbers")
+                raise problem(path, "holds colours or complex numbers; expected plain numbers")
             yield image, stream
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno:  # not the file, but the reading of it
