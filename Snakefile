@@ -53,3 +53,8 @@ onstart:
 onsuccess:
     if complete_run():
         provenance.write(RESULTS, config, STARTED)
+        shell(f"python3 {shlex.quote(script('show_summary'))} --run {shlex.quote(RESULTS)}")
+
+
+onerror:
+    repeat_errors()

@@ -117,7 +117,9 @@ def test_ends_are_included_through_the_files_too(tmp_path):
     run("ratio_range", "--components", "c.tsv", "--percentiles", 5, 95, "--output", "r.json", cwd=tmp_path)
     narrower = json.loads((tmp_path / "r.json").read_text())
     assert low_high["low"] < narrower["low"] < narrower["high"] < low_high["high"]
-    assert "tumor components: 3 found, 1 kept" in run("postprocess", *files, cwd=tmp_path)
+    output = run("postprocess", *files, cwd=tmp_path)
+    assert "tumor components: 3 found, 1 kept" in output
+    assert output.count("100.0% inside the kidney mask: removed") == 2
 
 
 def test_diagonal_tumors_touching_by_a_corner_are_one():
@@ -142,6 +144,20 @@ def test_closing_is_off_by_default_and_joins_when_on():
     assert postprocess(kidney, nothing, WIDE, closing_iterations=1).kidney_components[0] == 1
     edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
     np.testing.assert_array_equal(close(edge, 2), edge)
+
+
+def test_an_overlap_in_percent_is_refused():
+    with pytest.raises(UserError, match="share from 0 to 1, not 95"):
+        postprocess(np.zeros((1, 2, 3), bool), np.zeros((1, 2, 3), bool), WIDE, tumor_kidney_overlap=95)
+
+
+def test_a_volume_is_written_as_nifti(tmp_path):
+    save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.png"]
+    result = run_script("postprocess", *arguments, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "s.png: a volume is written as .nii.gz" in result.stderr
 
 
 def test_shapes_must_agree():

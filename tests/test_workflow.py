@@ -68,7 +68,7 @@ def test_provenance(finished):
     assert record["config"]["training"]["epochs"] == 2
     assert record["packages"]["torch"].startswith("2.13.0")
     assert record["models"]["kidney"]["device"] == "CPU, 1 threads"
-    assert record["started"] <= record["finished"]
+    assert record["last_command"]["started"] <= record["last_command"]["finished"]
     assert record["rules"]["train"]["jobs"] == 2
     assert record["rules"]["extract"]["seconds"] > 0
     assert "commit" in record
@@ -98,6 +98,13 @@ def test_scores_are_those_of_the_files(finished):
             name = "kidney" if row.target == "kidney_tumor" else "tumor"
             prediction = nib.load(results / f"predictions/{row.case}/{name}.nii.gz").get_fdata() > 0
         assert row.dice == pytest.approx(2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()), abs=1e-6)
+
+
+def test_a_complete_run_ends_with_its_dice(finished, copy_of):
+    result = copy_of(finished).snakemake(TINY, "--forcerun", "postprocess")
+    assert "Dice on the test cases of results/tiny" in result.stdout
+    log = "".join(path.read_text() for path in (finished.folder / RESULTS / "logs/postprocess").iterdir())
+    assert "kidney components: " in log
 
 
 def test_nothing_changed_nothing_runs(finished):
@@ -186,7 +193,8 @@ OWN = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
 
 
 def errors(output):
-    return [line for line in output.splitlines() if line.startswith("error: ")]
+    """The jobs' own error lines, each once: they come as they happen and again at the end."""
+    return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))
 
 
 def test_no_cohort_stops_at_once(project):
@@ -287,6 +295,7 @@ def test_a_missing_file_is_named(finished, project):
     assert len(lines) == 1
     assert "case_00002" in lines[0]
     assert "imaging.nii.gz is missing" in lines[0]
+    assert lines[0] in result.stdout[result.stdout.rindex("Exiting because a job execution failed") :]
     assert "Traceback" not in result.stdout
 
 

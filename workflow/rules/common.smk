@@ -60,11 +60,19 @@ def warn_without_gpu():
     networks = any(job.rule.name in ("train", "predict") for job in workflow.dag.needrun_jobs())
     if networks and workflow.local_exec and config["device"] == "auto" and not gpu.gpu_present():
         logger.warning(
-            "No GPU found: the networks run on the CPU. The paper's settings take weeks there; "
-            "`make demo` shows the workflow in minutes, config/README.md says how to make networks smaller."
+            "No GPU found: the networks run on the CPU, where the paper's settings take weeks; "
+            "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
         )
 
 
 def complete_run():
     """Whether the command made everything: only then does the configuration speak for all results."""
     return any(job.rule.name == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)
+
+
+def repeat_errors():
+    """Say at the end what went wrong: the jobs' own errors are lost among Snakemake's messages about them."""
+    logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]
+    lines = [line for path in sorted(logs) for line in path.read_text(errors="replace").splitlines()]
+    for line in dict.fromkeys(line for line in lines if line.startswith("error: ")):
+        logger.error(line)

@@ -13,6 +13,7 @@ def main(arguments: argparse.Namespace) -> None:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
         rows = cli.collect(jobs)
     write_table(arguments.output, rows)
+    print(f"{len(rows)} cases: headers, shapes and labels are good")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from kits import cli
 from kits.nifti import read_geometry, read_mask, write_volume
 from kits.postprocessing import postprocess
 
+LISTED = 5
+"""The largest tumor components whose fate is printed."""
+
 
 def main(arguments: argparse.Namespace) -> None:
     ratios = cli.read_json(arguments.ratio_range, "low", "high")
@@ -22,6 +25,11 @@ def main(arguments: argparse.Namespace) -> None:
     write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).affine)
     for name, (found, kept) in (("kidney", filtered.kidney_components), ("tumor", filtered.tumor_components)):
         print(f"{arguments.output.name}: {name} components: {found} found, {kept} kept")
+    for tumor in filtered.tumors.nlargest(LISTED, "voxels").itertuples():
+        print(
+            f"{arguments.output.name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
+            f"{tumor.overlap:.1%} inside the kidney mask: {'kept' if tumor.kept else 'removed'}"
+        )
 
 
 if __name__ == "__main__":
@@ -31,7 +39,12 @@ if __name__ == "__main__":
     parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
     parser.add_argument("--kidney-components", type=int, default=2, help="largest kidney components kept")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="smallest tumor component kept")
-    parser.add_argument("--tumor-kidney-overlap", type=float, default=0.95, help="least share inside the kidney mask")
+    parser.add_argument(
+        "--tumor-kidney-overlap",
+        type=float,
+        default=0.95,
+        help="least share inside the kidney mask",
+    )
     parser.add_argument("--closing-iterations", type=int, default=0, help="binary closing before holes are filled")
     parser.add_argument("--output", type=Path, required=True, help="labels 0, 1, 2, .nii.gz")
     cli.run(main, parser)

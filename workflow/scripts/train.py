@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from kits import cli, cohort, models
+from kits import cli, cohort, models, provenance
 from kits.training import Settings, load_positive, train
 
 
@@ -29,6 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         "network": network,
         "hu_window": arguments.hu_window,
         "training": asdict(settings),
+        "commit": provenance.commit(),
     }
     cli.write_json(arguments.output.with_suffix(".json"), header | {"training_cases": cases} | record)
 

@@ -38,11 +38,18 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         fail(f"{where}{error.strerror or error}")
 
 
+class Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of each option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """A parser that shows each option's default in `--help`."""
     return argparse.ArgumentParser(
         description=description.strip().splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Formatter,
     )
 
 

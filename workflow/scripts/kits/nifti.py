@@ -48,7 +48,7 @@ def problem(path: Path, what: str) -> UserError:
     """The error of a volume: the case where its folder names one, the file, what is wrong, what to do."""
     case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
     mend = "fetch or export it again, or leave the case out (data.cases)"
-    return UserError(f"{case}{path} {what}; {mend if path.name in VOLUMES else 'make it again'}")
+    return UserError(f"{case}{path} {what}; {mend if path.name in VOLUMES else 'check the path, or make it again'}")
 
 
 @contextmanager
@@ -135,6 +135,12 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:
-    """Write an integer volume, shape (slices, rows, columns), gzipped, whole or not at all."""
+    """Write an integer volume, shape (slices, rows, columns), gzipped, whole or not at all.
+
+    Raises:
+        UserError: the name does not end in .nii.gz.
+    """
+    if not path.name.endswith(".nii.gz"):
+        raise UserError(f"{path}: a volume is written as .nii.gz; give it such a name")
     with atomic(path) as temporary:
         nib.save(nib.Nifti1Image(volume, np.array(affine)), temporary)

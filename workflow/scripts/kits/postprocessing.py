@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 
 from kits.cli import UserError
@@ -19,11 +20,13 @@ class Filtered:
         segmentation: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor.
         kidney_components: found, kept.
         tumor_components: found, kept.
+        tumors: columns voxels, ratio, overlap, kept; a row for each tumor component that was found.
     """
 
     segmentation: np.ndarray
     kidney_components: tuple[int, int]
     tumor_components: tuple[int, int]
+    tumors: pd.DataFrame
 
 
 def ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
@@ -76,8 +79,10 @@ def postprocess(
         closing_iterations: of a binary closing before the holes are filled; 0 for none.
 
     Raises:
-        UserError: the masks differ in shape.
+        UserError: the masks differ in shape, or the overlap is no share.
     """
+    if not 0 <= tumor_kidney_overlap <= 1:
+        raise UserError(f"the tumor's overlap with the kidney is a share from 0 to 1, not {tumor_kidney_overlap:g}")
     if kidney.shape != tumor.shape:
         raise UserError(f"the kidney mask has shape {kidney.shape}, the tumor mask {tumor.shape}; predict both again")
     kidney, tumor = (fill_holes(close(mask, closing_iterations)) for mask in (kidney, tumor))
@@ -88,14 +93,16 @@ def postprocess(
     del kidneys  # a label volume of up to 4 bytes a voxel
     tumors = connected_components(tumor)
     ratio = eigenvalue_ratio(eigenvalues(tumors))
+    overlap = tumors.inside(kidney) / tumors.voxels
     kept_tumors = (
         (tumors.voxels >= min_component_voxels)
         & (ratios[0] <= ratio)
         & (ratio <= ratios[1])
-        & (tumors.inside(kidney) / tumors.voxels >= tumor_kidney_overlap)
+        & (overlap >= tumor_kidney_overlap)
     )
     return Filtered(
         merge(kidney, tumors.select(kept_tumors)),
         (found_kidneys, int(kept_kidneys.sum())),
         (len(tumors), int(kept_tumors.sum())),
+        pd.DataFrame({"voxels": tumors.voxels, "ratio": ratio, "overlap": overlap, "kept": kept_tumors}),
     )

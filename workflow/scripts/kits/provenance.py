@@ -19,27 +19,31 @@ def write(run: str, config: Mapping[str, Any], started: float) -> None:
     Args:
         run: the folder.
         config: the full configuration.
-        started: of the snakemake command that completed the run, seconds since 1970.
+        started: of the last snakemake command, seconds since 1970; jobs of earlier ones are among the rules' times.
     """
     folder = Path(run)
     records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("models/*.json"))}
-    changes = _git("status", "--porcelain")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
     content = {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit(),
         "uncommitted_changes": None if changes is None else bool(changes),
         "config": config,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions())),
         "models": {
-            target: {key: record[key] for key in ("device", "versions", "started", "seconds", "epochs_run")}
+            target: {key: record[key] for key in ("commit", "device", "versions", "started", "seconds", "epochs_run")}
             for target, record in records.items()
         },
-        "started": _utc(started),
-        "finished": _utc(time.time()),
+        "last_command": {"started": _utc(started), "finished": _utc(time.time())},
         "rules": _rule_times(folder / "benchmarks"),
     }
     write_json(folder / "provenance.json", content)
+
+
+def commit() -> str | None:
+    """The commit of this code; None where it is no git checkout."""
+    return _git("rev-parse", "HEAD")
 
 
 def _utc(seconds: float) -> str:
