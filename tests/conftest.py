@@ -30,6 +30,9 @@ TINY = {
 }
 
 
+RESULTS = f"results/{TINY['run']}"
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
@@ -120,3 +123,17 @@ def copy_of(tmp_path: Path) -> Callable[[Project], Project]:
         return twin
 
     return copy
+
+
+def cohort_of(finished: Project, folder: Path) -> Path:
+    """A copy of the phantom cohort, as a user's own."""
+    shutil.copytree(finished.folder / RESULTS / "cohort", folder)
+    return folder
+
+
+OWN = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
+
+
+def errors(output: str) -> list[str]:
+    """The jobs' own error lines, each once: they come as they happen and again at the end."""
+    return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))
