@@ -19,14 +19,17 @@ class Filtered:
     Attributes:
         segmentation: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor.
         kidney_components: found, kept.
-        tumor_components: found, kept.
         tumors: columns voxels, ratio, overlap, kept; a row for each tumor component that was found.
     """
 
     segmentation: np.ndarray
     kidney_components: tuple[int, int]
-    tumor_components: tuple[int, int]
     tumors: pd.DataFrame
+
+    @property
+    def tumor_components(self) -> tuple[int, int]:
+        """Found, kept."""
+        return len(self.tumors), int(self.tumors["kept"].sum())
 
 
 def ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
@@ -103,6 +106,5 @@ def postprocess(
     return Filtered(
         merge(kidney, tumors.select(kept_tumors)),
         (found_kidneys, int(kept_kidneys.sum())),
-        (len(tumors), int(kept_tumors.sum())),
         pd.DataFrame({"voxels": tumors.voxels, "ratio": ratio, "overlap": overlap, "kept": kept_tumors}),
     )
