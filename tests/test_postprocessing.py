@@ -7,12 +7,22 @@ import numpy as np
 import pytest
 from conftest import AFFINE, run_script, save
 
+from kits import postprocessing
 from kits.cli import UserError, write_json
 from kits.components import connected_components, eigenvalue_ratio, eigenvalues
 from kits.nifti import read_label
-from kits.postprocessing import close, merge, postprocess, ratio_range
+from kits.postprocessing import ratio_range
+from kits.runs import Runs
 
 WIDE = (1.0, 1000.0)
+
+
+def postprocess(kidney, tumor, *arguments, **options):
+    return postprocessing.postprocess(Runs.of(kidney), Runs.of(tumor), *arguments, **options)
+
+
+def merge(kidney, tumor):
+    return np.where(tumor, 2, kidney).astype(np.uint8)
 
 
 def run(name, *arguments, cwd):
@@ -94,7 +104,7 @@ def test_ten_voxels_are_enough(voxels, kept):
 def test_ends_of_the_range_are_included():
     kidney = np.ones((6, 20, 20), bool)
     tumor = box(kidney.shape, (1, 5), (2, 10), (2, 18))
-    ratio = eigenvalue_ratio(eigenvalues(connected_components(tumor)))[0]
+    ratio = eigenvalue_ratio(eigenvalues(connected_components(Runs.of(tumor))))[0]
     for accepted in ((ratio, ratio), (1.0, ratio), (ratio, 10.0)):
         assert 2 in postprocess(kidney, tumor, accepted).segmentation
     for outside in ((np.nextafter(ratio, 10), 10.0), (1.0, np.nextafter(ratio, 0))):
@@ -143,7 +153,7 @@ def test_closing_is_off_by_default_and_joins_when_on():
     assert postprocess(kidney, nothing, WIDE).kidney_components[0] == 2
     assert postprocess(kidney, nothing, WIDE, closing_iterations=1).kidney_components[0] == 1
     edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
-    np.testing.assert_array_equal(close(edge, 2), edge)
+    np.testing.assert_array_equal(postprocessing.close(Runs.of(edge), 2).mask(), edge)
 
 
 def test_an_overlap_in_percent_is_refused():

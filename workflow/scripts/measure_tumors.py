@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kits import cli
-from kits.components import measure_label
+from kits.tumors import measure_label
 
 
 def main(arguments: argparse.Namespace) -> None:

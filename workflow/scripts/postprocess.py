@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from kits import cli
-from kits.nifti import read_geometry, read_mask, write_volume
+from kits.nifti import read_geometry, write_volume
 from kits.postprocessing import postprocess
+from kits.runs import read_mask_runs
 
 LISTED = 5
 """The largest tumor components whose fate is printed."""
@@ -14,8 +15,8 @@ LISTED = 5
 def main(arguments: argparse.Namespace) -> None:
     ratios = cli.read_json(arguments.ratio_range, "low", "high")
     filtered = postprocess(
-        read_mask(arguments.kidney),
-        read_mask(arguments.tumor),
+        read_mask_runs(arguments.kidney),
+        read_mask_runs(arguments.tumor),
         (ratios["low"], ratios["high"]),
         kidney_components=arguments.kidney_components,
         min_component_voxels=arguments.min_component_voxels,
@@ -25,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).affine)
     for name, (found, kept) in (("kidney", filtered.kidney_components), ("tumor", filtered.tumor_components)):
         print(f"{arguments.output.name}: {name} components: {found} found, {kept} kept")
-    for tumor in filtered.tumors.nlargest(LISTED, "voxels").itertuples():
+    for tumor in filtered.tumors[(-filtered.tumors.voxels).argsort(kind="stable")[:LISTED]]:
         print(
             f"{arguments.output.name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
             f"{tumor.overlap:.1%} inside the kidney mask: {'kept' if tumor.kept else 'removed'}"

@@ -1,13 +1,12 @@
 """Connected components and their shape (paper, section 2.2)."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import cc3d
 import numpy as np
-import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components as graph_components
 
-from kits.nifti import TUMOR, read_label
+from kits.runs import Runs
 
 FLAT = 1e-9
 """An eigenvalue below this share of the largest is rounding, not extent."""
@@ -15,73 +14,67 @@ FLAT = 1e-9
 
 @dataclass(frozen=True)
 class Components:
-    """The 26-connected components of a mask, numbered from 1 in the order of the volume.
+    """The 26-connected components of a mask, in the order of their first voxels, slices fastest.
 
     Attributes:
-        shape: of the mask.
-        box: the part of the volume that holds the foreground.
-        labels: numbers of the components inside the box, 0 elsewhere; its type is as small as their number allows.
+        runs: of the mask.
+        owner: (runs,), the component of each run.
         voxels: (n,), size of each component.
     """
 
-    shape: tuple[int, ...]
-    box: tuple[slice, ...]
-    labels: np.ndarray
+    runs: Runs
+    owner: np.ndarray
     voxels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.voxels)
 
-    def select(self, keep: np.ndarray) -> np.ndarray:
-        """The mask, bool, in the volume's shape, of the components that `keep`, (n,) bool, marks."""
-        kept = np.concatenate([[False], keep])
-        mask = np.zeros(self.shape, bool)
-        for slice_mask, slice_labels in zip(mask[self.box], self.labels, strict=True):  # NumPy indexes by int64 copies
-            slice_mask[...] = kept[slice_labels]
-        return mask
+    def select(self, keep: np.ndarray) -> Runs:
+        """The components that `keep`, (n,) bool, marks."""
+        return self.runs[keep[self.owner]]
 
-    def inside(self, mask: np.ndarray) -> np.ndarray:
-        """How many voxels of each component, (n,), lie in a mask of the volume's shape."""
-        return np.bincount(self.labels[mask[self.box]], minlength=len(self) + 1)[1:]
+    def inside(self, mask: Runs) -> np.ndarray:
+        """How many voxels of each component, (n,), lie in a mask of the same shape."""
+        return self.total(self.runs.common(mask)).astype(np.int64)
 
-
-def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds the foreground; empty slices where there is none."""
-    box = []
-    for axis in range(mask.ndim):
-        occupied = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        box.append(slice(occupied[0], occupied[-1] + 1) if len(occupied) else slice(0, 0))
-    return tuple(box)
+    def total(self, values: np.ndarray) -> np.ndarray:
+        """Sum a value of each run over each component: (runs,) to (n,)."""
+        return np.bincount(self.owner, values, len(self))
 
 
-def connected_components(mask: np.ndarray) -> Components:
-    """Label the 26-connected components of a mask, shape (slices, rows, columns)."""
-    box = bounding_box(mask)
-    inside = np.ascontiguousarray(mask[box])
-    if not inside.size:
-        return Components(mask.shape, box, inside.astype(np.uint16), np.zeros(0, np.int64))
-    labels = cc3d.connected_components(inside, connectivity=26)
-    voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"][1:].astype(np.int64)
-    return Components(mask.shape, box, labels, voxels)
+def owners(runs: Runs, distances: list[int], reach: int) -> np.ndarray:
+    """Number the sets of runs that hang together, from 0 in the order of their first runs: (runs,).
+
+    Args:
+        runs: to be joined.
+        distances: in positions, to the lines of voxels in which neighbours are looked for.
+        reach: 1 where voxels that share an edge or a corner are neighbours, 0 where only those that share a face.
+    """
+    pairs = [runs.touching(distance, reach) for distance in distances]
+    i, j = (np.concatenate(ends) for ends in zip(*pairs, strict=True))
+    graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(len(runs), len(runs)))
+    return graph_components(graph, directed=False)[1]
 
 
-def fill_holes(mask: np.ndarray) -> np.ndarray:
+def connected_components(runs: Runs) -> Components:
+    """Join runs into 26-connected components."""
+    line, column = runs.line, runs.column
+    owner = owners(runs, [line, column - line, column, column + line], reach=1)
+    return Components(runs, owner, np.bincount(owner, runs.length).astype(np.int64))
+
+
+def fill_holes(runs: Runs) -> Runs:
     """Fill the background that no 6-connected path joins to the volume's border.
 
-    The same as `scipy.ndimage.binary_fill_holes` in 3-D, by labelling the background inside the mask's bounding box.
+    The same as `scipy.ndimage.binary_fill_holes` in 3-D: of the gaps between runs, those are holes that hang together
+    with none that reaches the frame.
     """
-    box = bounding_box(mask)
-    inside = mask[box]
-    if not inside.size:
-        return mask.copy()
-    background = cc3d.connected_components(np.ascontiguousarray(~inside), connectivity=6)
-    hole = np.ones(background.max() + 1, bool)
-    hole[0] = False
-    for axis in range(mask.ndim):
-        hole[np.take(background, (0, -1), axis)] = False
-    filled = mask.copy()
-    filled[box] |= hole[background]
-    return filled
+    end = runs.column * (runs.shape[2] + 2)
+    gaps = Runs(runs.shape, np.append(0, runs.stop), np.append(runs.start, end))
+    owner = owners(gaps, [runs.line, runs.column], reach=0)
+    framed = gaps.start // runs.line != gaps.stop // runs.line
+    hole = ~np.isin(owner, owner[framed])
+    return Runs(runs.shape, runs.start[~hole[:-1]], runs.stop[~hole[1:]])
 
 
 def eigenvalues(components: Components) -> np.ndarray:
@@ -89,17 +82,18 @@ def eigenvalues(components: Components) -> np.ndarray:
 
     Eigenvalues of the covariance of the voxel indices, divided by N - 1 as `numpy.cov` does; zero for one voxel.
     """
-    index = np.nonzero(components.labels)
-    owner = components.labels[index].astype(np.int64) - 1
-    count = len(components)
+    length = components.runs.length
+    first, row, column = components.runs.indices()
     centred = [
-        axis - (np.bincount(owner, axis, count) / components.voxels)[owner]  # two passes: no cancellation
-        for axis in index
+        axis - (components.total(axis * length) / components.voxels)[components.owner]  # two passes: no cancellation
+        for axis in (first + (length - 1) / 2, row, column)
     ]
-    covariance = np.empty((count, 3, 3))
+    covariance = np.empty((len(components), 3, 3))
     for i in range(3):
         for j in range(i + 1):
-            moment = np.bincount(owner, centred[i] * centred[j], count)
+            moment = components.total(centred[i] * centred[j] * length)
+            if i == j == 0:
+                moment += components.total(length * (length**2 - 1) / 12)  # of the voxels about their run's middle
             covariance[:, i, j] = covariance[:, j, i] = moment / np.maximum(components.voxels - 1, 1)
     return np.linalg.eigvalsh(covariance)[:, ::-1].clip(min=0)
 
@@ -119,25 +113,3 @@ def largest(components: Components, count: int) -> np.ndarray:
     keep = np.zeros(len(components), bool)
     keep[np.argsort(-components.voxels, kind="stable")[:count]] = True
     return keep
-
-
-def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
-    """The shape of every tumor in a label volume.
-
-    Args:
-        path: `segmentation.nii.gz`.
-        min_voxels: components of fewer voxels are left out.
-
-    Returns:
-        Index `component`, columns voxels, eigenvalue_1 to eigenvalue_3 (voxels squared) and ratio.
-
-    Raises:
-        UserError: the file is no label volume.
-    """
-    components = connected_components(read_label(path) == TUMOR)
-    values = eigenvalues(components)
-    table = pd.DataFrame(values, columns=[f"eigenvalue_{i}" for i in (1, 2, 3)])
-    table.index = pd.RangeIndex(1, len(components) + 1, name="component")
-    table.insert(0, "voxels", components.voxels)
-    table["ratio"] = eigenvalue_ratio(values)
-    return table[table["voxels"] >= min_voxels]

@@ -104,21 +104,31 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             pass
 
 
-def read_label(path: Path) -> np.ndarray:
-    """A label volume, shape (slices, rows, columns), uint8.
+def read_label_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stream a label volume as `read_columns` does, voxels as uint8.
 
     Raises:
         UserError: as `read_columns`; a voxel holds anything but 0 (background), 1 (kidney), 2 (tumor).
     """
-    label = np.empty(read_geometry(path).shape, np.uint8, order="F")
     for span, block in read_columns(path):
         with np.errstate(invalid="ignore"):  # a value outside uint8 differs after the cast, and is reported below
-            checked = block.astype(np.uint8)
-        strange = (checked != block) | (checked > max(LABELS))
-        if strange.any():
-            values = ", ".join(f"{value:g}" for value in np.unique(block[strange])[:5])
+            label = block.astype(np.uint8, copy=False)
+        if label.max() > max(LABELS) or (label is not block and (label != block).any()):
+            strange = block[(label > max(LABELS)) | (label != block)]
+            values = ", ".join(f"{value:g}" for value in np.unique(strange)[:5])
             raise problem(path, f"holds labels {values}; expected 0, 1 and 2 only")
-        label[..., span] = checked
+        yield span, label
+
+
+def read_label(path: Path) -> np.ndarray:
+    """A label volume, shape (slices, rows, columns), uint8.
+
+    Raises:
+        UserError: as `read_label_columns`.
+    """
+    label = np.empty(read_geometry(path).shape, np.uint8, order="F")
+    for span, block in read_label_columns(path):
+        label[..., span] = block
     return label
 
 
@@ -142,5 +152,9 @@ def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> N
     """
     if not path.name.endswith(".nii.gz"):
         raise UserError(f"{path}: a volume is written as .nii.gz; give it such a name")
-    with atomic(path) as temporary:
-        nib.save(nib.Nifti1Image(volume, np.array(affine)), temporary)
+    with (
+        atomic(path) as temporary,
+        temporary.open("wb") as file,
+        igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as stream,  # no name, no time: the same bytes every time
+    ):
+        nib.Nifti1Image(volume, np.array(affine)).to_stream(stream)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy import ndimage
 
 from kits.cli import UserError
 from kits.components import connected_components, eigenvalue_ratio, eigenvalues, fill_holes, largest
 from kits.nifti import KIDNEY, TUMOR
+from kits.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -19,17 +18,17 @@ class Filtered:
     Attributes:
         segmentation: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor.
         kidney_components: found, kept.
-        tumors: columns voxels, ratio, overlap, kept; a row for each tumor component that was found.
+        tumors: voxels, ratio, overlap, kept; a record for each tumor component that was found.
     """
 
     segmentation: np.ndarray
     kidney_components: tuple[int, int]
-    tumors: pd.DataFrame
+    tumors: np.recarray
 
     @property
     def tumor_components(self) -> tuple[int, int]:
         """Found, kept."""
-        return len(self.tumors), int(self.tumors["kept"].sum())
+        return len(self.tumors), int(self.tumors.kept.sum())
 
 
 def ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
@@ -47,22 +46,27 @@ def ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float
     return float(low), float(high)
 
 
-def merge(kidney: np.ndarray, tumor: np.ndarray) -> np.ndarray:
+def merge(kidney: Runs, tumor: Runs) -> np.ndarray:
     """One KiTS19 label volume of two masks of the same shape, uint8: tumor over kidney."""
-    return np.where(tumor, np.uint8(TUMOR), kidney.astype(np.uint8) * np.uint8(KIDNEY))
+    volume = np.zeros(kidney.shape, np.uint8, order="F")
+    kidney.paint(volume, KIDNEY)
+    tumor.paint(volume, TUMOR)
+    return volume
 
 
-def close(mask: np.ndarray, iterations: int) -> np.ndarray:
+def close(runs: Runs, iterations: int) -> Runs:
     """Binary closing with the 6-connected cross; the volume's border does not erode what touches it."""
     if not iterations:
-        return mask
-    padded = ndimage.binary_closing(np.pad(mask, iterations), iterations=iterations)
-    return padded[(slice(iterations, -iterations),) * mask.ndim]
+        return runs
+    from scipy import ndimage  # off by default, and a third of the time this script takes to start
+
+    padded = ndimage.binary_closing(np.pad(runs.mask(), iterations), iterations=iterations)
+    return Runs.of(padded[(slice(iterations, -iterations),) * padded.ndim])
 
 
 def postprocess(
-    kidney: np.ndarray,
-    tumor: np.ndarray,
+    kidney: Runs,
+    tumor: Runs,
     ratios: tuple[float, float],
     *,
     kidney_components: int = 2,
@@ -73,8 +77,8 @@ def postprocess(
     """Fill holes, keep the largest kidneys, filter the tumors by shape and place, merge.
 
     Args:
-        kidney: raw kidney + tumor mask, (slices, rows, columns), bool.
-        tumor: raw tumor mask, same shape.
+        kidney: raw kidney + tumor mask.
+        tumor: raw tumor mask, of the same shape.
         ratios: lowest and highest accepted eigenvalue ratio, ends included.
         kidney_components: how many of the largest kidney components are kept.
         min_component_voxels: smaller tumor components are dropped.
@@ -89,12 +93,9 @@ def postprocess(
     if kidney.shape != tumor.shape:
         raise UserError(f"the kidney mask has shape {kidney.shape}, the tumor mask {tumor.shape}; predict both again")
     kidney, tumor = (fill_holes(close(mask, closing_iterations)) for mask in (kidney, tumor))
-    kidneys = connected_components(kidney)
+    kidneys, tumors = connected_components(kidney), connected_components(tumor)
     kept_kidneys = largest(kidneys, kidney_components)
-    found_kidneys = len(kidneys)
     kidney = kidneys.select(kept_kidneys)
-    del kidneys  # a label volume of up to 4 bytes a voxel
-    tumors = connected_components(tumor)
     ratio = eigenvalue_ratio(eigenvalues(tumors))
     overlap = tumors.inside(kidney) / tumors.voxels
     kept_tumors = (
@@ -105,6 +106,6 @@ def postprocess(
     )
     return Filtered(
         merge(kidney, tumors.select(kept_tumors)),
-        (found_kidneys, int(kept_kidneys.sum())),
-        pd.DataFrame({"voxels": tumors.voxels, "ratio": ratio, "overlap": overlap, "kept": kept_tumors}),
+        (len(kidneys), int(kept_kidneys.sum())),
+        np.rec.fromarrays([tumors.voxels, ratio, overlap, kept_tumors], names="voxels,ratio,overlap,kept"),
     )

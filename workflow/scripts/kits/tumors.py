@@ -1,0 +1,30 @@
+"""The shape of the labelled tumors (paper, section 2.2)."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kits.components import connected_components, eigenvalue_ratio, eigenvalues
+from kits.runs import read_tumor_runs
+
+
+def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
+    """The shape of every tumor in a label volume.
+
+    Args:
+        path: `segmentation.nii.gz`.
+        min_voxels: components of fewer voxels are left out.
+
+    Returns:
+        Index `component`, columns voxels, eigenvalue_1 to eigenvalue_3 (voxels squared) and ratio.
+
+    Raises:
+        UserError: the file is no label volume.
+    """
+    components = connected_components(read_tumor_runs(path))
+    values = eigenvalues(components)
+    table = pd.DataFrame(values, columns=[f"eigenvalue_{i}" for i in (1, 2, 3)])
+    table.index = pd.RangeIndex(1, len(components) + 1, name="component")
+    table.insert(0, "voxels", components.voxels)
+    table["ratio"] = eigenvalue_ratio(values)
+    return table[table["voxels"] >= min_voxels]
