@@ -50,14 +50,25 @@ def options(section, *keys):
     return configuration.options({key: config[section][key] for key in keys or config[section]})
 
 
+def compute_options():
+    """Options of the scripts that run networks."""
+    choices = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
+    return configuration.options(choices)
+
+
 def slices_of(cases):
     """The extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
 
 
+def batched(cases, size):
+    """Cases in lists of `size`; the last may be shorter."""
+    return [cases[start : start + size] for start in range(0, len(cases), size)]
+
+
 def warn_without_gpu():
     """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
-    networks = any(job.rule.name in ("train", "predict") for job in workflow.dag.needrun_jobs())
+    networks = any(job.rule.name.startswith(("train", "predict")) for job in workflow.dag.needrun_jobs())
     if networks and workflow.local_exec and config["device"] == "auto" and not gpu.gpu_present():
         logger.warning(
             "No GPU found: the networks run on the CPU, where the paper's settings take weeks; "

@@ -2,7 +2,7 @@ rule measure_tumors:
     input:
         labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELLED),
         script=script("measure_tumors"),
-        modules=modules("components", "nifti"),
+        modules=modules("tumors", "components", "runs", "nifti"),
     output:
         report(
             "<results>/tumor_components.tsv",
@@ -48,7 +48,7 @@ rule postprocess:
         tumor="<results>/predictions/{case}/tumor.nii.gz",
         ratio_range="<results>/ratio_range.json",
         script=script("postprocess"),
-        modules=modules("postprocessing", "components", "nifti"),
+        modules=modules("postprocessing", "components", "runs", "nifti"),
     output:
         "<results>/segmentations/{case}.nii.gz",
     log:

@@ -3,7 +3,7 @@ rule train:
         slices=slices_of(TRAINING_CASES),
         split="<results>/split.tsv",
         script=script("train"),
-        modules=modules("training", "unet", "models", "slices"),
+        modules=modules("training", "samples", "unet", "models", "compute", "slices"),
     output:
         model="<results>/models/{target}.pt",
         record="<results>/models/{target}.json",
@@ -18,10 +18,7 @@ rule train:
         gpu=1,
     params:
         slices=subpath(input[0], ancestor=2),
-        options=options("network")
-        + options("training")
-        + options("slices", "hu_window")
-        + ["--device", config["device"]],
+        options=options("network") + options("training") + options("slices", "hu_window") + compute_options(),
     shell:
         "python3 {input.script:q} --target {wildcards.target} --split {input.split:q} --slices {params.slices:q}"
         " --output {output.model:q} {params.options:q} --threads {threads} 2>&1 | tee {log:q}"
@@ -47,29 +44,35 @@ rule plot_training:
         "python3 {input.script:q} --record {input.record:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
-rule predict:
-    input:
-        slices=slices_of(["{case}"]),
-        kidney="<results>/models/kidney.pt",
-        tumor="<results>/models/tumor.pt",
-        script=script("predict"),
-        modules=modules("models", "unet", "slices", "nifti"),
-    output:
-        kidney="<results>/predictions/{case}/kidney.nii.gz",
-        tumor="<results>/predictions/{case}/tumor.nii.gz",
-    log:
-        "<logs>/predict/{case}.log",
-    benchmark:
-        "<benchmarks>/predict/{case}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: config["cpu_threads"]
-    resources:
-        gpu=1,
-    params:
-        slices=subpath(input[0], parent=True),
-        options=options("inference") + ["--device", config["device"]],
-    shell:
-        "python3 {input.script:q} --slices {params.slices:q} --kidney-model {input.kidney:q} --tumor-model {input.tumor:q}"
-        " --kidney {output.kidney:q} --tumor {output.tumor:q} {params.options:q} --threads {threads}"
-        " 2>&1 | tee {log:q}"
+# A job for several cases, since both networks are loaded once in a job; still a file for each case.
+for number, cases in enumerate(batched(TEST_CASES, config["inference"]["cases_per_job"]), 1):
+
+    rule:
+        name:
+            f"predict_{number}"
+        input:
+            slices=slices_of(cases),
+            kidney="<results>/models/kidney.pt",
+            tumor="<results>/models/tumor.pt",
+            script=script("predict"),
+            modules=modules("models", "unet", "compute", "slices", "nifti"),
+        output:
+            expand("<results>/predictions/{case}/{target}.nii.gz", case=cases, target=["kidney", "tumor"]),
+        log:
+            f"<logs>/predict/{number}.log",
+        benchmark:
+            f"<benchmarks>/predict/{number}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: config["cpu_threads"]
+        resources:
+            gpu=1,
+        params:
+            cases=cases,
+            slices=subpath(input[0], ancestor=2),
+            output=subpath(output[0], ancestor=2),
+            options=options("inference", "batch_size", "threshold") + compute_options(),
+        shell:
+            "python3 {input.script:q} --slices {params.slices:q} --cases {params.cases:q} --kidney-model {input.kidney:q}"
+            " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
+            " 2>&1 | tee {log:q}"

@@ -1,39 +1,42 @@
-"""Segment every slice of a case with both networks, into two masks of the input volume's size."""
+"""Segment every slice of some cases with both networks, into two masks of the input volume's size."""
 
 import argparse
 from pathlib import Path
 
-from kits import cli, models
+from kits import cli, compute, models
 from kits.nifti import write_volume
-from kits.slices import lower_half, open_slices, restore
+from kits.slices import open_slices, restore
+
+TARGETS = ("kidney", "tumor")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    device = models.choose_device(arguments.device, arguments.threads)
-    case = open_slices(arguments.slices)
-    for target, path, output, view in (
-        ("kidney", arguments.kidney_model, arguments.kidney, case.images),
-        ("tumor", arguments.tumor_model, arguments.tumor, lower_half(case.images)),
-    ):
-        model = models.load(path, target, device)
-        if model.size != case.images.shape[2]:
-            raise cli.UserError(
-                f"{path} was trained on slices of {model.size} pixels, "
-                f"{arguments.slices} holds {case.images.shape[2]}; extract or train again"
-            )
-        mask = models.predict(model, view, device, arguments.batch_size, arguments.threshold)
-        write_volume(output, restore(mask, model.size, case.geometry.shape), case.geometry.affine)
+    chosen = compute.choose(arguments)
+    paths = (arguments.kidney_model, arguments.tumor_model)
+    networks = [models.load(path, target, chosen.device) for path, target in zip(paths, TARGETS, strict=True)]
+    for case in arguments.cases:
+        stored = open_slices(arguments.slices / case)
+        for path, model in zip(paths, networks, strict=True):
+            if model.size != stored.images.shape[2]:
+                raise cli.UserError(
+                    f"{path} was trained on slices of {model.size} pixels, "
+                    f"{arguments.slices / case} holds {stored.images.shape[2]}; extract or train again"
+                )
+        masks = models.predict(networks, stored.images, chosen, arguments.batch_size, arguments.threshold)
+        for target, mask in zip(TARGETS, masks, strict=True):
+            whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
+            write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.affine)
+        print(f"{case}: {len(stored.images)} slices, on {chosen.name}", flush=True)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
-    parser.add_argument("--slices", type=Path, required=True, help="folder of the case's extracted slices")
+    parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
+    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--kidney-model", type=Path, required=True, help="kidney.pt")
     parser.add_argument("--tumor-model", type=Path, required=True, help="tumor.pt")
-    parser.add_argument("--kidney", type=Path, required=True, help="kidney + tumor mask to write, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="tumor mask to write, .nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
     parser.add_argument("--batch-size", type=int, default=16, help="slices at a time")
     parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this sigmoid output")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run")
-    parser.add_argument("--threads", type=int, default=models.available_threads(), help="CPU threads")
+    compute.add_arguments(parser)
     cli.run(main, parser)

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from kits import cli, cohort, models, provenance
-from kits.training import Settings, load_positive, train
+from kits import cli, cohort, compute, models, provenance, samples
+from kits.training import Settings, train
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -13,16 +13,17 @@ def main(arguments: argparse.Namespace) -> None:
     settings = Settings(**{name: given[name] for name in asdict(Settings())})
     network = {name: given[name] for name in ("base_channels", "depth", "batch_norm")}
     cases = [case for case, subset in cohort.read_split(arguments.split).items() if subset == "train"]
-    device = models.choose_device(arguments.device, arguments.threads)
-    images, masks = load_positive([arguments.slices / case for case in cases], arguments.target)
-    name = f"{arguments.target} network"
-    print(f"{name}: {len(images)} slices of {len(cases)} cases, on {models.device_name(device)}", flush=True)
+    chosen = compute.choose(arguments)
+    folders = [arguments.slices / case for case in cases]
+    loaded = samples.load(folders, arguments.target, chosen, arguments.loading)
+    name, place = f"{arguments.target} network", "memory" if isinstance(loaded, samples.InMemory) else "disk"
+    print(f"{name}: {loaded.shape[0]} slices of {len(cases)} cases in {place}, on {chosen.name}", flush=True)
 
     def report(line: str) -> None:
         print(f"{name}: {line}", flush=True)
 
-    trained, record = train(images, masks, arguments.hu_window, network, settings, device, report)
-    model = models.Model(trained, arguments.target, images.shape[2], arguments.hu_window)
+    trained, record = train(loaded, arguments.hu_window, network, settings, chosen, report)
+    model = models.Model(trained, arguments.target, loaded.shape[2], arguments.hu_window)
     models.save(arguments.output, model, network)
     header = {
         "target": arguments.target,
@@ -47,8 +48,15 @@ if __name__ == "__main__":
         "--batch-norm", action=argparse.BooleanOptionalAction, default=True, help="normalise after each convolution"
     )
     for setting in fields(Settings):
-        flag, kind = f"--{setting.name.replace('_', '-')}", type(setting.default)
-        parser.add_argument(flag, type=kind, default=setting.default, help=setting.metadata["help"])
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
-    parser.add_argument("--threads", type=int, default=models.available_threads(), help="CPU threads")
+        kind = {"action": argparse.BooleanOptionalAction} if setting.type is bool else {"type": setting.type}
+        parser.add_argument(
+            f"--{setting.name.replace('_', '-')}", default=setting.default, help=setting.metadata["help"], **kind
+        )
+    parser.add_argument(
+        "--loading",
+        choices=("auto", "memory", "disk"),
+        default="auto",
+        help="where slices wait for their batch; auto: in the device's memory where they fit",
+    )
+    compute.add_arguments(parser)
     cli.run(main, parser)

@@ -8,12 +8,15 @@ unwindowed, so that another window needs no second extraction.
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from isal import isal_zlib
 
 from kits.cli import UserError, atomic, read_json, write_json
 from kits.nifti import Geometry, problem, read_columns, read_geometry, read_label_columns
+
+Slices = TypeVar("Slices")
 
 STRIP = 32
 """Columns of int16 in a line of the processor's cache: so many are turned into slices at once."""
@@ -32,9 +35,14 @@ def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return volume[:, nearest(volume.shape[1], rows)[:, None], nearest(volume.shape[2], columns)]
 
 
-def lower_half(slices: np.ndarray) -> np.ndarray:
+def lower_half(slices: Slices) -> Slices:
     """The tumor network's view (section 2.1.1): (slices, size, size) to (slices, size / 2, size)."""
     return slices[:, slices.shape[1] // 2 :]
+
+
+def seen(slices: Slices, target: str) -> Slices:
+    """The part of extracted slices, an array or a tensor, that the network of `kidney` or `tumor` sees."""
+    return lower_half(slices) if target == "tumor" else slices
 
 
 def restore(mask: np.ndarray, size: int, shape: tuple[int, int, int]) -> np.ndarray:
@@ -144,17 +152,25 @@ def open_slices(folder: Path) -> SliceStore:
         UserError: a file is missing, unreadable, or differs from what extraction wrote.
     """
     record = read_json(folder / "slices.json", "shape", "affine", "crc32")
-    arrays = []
-    for name, checksum in record["crc32"].items():
-        path = folder / name
-        try:
-            array = np.load(path)
-        except (OSError, EOFError, ValueError) as error:
-            raise damaged(path, str(error)) from error
-        if isal_zlib.crc32(array) != checksum:
-            raise damaged(path, "its checksum differs from slices.json")
-        arrays.append(array)
-    return SliceStore(Geometry(tuple(record["shape"]), record["affine"]), *arrays)
+    return SliceStore(
+        Geometry(tuple(record["shape"]), record["affine"]), stored(folder, "images.npy"), stored(folder, "labels.npy")
+    )
+
+
+def stored(folder: Path, name: str) -> np.ndarray:
+    """One of the two arrays of `open_slices`.
+
+    Raises:
+        UserError: as `open_slices`.
+    """
+    checksum = read_json(folder / "slices.json", "crc32")["crc32"].get(name)
+    try:
+        array = np.load(folder / name)
+    except (OSError, EOFError, ValueError) as error:
+        raise damaged(folder / name, str(error)) from error
+    if isal_zlib.crc32(array) != checksum:
+        raise damaged(folder / name, "its checksum differs from slices.json")
+    return array
 
 
 def damaged(path: Path, why: str) -> UserError:

@@ -3,9 +3,8 @@
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from kits.cli import UserError
-from kits.models import batches, device_name, normalise
-from kits.nifti import TUMOR
-from kits.slices import lower_half, open_slices
+from kits.compute import Compute
+from kits.models import normalise
+from kits.samples import Samples
 from kits.unet import UNet
 
 
@@ -39,34 +38,7 @@ class Settings:
     early_stopping_patience: int = setting(10, "training stops after so many epochs without a lower loss")
     min_improvement: float = setting(1e-4, "relative fall that counts as a lower loss")
     seed: int = setting(2019, "of the weights and of the order of slices")
-
-
-def load_positive(folders: Sequence[Path], target: str) -> tuple[np.ndarray, np.ndarray]:
-    """Load the slices that show the target, as its network sees them.
-
-    Args:
-        folders: of the training cases' extracted slices.
-        target: `kidney` (kidney or tumor, whole slice) or `tumor` (tumor, lower half).
-
-    Returns:
-        Images, (n, H, W) int16 HU, and masks, (n, H, W) uint8, 0 or 1; H is half of W for the tumor.
-
-    Raises:
-        UserError: no slice shows the target, or a stored slice is damaged.
-    """
-    images, masks = [], []
-    for folder in folders:
-        store = open_slices(folder)
-        image, label = store.images, store.labels
-        if target == "tumor":
-            image, label = lower_half(image), lower_half(label)
-        mask = label == TUMOR if target == "tumor" else label > 0
-        shown = mask.any(axis=(1, 2))
-        images.append(image[shown])
-        masks.append(mask[shown].astype(np.uint8))
-    if not sum(map(len, images)):
-        raise UserError(f"no training case shows any {target}; check the labels, or train on more cases")
-    return np.concatenate(images), np.concatenate(masks)
+    compile: bool = setting(False, "compile the network first (torch.compile)")
 
 
 def loss_function(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
@@ -85,25 +57,21 @@ def loss_function(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
 
 
 def train(
-    images: np.ndarray,
-    masks: np.ndarray,
+    samples: Samples,
     hu_window: tuple[float, float],
     network: dict[str, Any],
     settings: Settings,
-    device: torch.device,
+    compute: Compute,
     report: Callable[[str], None] = print,
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net from scratch until the loss stops falling, `settings.epochs` at most.
 
-    All slices lie in the device's memory; windowing happens there, batch by batch.
-
     Args:
-        images: (n, H, W), int16 HU.
-        masks: (n, H, W), uint8, 0 or 1.
+        samples: slices and masks.
         hu_window: lowest and highest HU the network distinguishes.
         network: arguments of `UNet`.
         settings: of the optimisation.
-        device: where to train.
+        compute: where to train, and in which precision.
         report: receives a line for each epoch.
 
     Returns:
@@ -115,37 +83,41 @@ def train(
     generator = torch.Generator().manual_seed(settings.seed)
     model = UNet(**network)
     model.initialise(generator)
-    model.to(device).train()
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate)
+    model.to(compute.device, memory_format=torch.channels_last).train()
+    network_step = torch.compile(model) if settings.compile else model
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
+    scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
         optimizer,
         factor=settings.scheduler_factor,
         patience=settings.scheduler_patience,
         threshold=settings.min_improvement,
     )
-    all_images, all_masks = torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device)
+    count, height, width = samples.shape
     started, history = time.time(), []
     best, since_best = math.inf, 0
     for epoch in range(1, settings.epochs + 1):
-        epoch_started, total = time.time(), torch.zeros((), device=device)
-        order = torch.randperm(len(all_images), generator=generator).to(device)
-        for batch in batches(len(order), settings.batch_size):
-            index = order[batch]
-            logits = model(normalise(all_images[index], hu_window))
-            loss = loss_function(logits, all_masks[index].float().unsqueeze(1), settings.dice_weight)
+        epoch_started, total = time.time(), torch.zeros((), device=compute.device)
+        order = torch.randperm(count, generator=generator)
+        for images, masks in samples.batches(order, settings.batch_size):
+            with compute.autocast():
+                logits = network_step(normalise(images, hu_window))
+            loss = loss_function(logits.float(), masks.float().unsqueeze(1), settings.dice_weight)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(index)
-        loss_value, rate = total.item() / len(order), optimizer.param_groups[0]["lr"]
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            total += loss.detach() * len(images)
+        loss_value, rate = total.item() / count, optimizer.param_groups[0]["lr"]
         if not math.isfinite(loss_value):
-            raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate")
+            narrow = ", or set precision: float32" if compute.precision == torch.float16 else ""
+            raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
         seconds = time.time() - epoch_started
         history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
         left = (time.time() - started) / epoch * (settings.epochs - epoch)
         report(
             f"epoch {epoch:2d}/{settings.epochs}  loss {loss_value:.4f}  learning rate {rate:.1e}  "
-            f"{len(order) / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
+            f"{count / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
         )
         scheduler.step(loss_value)
         if loss_value < best * (1 - settings.min_improvement):  # as the scheduler counts
@@ -158,10 +130,10 @@ def train(
     record = {
         "epochs_run": len(history),
         "final_loss": history[-1]["loss"],
-        "training_slices": len(order),
-        "input_pixels": list(images.shape[1:]),
+        "training_slices": count,
+        "input_pixels": [height, width],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": device_name(device),
+        "device": compute.name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
