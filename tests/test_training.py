@@ -1,6 +1,8 @@
 """The network, its loss and its training."""
 
+import argparse
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -8,14 +10,14 @@ import torch
 from conftest import run_script
 from torch.utils.flop_counter import FlopCounterMode
 
-from kits import models
+from kits import compute, models, samples
 from kits.cli import UserError
 from kits.nifti import read_mask, write_volume
 from kits.slices import extract
-from kits.training import Settings, load_positive, loss_function, train
+from kits.training import Settings, loss_function, train
 from kits.unet import UNet
 
-CPU = torch.device("cpu")
+CPU = compute.Compute(torch.device("cpu"))
 
 
 def loss_by_hand(logits, mask, weight):
@@ -102,14 +104,16 @@ def stored(tmp_path):
 
 def test_kidney_network_sees_whole_positive_slices(stored):
     folder, label = stored
-    images, masks = load_positive([folder, folder], "kidney")
+    loaded = samples.load([folder, folder], "kidney", CPU, "memory")
+    images, masks = loaded.images, loaded.masks.numpy()
     assert images[:, 0, 0].tolist() == [1, 2, 3, 4] * 2
     np.testing.assert_array_equal(masks[:4], label[1:] > 0)
 
 
 def test_tumor_network_sees_lower_halves_that_show_tumor(stored):
     folder, label = stored
-    images, masks = load_positive([folder], "tumor")
+    loaded = samples.load([folder], "tumor", CPU, "memory")
+    images, masks = loaded.images, loaded.masks.numpy()
     assert images.shape == (2, 4, 8)
     assert images[:, 0, 0].tolist() == [3, 4]
     np.testing.assert_array_equal(masks, label[3:, 4:] == 2)
@@ -121,7 +125,7 @@ def test_no_positive_slice_is_an_error(tmp_path):
         write_volume(tmp_path / f"{name}.nii.gz", blank, np.eye(4).tolist())
     extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "slices")
     with pytest.raises(UserError, match="no training case shows any tumor"):
-        load_positive([tmp_path / "slices"], "tumor")
+        samples.load([tmp_path / "slices"], "tumor", CPU, "auto")
 
 
 def squares(rng, count=24, size=16):
@@ -135,10 +139,23 @@ def squares(rng, count=24, size=16):
     return images, masks
 
 
+def slices_of(images, masks):
+    return samples.InMemory(torch.from_numpy(images), torch.from_numpy(masks))
+
+
+def chosen(*options):
+    """What scripts compute with, given these options."""
+    parser = argparse.ArgumentParser()
+    compute.add_arguments(parser)
+    return compute.choose(parser.parse_args(["--device", "cpu", "--threads", "1", *options]))
+
+
+SMALL = {"base_channels": 4, "depth": 2}
+
+
 def fitted(images, masks, **changes):
     settings = Settings(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
-    models.choose_device("cpu", 1)
-    return train(images, masks, (-79, 304), {"base_channels": 4, "depth": 2}, settings, CPU, lambda line: None)
+    return train(slices_of(images, masks), (-79, 304), SMALL, settings, chosen(), lambda line: None)
 
 
 def test_training_learns(rng, tmp_path):
@@ -147,12 +164,12 @@ def test_training_learns(rng, tmp_path):
     losses = [epoch["loss"] for epoch in record["history"]]
     assert losses[-1] < 0.2 * losses[0]
     model = models.Model(network.eval(), "kidney", 16, (-79, 304))
-    models.save(tmp_path / "kidney.pt", model, {"base_channels": 4, "depth": 2})
+    models.save(tmp_path / "kidney.pt", model, SMALL)
     loaded = models.load(tmp_path / "kidney.pt", "kidney", CPU)
     unseen, truth = squares(np.random.default_rng(99))
-    predicted = models.predict(loaded, unseen, CPU, batch_size=5, threshold=0.5)
+    (predicted,) = models.predict([loaded], unseen, CPU, batch_size=5, threshold=0.5)
     assert 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()) > 0.9
-    np.testing.assert_array_equal(predicted, models.predict(loaded, unseen, CPU, batch_size=24, threshold=0.5))
+    np.testing.assert_array_equal(predicted, models.predict([loaded], unseen, CPU, 24, 0.5)[0])
 
 
 def test_same_seed_same_weights(rng):
@@ -162,11 +179,89 @@ def test_same_seed_same_weights(rng):
     assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
 
 
+@pytest.mark.parametrize("target", ["kidney", "tumor"])
+def test_training_from_disk_is_training_from_memory(tmp_path, rng, target):
+    """Bit for bit; `auto` reads from disk where memory does not suffice."""
+    folders = []
+    for number in range(3):
+        images, masks = squares(rng, 9)
+        masks[number] = 0
+        affine = np.eye(4).tolist()
+        write_volume(tmp_path / "i.nii.gz", images, affine)
+        write_volume(tmp_path / "l.nii.gz", masks * 2, affine)
+        folders.append(tmp_path / f"case_0000{number}")
+        extract(tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", 16, folders[-1])
+    roomy, full = chosen(), chosen()
+    object.__setattr__(full, "free_memory", lambda: 1000)
+    loaded = [samples.load(folders, target, *how) for how in ((roomy, "auto"), (full, "auto"), (roomy, "disk"))]
+    assert [type(each) for each in loaded] == [samples.InMemory, samples.OnDisk, samples.OnDisk]
+    assert isinstance(samples.load(folders, target, full, "memory"), samples.InMemory)
+    assert loaded[0].shape == loaded[1].shape
+    settings = Settings(epochs=2, batch_size=4)
+    runs = [train(each, (-79, 304), SMALL, settings, roomy, lambda line: None) for each in loaded]
+    for network, record in runs[1:]:
+        for expected, weights in zip(runs[0][0].state_dict().values(), network.state_dict().values(), strict=True):
+            assert torch.equal(expected, weights)
+        assert [e["loss"] for e in record["history"]] == [e["loss"] for e in runs[0][1]["history"]]
+
+
+@pytest.mark.parametrize("loading", ["memory", "disk"])
+@pytest.mark.parametrize("name", ["images.npy", "labels.npy"])
+def test_damaged_training_slices_are_refused(stored, loading, name):
+    folder, _ = stored
+    content = bytearray((folder / name).read_bytes())
+    content[-1] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{name} is damaged"):
+        samples.load([folder], "kidney", CPU, loading)
+
+
+def test_slices_of_two_sizes_are_refused(tmp_path):
+    ones = np.ones((2, 20, 20), np.uint8)
+    write_volume(tmp_path / "v.nii.gz", ones, np.eye(4).tolist())
+    for size in (8, 16):
+        extract(tmp_path / "v.nii.gz", tmp_path / "v.nii.gz", size, tmp_path / str(size))
+    with pytest.raises(UserError, match=r"16 is damaged .its slices differ in size from those in .*8"):
+        samples.load([tmp_path / "8", tmp_path / "16"], "kidney", CPU, "auto")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--precision", "bfloat16"], ["--precision", "float16"], ["--deterministic", "false"]],
+    ids=["bfloat16", "float16", "fastest"],
+)
+def test_faster_arithmetic_learns_the_same(rng, options):
+    """Weights and loss stay float32; Dice is that of deterministic float32 to 0.005."""
+    images, masks = squares(rng)
+    unseen, truth = squares(np.random.default_rng(99), 60)
+    scores = []
+    for how in (chosen(), chosen(*options)):
+        settings = Settings(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
+        network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
+        assert all(weights.dtype == torch.float32 for weights in network.parameters())
+        model = models.Model(network.eval(), "kidney", 16, (-79, 304))
+        (mask,) = models.predict([model], unseen, how, batch_size=8, threshold=0.5)
+        (again,) = models.predict([model], unseen, CPU, batch_size=8, threshold=0.5)
+        assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
+        scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
+    assert abs(scores[0] - scores[1]) < 0.005
+
+
+def test_both_networks_in_one_pass_are_each_alone(rng):
+    images, masks = squares(rng)
+    kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304))
+    tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200))
+    both = models.predict([kidney, tumor], images, CPU, 5, 0.5)
+    for model, mask in zip((kidney, tumor), both, strict=True):
+        np.testing.assert_array_equal(mask, models.predict([model], images, CPU, 5, 0.5)[0])
+    assert both[1].shape == (len(images), 8, 16)
+
+
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """Losses of epochs that change nothing: the learning rate is next to none."""
     settings = Settings(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
     network = {"base_channels": 2, "depth": 1, "batch_norm": False}
-    record = train(images, masks, hu_window, network, settings, CPU, lambda line: None)[1]
+    record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]
     return [epoch["loss"] for epoch in record["history"]]
 
 
@@ -220,7 +315,7 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
     path = tmp_path / "kidney.pt"
     with pytest.raises(UserError, match=r"kidney.pt is missing"):
         models.load(path, "kidney", CPU)
-    models.save(path, models.Model(network, "kidney", 16, (-79, 304)), {"base_channels": 4, "depth": 2})
+    models.save(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
     with pytest.raises(UserError, match="is a kidney model; expected a tumor model"):
         models.load(path, "tumor", CPU)
     path.write_bytes(path.read_bytes()[:-500])
@@ -231,9 +326,9 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
 def test_no_gpu_is_said_and_auto_falls_back():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    assert models.choose_device("auto", 1) == CPU
+    assert chosen("--device", "auto") == CPU
     with pytest.raises(UserError, match="no GPU"):
-        models.choose_device("cuda", 1)
+        chosen("--device", "cuda")
 
 
 def test_the_script_alone(stored, tmp_path):
@@ -280,18 +375,22 @@ def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, leve
     image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
     write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
     write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())
-    stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, tmp_path / "slices")
+    folder = tmp_path / "slices" / "case_00007"
+    stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, folder)
     for target in ("kidney", "tumor"):
         identity_model(tmp_path / f"{target}.pt", target, 16)
-    arguments = ["--slices", "slices", "--kidney-model", "kidney.pt", "--tumor-model", "tumor.pt"]
-    outputs = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--batch-size", 3, "--threshold", threshold]
+    shutil.copytree(folder, tmp_path / "slices" / "case_00003")
+    arguments = ["--slices", "slices", "--cases", "case_00003", "case_00007", "--kidney-model", "kidney.pt"]
+    outputs = ["--tumor-model", "tumor.pt", "--output", "masks", "--batch-size", 3, "--threshold", threshold]
     result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     rows, columns = (np.arange(12) * 2 + 1) * 16 // 24, (np.arange(20) * 2 + 1) * 16 // 40
     expected = (stored_slices.images > level)[:, rows[:, None], columns]
-    np.testing.assert_array_equal(read_mask(tmp_path / "k.nii.gz"), expected)
+    for case in ("case_00003", "case_00007"):
+        np.testing.assert_array_equal(read_mask(tmp_path / "masks" / case / "kidney.nii.gz"), expected)
     expected[:, :6] = False
-    np.testing.assert_array_equal(read_mask(tmp_path / "t.nii.gz"), expected)
+    for case in ("case_00003", "case_00007"):
+        np.testing.assert_array_equal(read_mask(tmp_path / "masks" / case / "tumor.nii.gz"), expected)
     identity_model(tmp_path / "kidney.pt", "kidney", 32)
     result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)

@@ -13,7 +13,7 @@ TARGETS = ("kidney", "tumor")
 def main(arguments: argparse.Namespace) -> None:
     chosen = compute.choose(arguments)
     paths = (arguments.kidney_model, arguments.tumor_model)
-    networks = [models.load(path, target, chosen.device) for path, target in zip(paths, TARGETS, strict=True)]
+    networks = [models.load(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
     for case in arguments.cases:
         stored = open_slices(arguments.slices / case)
         for path, model in zip(paths, networks, strict=True):

@@ -17,10 +17,22 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, and the type in which networks compute on it; weights and loss are always float32."""
+    """A device, and how networks compute on it.
+
+    Attributes:
+        device: CPU or GPU.
+        precision: of the networks' layers; weights and loss are always float32.
+        deterministic: the same result bit for bit, rather than the fastest layout and optimiser.
+    """
 
     device: torch.device
     precision: torch.dtype = torch.float32
+    deterministic: bool = True
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """How weights and features lie in memory."""
+        return torch.contiguous_format if self.deterministic else torch.channels_last
 
     @property
     def name(self) -> str:
@@ -82,4 +94,4 @@ def choose(arguments: argparse.Namespace) -> Compute:
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a fifth of the speed
     torch.backends.cudnn.benchmark = not deterministic  # try convolution algorithms: all batches have one shape
     torch.set_num_threads(arguments.threads)
-    return Compute(torch.device(name), PRECISIONS[precision])
+    return Compute(torch.device(name), PRECISIONS[precision], deterministic)

@@ -44,7 +44,7 @@ def save(path: Path, model: Model, settings: dict[str, Any]) -> None:
         torch.save(content, temporary)
 
 
-def load(path: Path, target: str, device: torch.device) -> Model:
+def load(path: Path, target: str, compute: Compute) -> Model:
     """Load a model for inference.
 
     Raises:
@@ -53,10 +53,10 @@ def load(path: Path, target: str, device: torch.device) -> Model:
     if not path.is_file():
         raise UserError(f"{path} is missing; train it first")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location=compute.device, weights_only=True)
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
-        network.to(device, memory_format=torch.channels_last).eval()
+        network.to(compute.device, memory_format=compute.layout).eval()
         model = Model(network, content["target"], content["size"], tuple(content["hu_window"]))
     except Exception as error:  # torch raises many kinds for a file that is cut or not a model
         raise damaged(path, type(error).__name__) from error

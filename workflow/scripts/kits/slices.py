@@ -96,13 +96,19 @@ def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> Slic
         collect(read_columns(image_path), geometry.shape, size, np.int16),
         collect(read_label_columns(label_path), geometry.shape, size, np.uint8),
     )
+    save_slices(folder, store)
+    return store
+
+
+def save_slices(folder: Path, store: SliceStore) -> None:
+    """Write extracted slices and their record, each file whole or not at all, the record last."""
     arrays = {"images.npy": store.images, "labels.npy": store.labels}
     for name, array in arrays.items():
         with atomic(folder / name) as temporary:
             np.save(temporary, array)
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
-    write_json(folder / "slices.json", asdict(geometry) | {"size": size, "crc32": checksums})
-    return store
+    record = asdict(store.geometry) | {"size": store.images.shape[2], "crc32": checksums}
+    write_json(folder / "slices.json", record)
 
 
 def collect(

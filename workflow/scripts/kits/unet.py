@@ -11,7 +11,7 @@ def double_convolution(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequen
     """Two 3 x 3 convolutions, each followed by (batch normalisation and) ReLU; height and width are kept."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
-        layers.append(nn.Conv2d(channels, outputs, 3, padding=1, bias=not batch_norm))  # which would cancel it
+        layers.append(nn.Conv2d(channels, outputs, 3, padding=1))
         if batch_norm:
             layers.append(nn.BatchNorm2d(outputs))
         layers.append(nn.ReLU(inplace=True))
@@ -55,8 +55,7 @@ class UNet(nn.Module):
             else:
                 continue
             nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits, (batch, 1, H, W), of images, (batch, 1, H, W); any H and W of at least 2 ** depth pixels."""

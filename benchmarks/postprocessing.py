@@ -1,0 +1,145 @@
+"""Time the post-processing filter against scipy and scikit-image on the full volume."""
+
+import tempfile
+from pathlib import Path
+
+import cc3d
+import fill_voids
+import measure
+import numpy as np
+from scipy import ndimage
+from skimage.measure import regionprops
+
+from kits.cli import write_json
+from kits.nifti import KIDNEY, TUMOR, read_label, write_volume
+from kits.postprocessing import postprocess
+from kits.runs import Runs
+
+RANGE = (1.07, 2.8)  # section 2.2
+SHAPE = (1059, 512, 512)  # of KiTS19's largest case
+
+
+def accepted(coordinates, kidney):
+    """Whether the tumor component of these voxels, (n, 3), is kept."""
+    if len(coordinates) < 10:
+        return False
+    _, second, first = np.linalg.eigvalsh(np.cov(coordinates.T)).clip(min=0)
+    if second <= 1e-9 * first or not RANGE[0] <= first / second <= RANGE[1]:
+        return False
+    return np.count_nonzero(kidney[tuple(coordinates.T)]) / len(coordinates) >= 0.95
+
+
+def in_full(kidney, tumor):
+    """The filter as one would write it with scipy and scikit-image."""
+    everywhere = np.ones((3, 3, 3))
+    kidney, tumor = ndimage.binary_fill_holes(kidney), ndimage.binary_fill_holes(tumor)
+    labels, _ = ndimage.label(kidney, everywhere)
+    voxels = np.bincount(labels.ravel())
+    voxels[0] = 0
+    largest = np.argsort(-voxels, kind="stable")[:2]
+    kidney = np.isin(labels, largest[voxels[largest] > 0])
+    segmentation = kidney.astype(np.uint8) * KIDNEY
+    labels, _ = ndimage.label(tumor, everywhere)
+    for region in regionprops(labels):
+        if accepted(region.coords, kidney):
+            segmentation[tuple(region.coords.T)] = TUMOR
+    return segmentation
+
+
+def in_box(kidney, tumor):
+    """The same with cc3d and fill-voids, inside the masks' bounding boxes: what this project used before."""
+
+    def box(mask):
+        axes = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+        return tuple(slice(axis[0], axis[-1] + 1) for axis in axes)
+
+    segmentation = np.zeros(kidney.shape, np.uint8)
+    where = box(kidney)
+    labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(kidney[where])), connectivity=26)
+    voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"][1:].astype(int)
+    keep = np.zeros(len(voxels) + 1, bool)
+    keep[1 + np.argsort(-voxels, kind="stable")[:2]] = True
+    kidney = np.zeros(kidney.shape, bool)
+    kidney[where] = keep[labels]
+    segmentation[kidney] = KIDNEY
+    where = box(tumor)
+    labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(tumor[where])), connectivity=26)
+    corner = np.array([axis.start for axis in where])
+    for region in regionprops(labels.astype(np.int32)):
+        coordinates = region.coords + corner
+        if accepted(coordinates, kidney):
+            segmentation[tuple(coordinates.T)] = TUMOR
+    return segmentation
+
+
+def by_runs(kidney, tumor):
+    """This project's."""
+    return postprocess(Runs.of(kidney), Runs.of(tumor), RANGE).segmentation
+
+
+def phantom():
+    """Two kidneys and a tumor in a volume of the largest case's size."""
+    volume = np.zeros(SHAPE, np.uint8)
+    z, y, x = np.ogrid[:700, :130, :130]
+    kidney = ((z - 350) / 350) ** 2 + ((y - 65) / 62) ** 2 + ((x - 65) / 62) ** 2 < 1
+    tumor = ((z - 300) / 140) ** 2 + ((y - 60) / 40) ** 2 + ((x - 60) / 30) ** 2 < 1
+    for column in (90, 300):
+        volume[200:900, 270:400, column : column + 130] = kidney
+    volume[200:900, 270:400, 90:220][tumor & kidney] = TUMOR
+    return volume
+
+
+def noisy(mask, rng):
+    """A prediction of bad networks: false positives on every slice, holes within, some over several slices."""
+    mask = mask.copy()
+    slices, rows, columns = mask.shape
+    for z in range(slices):
+        for _ in range(6):
+            radius, depth = rng.integers(1, 7), rng.integers(1, 4)
+            y, x = rng.integers(radius, rows - radius), rng.integers(radius, columns - radius)
+            inside = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+            place = (slice(z, z + depth), slice(y - radius, y + radius + 1), slice(x - radius, x + radius + 1))
+            mask[place] |= inside
+            if radius > 3:
+                mask[z, y, x] = False
+    return mask
+
+
+def main(arguments):
+    label = read_label(arguments.label) if arguments.label else phantom()
+    rng = np.random.default_rng(0)
+    clean = label > 0, label == TUMOR
+    comparisons = []
+    for name, masks in {"the true masks": clean, "noisy masks": tuple(noisy(mask, rng) for mask in clean)}.items():
+        kidney, tumor = (np.asfortranarray(mask) for mask in masks)  # as they are read
+        found = [ndimage.label(mask, np.ones((3, 3, 3)))[1] for mask in masks]
+        print(f"{name}: {label.shape} voxels, {found[0]} kidney and {found[1]} tumor components")
+        expected = in_full(kidney, tumor)
+        for function in (in_box, by_runs):
+            np.testing.assert_array_equal(function(kidney, tumor), expected)
+        contenders = {
+            "scipy and scikit-image, full volume": lambda k=kidney, t=tumor: in_full(k, t),
+            "cc3d and fill-voids, bounding box": lambda k=kidney, t=tumor: in_box(k, t),
+            "here, runs": lambda k=kidney, t=tumor: by_runs(k, t),
+        }
+        facts = {"case": name, "voxels": list(label.shape), "components": found, "identical": True}
+        comparison = measure.compare(contenders, next(iter(contenders)), arguments.rounds, **facts)
+        with tempfile.TemporaryDirectory() as folder:
+            files = {target: Path(folder, f"{target}.nii.gz") for target in ("kidney", "tumor")}
+            for mask, path in zip(masks, files.values(), strict=True):
+                write_volume(path, np.asfortranarray(mask.astype(np.uint8)), np.eye(4).tolist())
+            write_json(Path(folder, "range.json"), {"low": RANGE[0], "high": RANGE[1]})
+            words = [word for target, path in files.items() for word in (f"--{target}", path)]
+            words += ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]
+            jobs = [measure.run_job(measure.SCRIPTS / "postprocess.py", *words) for _ in range(arguments.rounds)]
+        comparison["job"] = {key: measure.spread([job[key] for job in jobs]) for key in jobs[0]}
+        print(f"  the whole job, files to file: {comparison['job']}")
+        comparisons.append(comparison)
+    source = arguments.label.parent.name if arguments.label else "phantom"
+    measure.write("postprocessing", arguments, comparisons, label=source)
+
+
+if __name__ == "__main__":
+    options = measure.parser(__doc__)
+    options.add_argument("--label", type=Path, help="segmentation.nii.gz; a phantom of 1059 slices if left out")
+    main(options.parse_args())

@@ -1,0 +1,192 @@
+"""Time training against an ordinary PyTorch loop, and against MONAI's BasicUNet, at the demo's size or the paper's."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import measure
+import numpy as np
+import torch
+from monai.networks.nets import BasicUNet
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from kits import compute, models
+from kits.nifti import Geometry
+from kits.samples import InMemory, OnDisk
+from kits.slices import SliceStore, save_slices
+from kits.training import Settings, loss_function, train
+from kits.unet import UNet
+
+WINDOW = (-79, 304)
+SCALES = {
+    "demo": {"size": 96, "batch_size": 4, "base_channels": 8, "slices": 96},
+    "paper": {"size": 256, "batch_size": 16, "base_channels": 64, "slices": 14800},
+}
+
+
+class Files(Dataset):
+    """Slices as most programs keep them: a compressed file each, windowed when it is read."""
+
+    def __init__(self, folder):
+        self.paths = sorted(folder.glob("*.npz"))
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        with np.load(self.paths[index]) as file:
+            image, mask = file["image"].astype(np.float32), file["mask"].astype(np.float32)
+        image = np.clip((image - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0, 1)
+        return torch.from_numpy(image)[None], torch.from_numpy(mask)[None]
+
+
+def ordinary(network, loader, device):
+    """An epoch as tutorials write it: float32, a file a slice, the loss read after every step."""
+    network.to(device).train()
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+
+    def epoch():
+        torch.use_deterministic_algorithms(False)
+        total = 0.0
+        for images, masks in loader:
+            images, masks = images.to(device), masks.to(device)
+            optimizer.zero_grad()
+            loss = loss_function(network(images), masks, 0.5)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        return total
+
+    return epoch
+
+
+def here(samples, scale, chosen, **changes):
+    """An epoch of this project's training, the making of the network included."""
+    network = {"base_channels": scale["base_channels"]}
+    settings = Settings(epochs=1, batch_size=scale["batch_size"], **changes)
+
+    def epoch():
+        torch.use_deterministic_algorithms(chosen.device.type == "cpu")
+        train(samples, WINDOW, network, settings, chosen, lambda line: None)
+
+    return epoch
+
+
+def matmul_rate(chosen):
+    """FLOP/s of a large matrix product in the precision of the training: the median of five."""
+    edge = 8192 if chosen.device.type == "cuda" else 1024
+    matrix = torch.randn(edge, edge, device=chosen.device).to(chosen.precision)
+
+    def product():
+        for _ in range(10):
+            torch.mm(matrix, matrix)
+        if chosen.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    product()
+    return 10 * 2 * edge**3 / float(np.median([measure.timed(product) for _ in range(5)]))
+
+
+def step_flop(scale):
+    """FLOP to train on one slice: three times those of the forward pass."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        UNet(scale["base_channels"])(torch.empty(1, 1, scale["size"], scale["size"]))
+    return 3 * counter.get_total_flops()
+
+
+def phantoms(count, size):
+    """Discs of 60 HU above noise: images, (n, H, W) int16 HU, and masks, uint8."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:size, :size] / size
+    images = rng.normal(40, 60, (min(count, 64), size, size)).astype(np.int16)
+    images = images[np.arange(count) % len(images)]
+    masks = np.zeros((count, size, size), np.uint8)
+    for mask, (row, column, radius) in zip(masks, rng.uniform(0.2, 0.8, (count, 3)), strict=True):
+        mask[np.hypot(rows - row, columns - column) < radius / 5] = 1
+    images += 60 * masks
+    return images, masks
+
+
+def held_out_dice(samples, scale, chosen, epochs):
+    """Dice on slices that training did not see."""
+    network, _ = train(
+        samples,
+        WINDOW,
+        {"base_channels": scale["base_channels"]},
+        Settings(epochs=epochs, batch_size=scale["batch_size"]),
+        chosen,
+        lambda line: None,
+    )
+    images, truth = phantoms(64, scale["size"])
+    model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
+    (mask,) = models.predict([model], images[::-1].copy(), chosen, scale["batch_size"], 0.5)
+    truth = truth[::-1]
+    return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
+
+
+def main(arguments):
+    scale = dict(SCALES[arguments.scale])
+    scale |= {key: value for key in scale if (value := getattr(arguments, key)) is not None}
+    chosen = compute.choose(arguments)
+    device = chosen.device
+    images, masks = phantoms(scale["slices"], scale["size"])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
+            np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
+        save_slices(folder, SliceStore(Geometry(images.shape, np.eye(4).tolist()), images, masks))
+        members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
+        disk = OnDisk("kidney", [folder], members, scale["size"], scale["size"], device)
+        memory = InMemory(torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device))
+        width = [scale["base_channels"] * 2**level for level in range(5)]
+
+        def loader(workers):
+            return DataLoader(
+                Files(folder), scale["batch_size"], shuffle=True, num_workers=workers, persistent_workers=workers > 0
+            )
+
+        def monai():
+            return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
+
+        single = compute.Compute(device)
+        contenders = {
+            "PyTorch loop, DataLoader": ordinary(UNet(scale["base_channels"]), loader(0), device),
+            f"PyTorch loop, {arguments.workers} loader processes": ordinary(
+                UNet(scale["base_channels"]), loader(arguments.workers), device
+            ),
+            "MONAI BasicUNet, DataLoader": ordinary(monai(), loader(0), device),
+            "here": here(memory, scale, chosen),
+            "here, slices on disk": here(disk, scale, chosen),
+        }
+        if chosen != single:
+            contenders["here, float32"] = here(memory, scale, single)
+        if arguments.compile:
+            contenders["here, torch.compile"] = here(memory, scale, chosen, compile=True)
+        ceiling, flop = matmul_rate(chosen), step_flop(scale)
+        print(f"{scale}, on {chosen.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
+        comparison = measure.compare(contenders, "PyTorch loop, DataLoader", arguments.rounds, **scale)
+        for row in comparison["rows"]:
+            rate = scale["slices"] / row["seconds"]["median"]
+            row["slices_per_second"], row["share_of_matmul"] = round(rate, 1), round(rate * flop / ceiling, 3)
+        print({row["name"]: (row["slices_per_second"], row["share_of_matmul"]) for row in comparison["rows"]})
+        facts = {"device": chosen.name, "step_gflop": flop / 1e9, "matmul_gflop_s": round(ceiling / 1e9, 1)}
+        if chosen != single:
+            kinds = {chosen.name: chosen, single.name: single}
+            facts["dice"] = {
+                name: held_out_dice(memory, scale, kind, arguments.dice_epochs) for name, kind in kinds.items()
+            }
+            print(facts["dice"])
+    measure.write("training", arguments, [comparison], **facts)
+
+
+if __name__ == "__main__":
+    options = measure.parser(__doc__)
+    options.add_argument("--scale", choices=SCALES, default="demo", help="network, slices and batch of which run")
+    for key in SCALES["demo"]:
+        options.add_argument(f"--{key.replace('_', '-')}", type=int, help="other than the scale's")
+    options.add_argument("--workers", type=int, default=2, help="loader processes of the second reference")
+    options.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="try torch.compile")
+    options.add_argument("--dice-epochs", type=int, default=4, help="epochs before mixed precision is compared")
+    compute.add_arguments(options)
+    main(options.parse_args())
