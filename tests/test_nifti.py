@@ -42,6 +42,23 @@ def test_write_then_read(tmp_path, rng):
     assert nib.load(tmp_path / "x.nii.gz").get_data_dtype() == np.uint8
 
 
+def test_the_same_volume_is_the_same_bytes(tmp_path, rng, monkeypatch):
+    label = rng.integers(0, 3, (4, 6, 5)).astype(np.uint8)
+    nifti.write_volume(tmp_path / "x.nii.gz", label, AFFINE.tolist())
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    nifti.write_volume(tmp_path / "y.nii.gz", np.asfortranarray(label), AFFINE.tolist())
+    assert (tmp_path / "x.nii.gz").read_bytes() == (tmp_path / "y.nii.gz").read_bytes()
+
+
+@pytest.mark.parametrize("voxel", [np.nan, np.inf])
+def test_one_voxel_that_is_no_number_is_found(tmp_path, voxel):
+    volume = np.full((3, 4, 5), 3e38, np.float32)  # the sum overflows, which is no error
+    assert whole(save(tmp_path / "imaging.nii.gz", volume)).shape == volume.shape
+    volume[1, 2, 3] = voxel
+    with pytest.raises(UserError, match="NaN or infinite"):
+        whole(save(tmp_path / "imaging.nii.gz", volume))
+
+
 def broken(tmp_path, kind):
     path = tmp_path / "case_00007" / "imaging.nii.gz"
     volume = np.random.default_rng(0).normal(0, 100, (6, 20, 20))

@@ -1,13 +1,14 @@
 """Slice extraction against scikit-image and brute force."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from conftest import save_case
 from skimage.transform import resize as skimage_resize
 
-from kits import slices
+from kits import nifti, slices
 from kits.cli import UserError
 
 
@@ -72,6 +73,29 @@ def test_restore_puts_masks_back_in_place(rng, shape):
     lower = slices.restore(mask[:, 8:], 16, shape)
     assert not lower[:, : shape[1] // 2].any()
     np.testing.assert_array_equal(lower[:, shape[1] // 2 :], whole[:, shape[1] // 2 :])
+
+
+def test_a_volume_is_never_whole_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 2**19)
+    label = np.zeros((20, 256, 256), np.uint8)
+    folder = save_case(tmp_path / "case_00000", label.astype(np.float64), label)  # 10 MiB
+    tracemalloc.start()
+    slices.extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 32, tmp_path / "out")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**20
+
+
+@pytest.mark.parametrize("block", [100, 5000, 2**24])
+@pytest.mark.parametrize("size", [16, 70, 100])
+def test_blocks_make_no_difference(tmp_path, rng, monkeypatch, block, size):
+    """Strips of columns that end within a block, at its end, or at the last column."""
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", block)
+    image = rng.normal(0, 30000, (3, 11, 83))  # some beyond int16
+    folder = save_case(tmp_path / "case_00000", image, np.zeros(image.shape, np.uint8))
+    store = slices.extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", size, tmp_path / "out")
+    expected = slices.resize(np.rint(image).clip(-32768, 32767).astype(np.int16), size, size)
+    np.testing.assert_array_equal(store.images, expected)
 
 
 def test_shape_of_label_must_be_that_of_image(tmp_path):

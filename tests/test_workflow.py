@@ -65,7 +65,7 @@ def test_provenance(finished):
     record = json.loads((finished.folder / RESULTS / "provenance.json").read_text())
     assert record["config"]["training"]["epochs"] == 2
     assert record["packages"]["torch"].startswith("2.13.0")
-    assert record["models"]["kidney"]["device"] == "CPU, 1 threads"
+    assert record["models"]["kidney"]["device"] == "CPU, 1 threads, float32"
     assert record["last_command"]["started"] <= record["last_command"]["finished"]
     assert record["rules"]["train"]["jobs"] == 2
     assert record["rules"]["extract"]["seconds"] > 0
@@ -121,13 +121,31 @@ def test_changed_filter_reruns_post_processing_only(finished, change):
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
     planned = finished.planned(merged(TINY, training={"epochs": 3}))
-    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict": 2, "total": 13}
+    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "total": 12}
 
 
 def test_another_window_needs_no_extraction(finished):
     planned = finished.planned(merged(TINY, slices={"hu_window": [-100, 300]}))
     assert "train" in planned
     assert "extract" not in planned
+
+
+def test_cases_are_predicted_in_jobs_of_several(finished):
+    planned = finished.planned(merged(TINY, inference={"cases_per_job": 1}))
+    assert planned == {**SCORED, "predict_1": 1, "predict_2": 1, "total": 9}
+
+
+def test_another_device_or_precision_reruns_the_networks_only(finished):
+    planned = finished.planned(merged(TINY, precision="bfloat16"))
+    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "total": 12}
+
+
+def test_files_of_a_case_are_few(finished):
+    """Whatever its number of slices: parallel file systems bear few large files, not many small ones."""
+    results = finished.folder / RESULTS
+    for case in pd.read_csv(results / "split.tsv", sep="\t").itertuples():
+        files = [p for p in results.rglob("*") if p.is_file() and case.case in str(p) and "cohort" not in p.parts]
+        assert len(files) <= (13 if case.subset == "test" else 6)
 
 
 def test_forcerun_postprocess(finished):
@@ -211,7 +229,7 @@ def test_images_are_gzipped_once(finished):
 
 def graph(mermaid):
     """The arrows of a Mermaid flow chart, by the names of the rules."""
-    names = dict(re.findall(r"(id\d+)\[(\w+)\]", mermaid))
+    names = dict(re.findall(r"(id\d+)\[([a-z_]+?)(?:_\d+)?\]", mermaid))  # predict_1, predict_2 ... are one
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
 
 

@@ -52,11 +52,7 @@ if __name__ == "__main__":
         parser.add_argument(
             f"--{setting.name.replace('_', '-')}", default=setting.default, help=setting.metadata["help"], **kind
         )
-    parser.add_argument(
-        "--loading",
-        choices=("auto", "memory", "disk"),
-        default="auto",
-        help="where slices wait for their batch; auto: in the device's memory where they fit",
-    )
+    places = ("auto", "memory", "disk")
+    parser.add_argument("--loading", choices=places, default="auto", help="of slices; auto: to memory where they fit")
     compute.add_arguments(parser)
     cli.run(main, parser)

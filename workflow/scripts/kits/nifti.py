@@ -101,8 +101,10 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
         ahead = next(blocks)  # a block is decompressed while its user works on the one before
         for span in spans:
             block, ahead = ahead.result(), next(blocks, None)
-            # A sum is finite where every voxel is, and costs less to know; it may overflow, so all are looked at then.
-            if block.dtype.kind == "f" and not np.isfinite(block.sum()) and not np.isfinite(block).all():
+            with np.errstate(over="ignore", invalid="ignore"):
+                # Known faster than of each voxel; it may overflow, and only then each voxel is looked at.
+                suspicious = block.dtype.kind == "f" and not np.isfinite(block.sum())
+            if suspicious and not np.isfinite(block).all():
                 raise problem(path, "holds NaN or infinite voxels")
             yield span, block
         while stream.read(BLOCK_BYTES):  # gzip's checksum stands at the end of the stream

@@ -1,0 +1,116 @@
+"""Time inference against one slice at a time, against MONAI's BasicUNet, and against its own parts measured apart."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import measure
+import numpy as np
+import torch
+from monai.networks.nets import BasicUNet
+from training import SCALES, WINDOW, phantoms
+
+from kits import compute, models
+from kits.nifti import Geometry, write_volume
+from kits.slices import SliceStore, lower_half, open_slices, restore, save_slices
+from kits.unet import UNet
+
+TARGETS = ("kidney", "tumor")
+CASES = 5
+"""In the job whose seconds a case are measured, as `inference.cases_per_job` has it."""
+
+
+def one_by_one(networks, images, device):
+    """The masks of both networks, a network after the other, a slice at a time, in float32."""
+    masks = []
+    with torch.inference_mode():
+        for network, view in zip(networks, (images, lower_half(images)), strict=True):
+            whole = np.empty(view.shape, np.uint8)
+            for number, image in enumerate(view):
+                slice_ = models.normalise(torch.from_numpy(image)[None].to(device), WINDOW)
+                whole[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
+            masks.append(whole)
+    return masks
+
+
+def main(arguments):
+    scale = dict(SCALES[arguments.scale])
+    chosen = compute.choose(arguments)
+    torch.manual_seed(0)
+    networks = [UNet(scale["base_channels"]).to(chosen.device).eval() for _ in TARGETS]
+    width = [scale["base_channels"] * 2**level for level in range(5)]
+    peers = [
+        BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(chosen.device).eval()
+        for _ in TARGETS
+    ]
+    size, batch = scale["size"], scale["batch_size"]
+    images, labels = phantoms(arguments.slices, size)
+    shape = (arguments.slices, 2 * size, 2 * size)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        cases = [f"case_{number:05d}" for number in range(CASES)]
+        store = SliceStore(Geometry(shape, np.eye(4).tolist()), images, labels)
+        save_slices(folder / "slices" / cases[0], store)
+        for case in cases[1:]:
+            shutil.copytree(folder / "slices" / cases[0], folder / "slices" / case)
+        paths = [folder / f"{target}.pt" for target in TARGETS]
+        for path, network, target in zip(paths, networks, TARGETS, strict=True):
+            trained = models.Model(network, target, size, WINDOW)
+            models.save(path, trained, {"base_channels": scale["base_channels"]})
+        loaded = [models.load(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
+        monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
+        if chosen.precision == torch.float32:
+            alone = one_by_one(networks, images, chosen.device)
+            for mask, expected in zip(models.predict(loaded, images, chosen, batch, 0.5), alone, strict=True):
+                assert np.mean(mask != expected) < 1e-4  # sums of another order round otherwise
+        contenders = {
+            "a slice at a time, float32": lambda: one_by_one(networks, images, chosen.device),
+            "MONAI BasicUNet, batches": lambda: models.predict(monai, images, chosen, batch, 0.5),
+            "here": lambda: models.predict(loaded, images, chosen, batch, 0.5),
+        }
+        print(f"{arguments.slices} slices of {size} pixels, volume {shape}, on {chosen.name}")
+        facts = {**scale, "slices": arguments.slices}
+        comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **facts)
+
+        masks = models.predict(loaded, images, chosen, batch, 0.5)
+        wholes = [restore(mask, size, shape) for mask in masks]
+        affine = np.eye(4).tolist()
+
+        def write(volumes):
+            for target, volume in zip(TARGETS, volumes, strict=True):
+                write_volume(folder / "apart" / f"{target}.nii.gz", volume, affine)
+
+        def whole_case():
+            stored = open_slices(folder / "slices" / cases[0])
+            found = models.predict(loaded, stored.images, chosen, batch, 0.5)
+            write([restore(mask, size, shape) for mask in found])
+
+        parts = {
+            "reading": lambda: open_slices(folder / "slices" / cases[0]),
+            "network": lambda: models.predict(loaded, images, chosen, batch, 0.5),
+            "writing": lambda: write(wholes),
+            "a case": whole_case,
+        }
+        apart = measure.compare(parts, "a case", arguments.rounds)
+        seconds = {row["name"]: row["seconds"]["median"] for row in apart["rows"]}
+        comparison["apart"] = {**seconds, "overhead": seconds["a case"] / (sum(seconds.values()) - seconds["a case"])}
+
+        def job(count):
+            words = ["--slices", folder / "slices", "--cases", *cases[:count], "--output", folder / "masks"]
+            words += ["--kidney-model", paths[0], "--tumor-model", paths[1], "--batch-size", batch]
+            words += ["--threads", arguments.threads, "--device", arguments.device]
+            return measure.run_job(measure.SCRIPTS / "predict.py", *words)
+
+        for count in (1, CASES):
+            jobs = [job(count) for _ in range(arguments.rounds)]
+            comparison[f"job_of_{count}"] = {key: measure.spread([j[key] for j in jobs]) for key in jobs[0]}
+        print({key: comparison[key] for key in ("apart", "job_of_1", f"job_of_{CASES}")})
+    measure.write("inference", arguments, [comparison], device=chosen.name)
+
+
+if __name__ == "__main__":
+    options = measure.parser(__doc__)
+    options.add_argument("--scale", choices=SCALES, default="demo", help="network, slices and batch of which run")
+    options.add_argument("--slices", type=int, default=216, help="of the case; KiTS19's cases have 216 on average")
+    compute.add_arguments(options)
+    main(options.parse_args())
