@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: .venv demo test lint lock
+.PHONY: .venv demo test lint lock bench
 .DELETE_ON_ERROR:
 
 # The last file written: an interrupted installation is done again.
@@ -28,6 +28,17 @@ lint: .venv
 	.venv/bin/ruff check
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
+
+# Time every stage against its references and renew docs/performance.md; LABEL: a label volume for the filter.
+BENCH = .venv/bin/python benchmarks
+bench: .venv
+	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
+	$(BENCH)/training.py --threads 1 --slices 192 --rounds 7 --compile
+	$(BENCH)/inference.py --threads 1
+	$(BENCH)/extraction.py
+	$(BENCH)/workflow.py
+	$(BENCH)/postprocessing.py $(if $(LABEL),--label $(LABEL))
+	$(BENCH)/tables.py
 
 # Resolve the newest versions of envs/requirements.txt, and pin them.
 lock:

@@ -47,11 +47,6 @@ def plainly(image_path, label_path, output):
         np.save(output / f"{name}.npy", np.rint(slices).astype(kind))
 
 
-def here(image_path, label_path, output):
-    """This project's."""
-    extract(image_path, label_path, SIZE, output)
-
-
 def main(arguments):
     comparisons = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -66,23 +61,17 @@ def main(arguments):
             contenders = {
                 "decompression alone": lambda: decompress(*paths),
                 "nibabel and scikit-image": lambda: plainly(*paths, folder / "plain"),
-                "here": lambda: here(*paths, folder / "here"),
+                "here": lambda: extract(*paths, SIZE, folder / "here"),
             }
             facts = {"case": f"{slices} slices, {kind}", "megabytes": megabytes}
             comparison = measure.compare(contenders, "decompression alone", arguments.rounds, **facts)
             for name in ("images", "labels"):
                 plain = np.load(folder / "plain" / f"{name}.npy")
                 np.testing.assert_array_equal(np.load(folder / "here" / f"{name}.npy"), plain)
-            works = {"nibabel and scikit-image": plainly, "here": here}
-            outputs = {"nibabel and scikit-image": folder / "plain", "here": folder / "here"}
-            comparison["peak_mib"] = {
-                name: measure.peak_memory(work, *paths, outputs[name]) for name, work in works.items()
-            }
-            print(f"  identical; peak memory in MiB: {comparison['peak_mib']}")
             words = ["--image", paths[0], "--label", paths[1], "--output", folder / "here", "--size", SIZE]
             jobs = [measure.run_job(measure.SCRIPTS / "extract_slices.py", *words) for _ in range(arguments.rounds)]
             comparison["job"] = {key: measure.spread([job[key] for job in jobs]) for key in jobs[0]}
-            print(f"  the whole job: {comparison['job']}")
+            print(f"  identical; the whole job: {comparison['job']}")
             comparisons.append(comparison)
     measure.write("extraction", arguments, comparisons)
 

@@ -2,10 +2,8 @@
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +19,15 @@ RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(SCRIPTS))
 
 PACKAGES = ("connected-components-3d", "fill-voids", "isal", "monai", "nibabel", "numpy", "scikit-image", "scipy")
+
+LAUNCHER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+result = subprocess.run([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNULL)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(result.returncode)
+"""
+"""Runs a script from a small process: a child's peak memory begins with that of the process that starts it."""
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -67,25 +74,13 @@ def spread(values: list[float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in named.items()}
 
 
-def peak_memory(work: Callable[..., Any], *arguments: Any) -> int:
-    """MiB that a fresh process which does nothing but `work` has held at most."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_peak, (work, *arguments))
-
-
-def _peak(work: Callable[..., Any], *arguments: Any) -> int:
-    work(*arguments)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform == "linux" else 1024) // 1024
-
-
 def run_job(*command: object) -> dict[str, float]:
     """Run a script as the workflow does: its seconds, interpreter and imports included, and its peak memory in MiB."""
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"failed: {' '.join(map(str, command))}")
-    return {"seconds": time.perf_counter() - start, "peak_mib": usage.ru_maxrss // 1024}
+    process = subprocess.run([sys.executable, "-c", LAUNCHER, *map(str, command)], capture_output=True, text=True)
+    if process.returncode:
+        sys.exit(f"failed: {' '.join(map(str, command))}\n{process.stderr}")
+    seconds, peak = process.stdout.split()
+    return {"seconds": float(seconds), "peak_mib": int(peak) // 1024}
 
 
 def machine() -> dict[str, Any]:

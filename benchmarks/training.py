@@ -2,6 +2,7 @@
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import measure
@@ -67,10 +68,19 @@ def here(samples, scale, chosen, **changes):
     settings = Settings(epochs=1, batch_size=scale["batch_size"], **changes)
 
     def epoch():
-        torch.use_deterministic_algorithms(chosen.device.type == "cpu")
+        torch.use_deterministic_algorithms(chosen.deterministic)
         train(samples, WINDOW, network, settings, chosen, lambda line: None)
 
     return epoch
+
+
+def epochs(samples, scale, chosen, count, compile):
+    """Seconds of the first epoch, in which a network is compiled, and the median of those after it."""
+    torch.use_deterministic_algorithms(chosen.deterministic)
+    settings = Settings(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
+    _, record = train(samples, WINDOW, {"base_channels": scale["base_channels"]}, settings, chosen, lambda line: None)
+    first, *later = (epoch["seconds"] for epoch in record["history"])
+    return {"first": first, "later": measure.spread(later)}
 
 
 def matmul_rate(chosen):
@@ -149,7 +159,8 @@ def main(arguments):
         def monai():
             return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
 
-        single = compute.Compute(device)
+        other = replace(chosen, deterministic=not chosen.deterministic)
+        single = replace(chosen, precision=torch.float32)
         contenders = {
             "PyTorch loop, DataLoader": ordinary(UNet(scale["base_channels"]), loader(0), device),
             f"PyTorch loop, {arguments.workers} loader processes": ordinary(
@@ -158,11 +169,10 @@ def main(arguments):
             "MONAI BasicUNet, DataLoader": ordinary(monai(), loader(0), device),
             "here": here(memory, scale, chosen),
             "here, slices on disk": here(disk, scale, chosen),
+            f"here, deterministic: {str(other.deterministic).lower()}": here(memory, scale, other),
         }
         if chosen != single:
             contenders["here, float32"] = here(memory, scale, single)
-        if arguments.compile:
-            contenders["here, torch.compile"] = here(memory, scale, chosen, compile=True)
         ceiling, flop = matmul_rate(chosen), step_flop(scale)
         print(f"{scale}, on {chosen.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
         comparison = measure.compare(contenders, "PyTorch loop, DataLoader", arguments.rounds, **scale)
@@ -171,6 +181,10 @@ def main(arguments):
             row["slices_per_second"], row["share_of_matmul"] = round(rate, 1), round(rate * flop / ceiling, 3)
         print({row["name"]: (row["slices_per_second"], row["share_of_matmul"]) for row in comparison["rows"]})
         facts = {"device": chosen.name, "step_gflop": flop / 1e9, "matmul_gflop_s": round(ceiling / 1e9, 1)}
+        if arguments.compile:
+            fast = chosen if not chosen.deterministic else other
+            facts["compile"] = {str(on): epochs(memory, scale, fast, arguments.rounds, on) for on in (False, True)}
+            print(f"torch.compile: {facts['compile']}")
         if chosen != single:
             kinds = {chosen.name: chosen, single.name: single}
             facts["dice"] = {
