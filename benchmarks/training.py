@@ -8,6 +8,7 @@ from pathlib import Path
 import measure
 import numpy as np
 import torch
+import torch._inductor.config
 from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -77,6 +78,7 @@ def here(samples, scale, chosen, **changes):
 def epochs(samples, scale, chosen, count, compile):
     """Seconds of the first epoch, in which a network is compiled, and the median of those after it."""
     torch.use_deterministic_algorithms(chosen.deterministic)
+    torch._inductor.config.force_disable_caches = True  # of an earlier run's compilation
     settings = Settings(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
     _, record = train(samples, WINDOW, {"base_channels": scale["base_channels"]}, settings, chosen, lambda line: None)
     first, *later = (epoch["seconds"] for epoch in record["history"])
