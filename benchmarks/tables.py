@@ -21,7 +21,7 @@ def number(value: float) -> str:
 
 def ranged(spread: dict[str, float]) -> str:
     """A median with its smallest and largest value."""
-    return f"{number(spread['median'])} ({number(spread['low'])} – {number(spread['high'])})"
+    return f"{number(spread['median'])} ({number(spread['low'])} to {number(spread['high'])})"
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:
