@@ -45,12 +45,15 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def compare(contenders: dict[str, Callable[[], Any]], reference: str, rounds: int, **facts: Any) -> dict[str, Any]:
+def compare(
+    contenders: dict[str, Callable[[], Any]], reference: str, rounds: int, warm: bool = False, **facts: Any
+) -> dict[str, Any]:
     """Time contenders in turn, round by round, and print how many times faster than the reference each is.
 
-    A ratio compares two measurements of one round, so that what slows the machine for a while slows both.
+    A ratio compares two measurements of one round, so that what slows the machine for a while slows both. All have run
+    once before; `warm` says that they already have.
     """
-    for name, work in contenders.items():
+    for name, work in () if warm else contenders.items():
         print(f"  warm-up: {name}: {timed(work):.2f} s", flush=True)
     seconds = {name: [] for name in contenders}
     for _ in range(rounds):
