@@ -18,6 +18,16 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(SCRIPTS))
 
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
+
+
+# At the start: what is measured is what was imported.
+COMMIT = _git("rev-parse", "--short", "HEAD")
+if _git("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs", "benchmarks/*.py"):
+    COMMIT += "-dirty"
+
 PACKAGES = ("connected-components-3d", "fill-voids", "isal", "monai", "nibabel", "numpy", "scikit-image", "scipy")
 
 LAUNCHER = """
@@ -111,12 +121,11 @@ def machine() -> dict[str, Any]:
 
 def write(name: str, arguments: argparse.Namespace, comparisons: list[dict[str, Any]], **facts: Any) -> None:
     """Write a benchmark's figures beside the machine, the commit and the command they come from."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
     content = {
         "benchmark": name,
         "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
-        "commit": subprocess.run(git, capture_output=True, text=True).stdout.strip(),
+        "commit": COMMIT,
         "machine": machine(),
         **facts,
         "comparisons": comparisons,

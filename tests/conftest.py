@@ -26,6 +26,7 @@ TINY = {
     "slices": {"size": 32},
     "network": {"base_channels": 2, "depth": 2},
     "training": {"epochs": 2, "batch_size": 8},
+    "inference": {"cases_per_job": 1},
     "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
 }
 

@@ -79,6 +79,11 @@ def test_runs_are_the_mask(rng, shape, density):
     np.testing.assert_array_equal(Runs.collect(shape, blocks).start, Runs.of(mask).start)
 
 
+def test_runs_are_not_painted_where_they_would_be_lost():
+    with pytest.raises(ValueError, match="order F"):
+        Runs.of(np.ones((2, 3, 4), bool)).paint(np.zeros((2, 3, 4)), 1)
+
+
 def test_corner_neighbours_are_connected():
     mask = np.zeros((3, 3, 3), bool)
     mask[0, 0, 0] = mask[1, 1, 1] = True

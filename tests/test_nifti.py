@@ -1,6 +1,7 @@
 """Reading volumes: every way a file can be broken is one clear line."""
 
 import gzip
+import threading
 
 import nibabel as nib
 import numpy as np
@@ -57,6 +58,27 @@ def test_one_voxel_that_is_no_number_is_found(tmp_path, voxel):
     volume[1, 2, 3] = voxel
     with pytest.raises(UserError, match="NaN or infinite"):
         whole(save(tmp_path / "imaging.nii.gz", volume))
+
+
+def test_a_reader_may_be_left_half_way(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 200)
+    path = save(tmp_path / "imaging.nii.gz", rng.integers(0, 9, (4, 6, 50)).astype(np.int16))
+    threads = threading.active_count()
+    columns = nifti.read_columns(path)
+    next(columns)
+    columns.close()
+    assert threading.active_count() == threads
+
+
+def test_damage_in_a_later_block_is_one_line(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 20000)
+    path = save(tmp_path / "imaging.nii.gz", rng.integers(-999, 999, (10, 60, 100)).astype(np.int16))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    columns = nifti.read_columns(path)
+    next(columns)
+    with pytest.raises(UserError, match=r"imaging\.nii\.gz is truncated"):
+        list(columns)
 
 
 def broken(tmp_path, kind):

@@ -257,6 +257,46 @@ def test_both_networks_in_one_pass_are_each_alone(rng):
     assert both[1].shape == (len(images), 8, 16)
 
 
+def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
+    """Without a scale they vanish: the loss is divided by so much that its gradients are below float16's range."""
+    images, masks = squares(rng, 8)
+    whole = loss_function
+    monkeypatch.setattr("kits.training.loss_function", lambda *values: whole(*values) * 1e-6)
+    settings = Settings(epochs=1, batch_size=8, learning_rate=0.01)
+    before = UNet(**SMALL)
+    before.initialise(torch.Generator().manual_seed(settings.seed))
+    network, _ = train(
+        slices_of(images, masks), (-79, 304), SMALL, settings, chosen("--precision", "float16"), lambda line: None
+    )
+    moved = [not torch.equal(a, b) for a, b in zip(before.parameters(), network.parameters(), strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
+
+
+def test_compile_compiles(rng, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    fitted(*squares(rng, 4), epochs=1)
+    assert not compiled
+    fitted(*squares(rng, 4), epochs=1, compile=True)
+    assert len(compiled) == 1
+
+
+@pytest.mark.parametrize(("has_bfloat16", "precision"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_what_auto_means_on_a_gpu(monkeypatch, has_bfloat16, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bfloat16)
+    try:
+        gpu = chosen("--device", "auto")
+        exact = chosen("--device", "cuda", "--deterministic", "true", "--precision", "float32")
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        chosen()
+    assert gpu == compute.Compute(torch.device("cuda"), precision, deterministic=False)
+    assert gpu.layout == torch.channels_last
+    assert exact == compute.Compute(torch.device("cuda"), torch.float32, deterministic=True)
+    assert chosen() == CPU
+
+
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """Losses of epochs that change nothing: the learning rate is next to none."""
     settings = Settings(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})

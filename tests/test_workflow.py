@@ -121,7 +121,7 @@ def test_changed_filter_reruns_post_processing_only(finished, change):
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
     planned = finished.planned(merged(TINY, training={"epochs": 3}))
-    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "total": 12}
+    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "predict_2": 1, "total": 13}
 
 
 def test_another_window_needs_no_extraction(finished):
@@ -131,13 +131,22 @@ def test_another_window_needs_no_extraction(finished):
 
 
 def test_cases_are_predicted_in_jobs_of_several(finished):
-    planned = finished.planned(merged(TINY, inference={"cases_per_job": 1}))
-    assert planned == {**SCORED, "predict_1": 1, "predict_2": 1, "total": 9}
+    planned = finished.planned(merged(TINY, inference={"cases_per_job": 5}))
+    assert planned == {**SCORED, "predict_1": 1, "total": 8}
 
 
-def test_another_device_or_precision_reruns_the_networks_only(finished):
+def test_the_number_of_cases_in_a_job_changes_no_mask(finished, copy_of):
+    project = copy_of(finished)
+    masks = sorted((project.folder / RESULTS / "predictions").rglob("*.nii.gz"))
+    before = [digest(path) for path in masks]
+    assert len(before) == 4
+    assert project.snakemake(merged(TINY, inference={"cases_per_job": 5})).returncode == 0
+    assert [digest(path) for path in masks] == before
+
+
+def test_another_precision_reruns_the_networks_only(finished):
     planned = finished.planned(merged(TINY, precision="bfloat16"))
-    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "total": 12}
+    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "predict_2": 1, "total": 13}
 
 
 def test_files_of_a_case_are_few(finished):

@@ -92,6 +92,5 @@ def choose(arguments: argparse.Namespace) -> Compute:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS is not deterministic
     torch.use_deterministic_algorithms(deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a fifth of the speed
-    torch.backends.cudnn.benchmark = not deterministic  # try convolution algorithms: all batches have one shape
     torch.set_num_threads(arguments.threads)
     return Compute(torch.device(name), PRECISIONS[precision], deterministic)

@@ -53,13 +53,13 @@ def load(path: Path, target: str, compute: Compute) -> Model:
     if not path.is_file():
         raise UserError(f"{path} is missing; train it first")
     try:
-        content = torch.load(path, map_location=compute.device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
-        network.to(compute.device, memory_format=compute.layout).eval()
-        model = Model(network, content["target"], content["size"], tuple(content["hu_window"]))
+        model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]))
     except Exception as error:  # torch raises many kinds for a file that is cut or not a model
         raise damaged(path, type(error).__name__) from error
+    network.to(compute.device, memory_format=compute.layout)  # whose memory may be full: no fault of the file
     if model.target != target:
         raise UserError(f"{path} is a {model.target} model; expected a {target} model")
     return model

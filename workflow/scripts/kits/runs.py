@@ -101,7 +101,13 @@ class Runs:
         return foreground(self.stop) - foreground(self.start)
 
     def paint(self, volume: np.ndarray, value: int) -> None:
-        """Set the foreground of a volume of the mask's shape, slices fastest in memory."""
+        """Set the foreground of a volume of the mask's shape, slices fastest in memory.
+
+        Raises:
+            ValueError: the volume lies otherwise in memory.
+        """
+        if not volume.flags.f_contiguous:
+            raise ValueError("runs are painted into volumes whose slices are fastest in memory (order F)")
         first, row, column = self.indices()
         flat = volume.reshape(-1, order="F")
         offset = first + self.shape[0] * (row + self.shape[1] * column)

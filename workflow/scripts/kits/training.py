@@ -80,6 +80,8 @@ def train(
     Raises:
         UserError: the loss is not finite.
     """
+    # Try convolution algorithms: it pays for the many batches of one shape here, not for the few of a case.
+    torch.backends.cudnn.benchmark = not compute.deterministic
     generator = torch.Generator().manual_seed(settings.seed)
     model = UNet(**network)
     model.initialise(generator)
@@ -134,6 +136,7 @@ def train(
         "input_pixels": [height, width],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "device": compute.name,
+        "deterministic": compute.deterministic,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
