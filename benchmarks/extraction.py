@@ -63,15 +63,17 @@ def main(arguments):
                 "nibabel and scikit-image": lambda: plainly(*paths, folder / "plain"),
                 "here": lambda: extract(*paths, SIZE, folder / "here"),
             }
+            if slices > 300:  # the plain way takes more than a minute, and 12 GB
+                del contenders["nibabel and scikit-image"]
             facts = {"case": f"{slices} slices, {kind}", "megabytes": megabytes}
             comparison = measure.compare(contenders, "decompression alone", arguments.rounds, **facts)
-            for name in ("images", "labels"):
+            for name in ("images", "labels") if slices <= 300 else ():
                 plain = np.load(folder / "plain" / f"{name}.npy")
                 np.testing.assert_array_equal(np.load(folder / "here" / f"{name}.npy"), plain)
             words = ["--image", paths[0], "--label", paths[1], "--output", folder / "here", "--size", SIZE]
             jobs = [measure.run_job(measure.SCRIPTS / "extract_slices.py", *words) for _ in range(arguments.rounds)]
             comparison["job"] = {key: measure.spread([job[key] for job in jobs]) for key in jobs[0]}
-            print(f"  identical; the whole job: {comparison['job']}")
+            print(f"  the whole job: {comparison['job']}")
             comparisons.append(comparison)
     measure.write("extraction", arguments, comparisons)
 
