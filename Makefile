@@ -33,8 +33,8 @@ lint: .venv
 BENCH = .venv/bin/python benchmarks
 bench: .venv
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
-	$(BENCH)/training.py --threads 1 --slices 192 --rounds 7 --compile
-	$(BENCH)/inference.py --threads 1
+	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 7 --compile
+	$(BENCH)/inference.py --device cpu --threads 1
 	$(BENCH)/extraction.py
 	$(BENCH)/workflow.py
 	$(BENCH)/postprocessing.py $(if $(LABEL),--label $(LABEL))

@@ -63,7 +63,7 @@ def main(arguments):
                 "nibabel and scikit-image": lambda: plainly(*paths, folder / "plain"),
                 "here": lambda: extract(*paths, SIZE, folder / "here"),
             }
-            if slices > 300:  # the plain way takes more than a minute, and 12 GB
+            if slices > 300:  # the plain way takes more than a minute
                 del contenders["nibabel and scikit-image"]
             facts = {"case": f"{slices} slices, {kind}", "megabytes": megabytes}
             comparison = measure.compare(contenders, "decompression alone", arguments.rounds, **facts)

@@ -170,3 +170,12 @@ def test_environments_match_the_lock():
         for pin in dependencies[-1]["pip"]:
             package, version = pin.split("==")
             assert lock[package] == version, package
+
+
+def test_choices_given_as_text():
+    """`snakemake --config deterministic=true` gives text; names stay text."""
+    config = merged(PAPER, deterministic="true", run="2019")
+    configuration.parse_texts(config)
+    assert config["deterministic"] is True
+    assert config["run"] == "2019"
+    assert config["device"] == "auto"

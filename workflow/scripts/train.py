@@ -53,6 +53,6 @@ if __name__ == "__main__":
             f"--{setting.name.replace('_', '-')}", default=setting.default, help=setting.metadata["help"], **kind
         )
     places = ("auto", "memory", "disk")
-    parser.add_argument("--loading", choices=places, default="auto", help="of slices; auto: to memory where they fit")
+    parser.add_argument("--loading", choices=places, default="auto", help="of slices; auto: memory, up to half")
     compute.add_arguments(parser)
     cli.run(main, parser)

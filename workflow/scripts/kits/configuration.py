@@ -26,7 +26,9 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
 def parse_texts(config: dict[str, Any]) -> None:
-    """Read the numbers inside `snakemake --config section='{key: 3}'`, which arrive as text, in place."""
+    """Read what `snakemake --config key=true section='{key: 3}'` gives as text, in place; names stay text."""
+    for key in set(config) - {"run"}:
+        config[key] = _parsed(config[key])
     for section in filter(lambda value: isinstance(value, dict), config.values()):
         for key, value in section.items():
             if key != "root":
