@@ -34,7 +34,7 @@ def table(head: list[str], rows: list[list[object]]) -> str:
 def source(record: dict) -> str:
     """Where and when a benchmark ran, and with which command."""
     machine = record["machine"]
-    place = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
+    place = f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gib']} GiB"
     if "device" in record:
         place += f", on {record['device']}"
     return f"\n\n*Measured: {place}; {record['date']}; commit `{record['commit']}`; `{record['command']}`.*"
@@ -184,8 +184,8 @@ def rendered(document: str) -> str:
         "gpu": lambda: gpu(records),
     }
     return re.sub(
-        r"(<!-- (\w+) -->\n).*?(\n<!-- end -->)",
-        lambda found: found[1] + made[found[2]]() + found[3],
+        r"(<!-- (\w+) -->\n).*?(<!-- end -->)",
+        lambda found: f"{found[1]}{made[found[2]]()}\n{found[3]}",
         document,
         flags=re.DOTALL,
     )
