@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: .venv demo test lint lock bench
+.PHONY: .venv demo report test lint lock bench
 .DELETE_ON_ERROR:
 
 # The last file written: an interrupted installation is done again.
@@ -17,8 +17,14 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 # The whole workflow on a phantom cohort, on the CPU.
 demo: .venv
 	$(SNAKEMAKE) --configfile config/demo.yaml
-	$(SNAKEMAKE) --configfile config/demo.yaml --report results/demo/report.html
+	$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
 	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
+
+# One page with everything a finished run found, results/<run>/report.html.
+CONFIG ?= config/config.yaml
+report: RUN = $(or $(shell sed -n 's/^run: *\([^ ]*\).*/\1/p' $(CONFIG)),kits19)
+report: .venv
+	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html"
 
 test: .venv
 	.venv/bin/python -m pytest

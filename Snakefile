@@ -19,12 +19,16 @@ pathvars:
 wildcard_constraints:
     case="|".join(CASES),
     target="kidney|tumor",
+    split=r"(split_\d+/)?",
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/filter.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/ceiling.smk"
+include: "workflow/rules/ablation.smk"
+include: "workflow/rules/figures.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -35,15 +39,25 @@ localrules:
     split,
     ratio_range,
     summarize,
+    morphometry,
+    ceiling,
+    ablation,
     plot_dice,
     plot_training,
+    plot_pipeline,
+    plot_network,
 
 
 rule all:
     input:
-        multiext("<results>/figures/fig3", ".png", ".svg", ".pdf"),
         "<results>/summary.tsv",
-        expand("<results>/models/{target}_training.png", target=["kidney", "tumor"]),
+        multiext("<results>/figures/fig3", ".png", ".svg", ".pdf"),
+        expand("<results>/figures/fig{number}.png", number=["1", "2_kidney", "2_tumor", "4"]),
+        expand("<results>/{split}models/{target}_training.png", split=FOLDERS, target=["kidney", "tumor"]),
+        of_test_cases("<results>/{split}figures/slices/{case}.png"),
+        "<results>/ceiling.tsv",
+        "<results>/ablation.tsv",
+        "<results>/morphometry.tsv",
 
 
 onstart:

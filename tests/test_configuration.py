@@ -58,6 +58,8 @@ def test_readme_explains_every_key():
         ({"slices": {"hu_window": [5]}}, r"slices.hu_window: \[5\] is too short"),
         ({"slices": {"size": 16}, "network": {"depth": 4}}, r"network.depth: 4 poolings"),
         ({"postprocess": {"percentiles": [95, 5]}}, r"postprocess.percentiles: 95 comes before 5"),
+        ({"sensitivity": {"percentiles": [[95, 5]]}}, r"sensitivity.percentiles: 95 comes before 5"),
+        ({"split": {"scheme": "folds"}}, r"split.scheme: 'folds' is not one of"),
         ({"postprocess": {"percentiles": [5, 101]}}, r"postprocess.percentiles.1: 101"),
         ({"data": {"source": "web"}}, r"data.source: 'web' is not one of \['kits19', 'phantom'\]"),
         ({"data": {"cases": ["x"]}}, r"data.cases: \['x'\].*expected `all`, or a list"),
@@ -124,6 +126,9 @@ def test_root_is_tidied(tmp_path, monkeypatch):
         assert configuration.cohort_of(config) == (expected, ["case_00003"])
 
 
+PROVIDERS = {"skimage": "scikit-image", "mpl_toolkits": "matplotlib"}
+
+
 def imported(path, seen):
     """Third-party packages that a script imports, through the package's modules too."""
     if path in seen:
@@ -141,9 +146,10 @@ def imported(path, seen):
     for name in names:
         top = name.split(".")[0]
         if top == "kits":
-            found |= imported(SCRIPTS / f"{name.replace('.', '/')}.py", seen)
+            module = SCRIPTS / name.replace(".", "/")
+            found |= imported(module / "__init__.py" if module.is_dir() else module.with_suffix(".py"), seen)
         elif top not in sys.stdlib_module_names:
-            found.add(top)
+            found.add(PROVIDERS.get(top, top))
     return found
 
 

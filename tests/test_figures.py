@@ -1,14 +1,34 @@
 """What the figures show, read back from them."""
 
+import sys
+
 import matplotlib.colors
+import numpy as np
 import pandas as pd
+import pytest
 
 from kits import figures
+from kits.ceiling import STEPS, summarize
+from kits.figures.cases import most_removed
+from kits.figures.ceiling import plot_ceiling
+from kits.figures.dice import plot_dice, plot_pairs
+from kits.figures.morphometry import plot_agreement
+from kits.figures.pipeline import plot_pipeline
+from kits.summary import effect
 
 
-def test_fig3_shows_each_dice_in_its_place(monkeypatch, tmp_path):
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved, kept instead."""
     kept = []
-    monkeypatch.setattr(figures, "_save", lambda figure, paths: kept.append(figure))
+    for name in ("dice", "ceiling", "morphometry", "pipeline"):
+        monkeypatch.setattr(sys.modules[f"kits.figures.{name}"], "save", lambda figure, paths: kept.append(figure))
+    yield kept
+    for figure in kept:
+        figures.plt.close(figure)
+
+
+def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
     nan = float("nan")
     values = {
         ("before", "kidney_tumor"): [0.8, 0.9, 0.7],
@@ -17,8 +37,8 @@ def test_fig3_shows_each_dice_in_its_place(monkeypatch, tmp_path):
         ("after", "tumor"): [0.5, nan, 0.6],
     }
     rows = [(f"case_{i}", *key, dice) for key, dices in values.items() for i, dice in enumerate(dices)]
-    figures.plot_dice(pd.DataFrame(rows, columns=["case", "stage", "target", "dice"]), [tmp_path / "fig3.png"])
-    for axis, target, title in zip(kept[0].axes, ("kidney_tumor", "tumor"), ("Kidney + tumor", "Tumor"), strict=True):
+    plot_dice(pd.DataFrame(rows, columns=["case", "stage", "target", "dice"]), [tmp_path / "fig3.png"])
+    for axis, target, title in zip(drawn[0].axes, ("kidney_tumor", "tumor"), ("Kidney + tumor", "Tumor"), strict=True):
         assert axis.get_title() == title
         points = [line for line in axis.lines if line.get_marker() == "o"]
         for line, stage, colour in zip(points, ("before", "after"), ("tab:blue", "tab:red"), strict=True):
@@ -28,3 +48,75 @@ def test_fig3_shows_each_dice_in_its_place(monkeypatch, tmp_path):
         labels = [label.get_text() for label in axis.get_xticklabels()]
         assert labels[0] == "before\npost-processing\n(n = 3)"
         assert labels[1] == f"after\npost-processing\n(n = {3 if target == 'kidney_tumor' else 2})"
+
+
+def scores(*cases):
+    """Rows of kidney_tumor and tumor: (label voxels, before: true, false positive voxels, after: the same two)."""
+    rows = []
+    for number, case in enumerate(cases):
+        for target in ("kidney_tumor", "tumor"):
+            label, *stages = case
+            for stage, (true, false) in zip(("before", "after"), stages, strict=True):
+                size = label + true + false
+                dice = 2 * true / size if size else float("nan")
+                rows.append((f"case_{number}", stage, target, dice, label, true + false))
+    return pd.DataFrame(rows, columns=["case", "stage", "target", "dice", "label_voxels", "predicted_voxels"])
+
+
+def test_pairs_join_each_case(drawn, tmp_path):
+    table = scores((10, (5, 5), (5, 0)), (10, (10, 0), (2, 0)), (0, (0, 0), (0, 0)))
+    plot_pairs(table, effect(table, seed=1), tmp_path / "pairs.png")
+    for axis in drawn[0].axes:
+        lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
+        assert lines == {(0.5, 0.667): "tab:grey", (1, 0.333): "tab:red"}  # the third is undefined
+
+
+def test_the_case_with_most_removed_false_positives():
+    """Case 1 loses 30 false and 5 true voxels; case 0 loses more voxels, but true ones; case 2 has an empty label."""
+    table = scores((100, (90, 20), (10, 0)), (50, (40, 40), (35, 10)), (0, (0, 29), (0, 0)))
+    assert most_removed(table).to_dict() == {"case": "case_1"}
+    split = pd.concat([table.assign(split=1), scores((50, (40, 99), (40, 0))).assign(split=2)])
+    assert most_removed(split).to_dict() == {"split": 2, "case": "case_0"}
+
+
+def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
+    values = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5]
+    rows = [
+        (case, target, step, dice * share, 10, 10)
+        for case, share in (("a", 1), ("b", 0.8))
+        for target in ("kidney_tumor", "tumor")
+        for step, dice in zip(STEPS, values, strict=True)
+    ]
+    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+    plot_ceiling(table, summarize(table), tmp_path / "ceiling.png")
+    for axis in drawn[0].axes:
+        ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, figures.plt.Rectangle)]
+        assert ends == pytest.approx([0.9 * dice for dice in values])
+        assert axis.patches[0].get_y() == 1
+
+
+def test_agreement_by_hand(drawn, tmp_path):
+    volumes = {"truth": [10, 20, 30], "before": [13, 20, 33], "after": [10, 18, 28]}
+    rows = [(f"case_{n}", stage, ml) for stage, mls in volumes.items() for n, ml in enumerate(mls)]
+    plot_agreement(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    before, after = drawn[0].axes
+    assert before.lines[0].get_xydata().tolist() == [[11.5, 3], [20, 0], [31.5, 3]]
+    heights = [line.get_ydata()[0] for line in before.lines[1:4]]
+    deviation = np.sqrt(((3 - 2) ** 2 + (0 - 2) ** 2 + (3 - 2) ** 2) / 2)
+    assert heights == pytest.approx([2, 2 - 1.96 * deviation, 2 + 1.96 * deviation])
+    assert after.lines[1].get_ydata()[0] == pytest.approx(-4 / 3)
+
+
+def test_agreement_of_one_case_has_no_limits(drawn, tmp_path):
+    rows = [("case_0", stage, 5.0) for stage in ("truth", "before", "after")]
+    plot_agreement(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    assert len(drawn[0].axes[0].lines) == 2  # the case and the bias
+
+
+def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):
+    plot_pipeline([("a", "b"), ("b", "c"), ("a", "c")], [tmp_path / "fig1.png"])
+    [axis] = drawn[0].axes
+    texts = {text.get_text(): text.get_position() for text in axis.texts if text.get_text()}
+    assert set(texts) == {"a", "b", "c"}
+    assert texts["a"][1] > texts["b"][1] > texts["c"][1]
+    assert len([text for text in axis.texts if not text.get_text()]) == 2  # arrows

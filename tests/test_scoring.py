@@ -1,15 +1,14 @@
-"""Dice by hand, and the summary."""
+"""Dice by hand."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, run_script, save
+from conftest import run_script, save
 
-from kits.scoring import dice, score, summarize
-
-PAPER = pd.read_csv(ROOT / "workflow" / "resources" / "paper_dice.tsv", sep="\t")
+from kits.runs import Runs
+from kits.scoring import dice, dice_of_runs, score
 
 
 def test_dice_by_hand():
@@ -19,6 +18,13 @@ def test_dice_by_hand():
     assert dice(truth, prediction) == 2 * 3 / 12
     assert dice(truth, truth) == 1
     assert dice(truth, ~truth) == 0
+
+
+def test_dice_of_runs_is_dice(rng):
+    for density in (0, 0.1, 0.5, 1):
+        truth, prediction = rng.random((2, 5, 6, 7)) < density
+        expected = dice(truth, prediction)
+        assert dice_of_runs(Runs.of(truth), Runs.of(prediction)) == pytest.approx(expected, nan_ok=True)
 
 
 def test_empty_masks():
@@ -68,38 +74,3 @@ def test_the_script_alone(tmp_path, volumes):
     assert result.stderr.startswith("error: ")
     assert "other.nii.gz has shape (1, 1, 3)" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-def scores_of(cases):
-    """Rows of (before dice, before voxels, after dice, after voxels) of the tumor; kidneys are perfect."""
-    rows = []
-    for number, (before, before_voxels, after, after_voxels) in enumerate(cases):
-        for stage, value, voxels in (("before", before, before_voxels), ("after", after, after_voxels)):
-            rows.append((f"case_{number:05d}", stage, "kidney_tumor", 1.0, 9, 9))
-            rows.append((f"case_{number:05d}", stage, "tumor", value, 9, voxels))
-    return pd.DataFrame(rows, columns=["case", "stage", "target", "dice", "label_voxels", "predicted_voxels"])
-
-
-def test_summary_by_hand():
-    nan = float("nan")
-    scores = scores_of([(0.2, 5, 0.0, 0), (0.4, 5, 0.8, 3), (nan, 0, nan, 0), (0.6, 5, 0.5, 5), (0.0, 0, 0.0, 0)])
-    summary = summarize(scores, PAPER).set_index(["stage", "target"])
-    before, after = summary.loc[("before", "tumor")], summary.loc[("after", "tumor")]
-    assert (before["n"], before["undefined"], before["emptied"]) == (4, 1, 0)
-    assert before["mean"] == pytest.approx(0.3)
-    assert before["median"] == pytest.approx(0.3)
-    assert before["q1"] == pytest.approx(0.15)  # of 0, 0.2, 0.4, 0.6
-    assert before["q3"] == pytest.approx(0.45)
-    assert after["emptied"] == 1  # case 4 was empty before
-    assert after["mean"] == pytest.approx(1.3 / 4)
-    assert before["paper_median"] == 0.49
-    assert math.isnan(before["paper_mean"])
-    assert after["paper_mean"] == 0.61
-    assert summary.loc[("before", "kidney_tumor"), "paper_median"] == 0.91
-    assert summary.loc[("after", "kidney_tumor"), "paper_mean"] == 0.97
-
-
-def test_summary_of_one_case():
-    summary = summarize(scores_of([(0.5, 5, 0.25, 2)]), PAPER)
-    assert summary["n"].tolist() == [1, 1, 1, 1]
-    assert summary["median"].tolist() == [1, 0.5, 1, 0.25]

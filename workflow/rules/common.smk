@@ -6,7 +6,7 @@ from pathlib import Path
 
 # Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
 SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
-PAPER = os.path.relpath(Path(workflow.basedir) / "workflow" / "resources" / "paper_dice.tsv")
+PAPER = os.path.relpath(Path(workflow.basedir) / "workflow" / "resources" / "paper_claims.tsv")
 sys.path.insert(0, SCRIPTS)
 
 from kits import cli, cohort, configuration, gpu, provenance
@@ -16,7 +16,7 @@ try:
     configuration.validate(config)
     RESULTS = f"results/{config['run']}"
     COHORT, CASES = configuration.cohort_of(config)
-    SUBSET = cohort.split_cases(CASES, **config["split"])
+    SPLITS = cohort.split_cases(CASES, **config["split"])
 except cli.UserError as error:
     cli.fail(str(error))
 
@@ -26,8 +26,17 @@ STARTED = time.time()
 # Snakemake's own message would come first and know nothing of the others.
 COMPLETE = configuration.having(config, COHORT, CASES, *cohort.VOLUMES)
 LABELLED = configuration.having(config, COHORT, CASES, "segmentation.nii.gz")
-TEST_CASES = [case for case in COMPLETE if SUBSET[case] == "test"]
-TRAINING_CASES = [case for case in COMPLETE if SUBSET[case] == "train"]
+
+# The folder of each split under the run's, the run's own where there is only one; its cases.
+FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
+TRAINED, TESTED = (
+    {
+        folder: [case for case in COMPLETE if split[case] == subset]
+        for folder, split in zip(FOLDERS, SPLITS, strict=True)
+    }
+    for subset in ("train", "test")
+)
+SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
 
 # `python3` in a rule is the interpreter that runs snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:
@@ -61,9 +70,30 @@ def slices_of(cases):
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
 
 
+def of_test_cases(pattern):
+    """A file for each test case of each split: `pattern` has the wildcards split and case."""
+    return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
+
+
 def batched(cases, size):
     """Cases in lists of `size`; the last may be shorter."""
     return [cases[start : start + size] for start in range(0, len(cases), size)]
+
+
+def leading_to(goal):
+    """Pairs of rules on the way to one of them, as first:second, where the first makes what the second reads."""
+    jobs, edges = {job for job in workflow.dag.jobs if job.rule.name == goal}, set()
+    while jobs:
+        above = {needed: job for job in jobs for needed in workflow.dag.dependencies[job]}
+        for job in jobs:
+            edges |= {(plain(needed.rule.name), plain(job.rule.name)) for needed in workflow.dag.dependencies[job]}
+        jobs = set(above)
+    return sorted(f"{first}:{second}" for first, second in edges)
+
+
+def plain(name):
+    """A job's name without its number, since predict_1, predict_2 ... are one."""
+    return name.rstrip("0123456789").rstrip("_")
 
 
 def warn_without_gpu():

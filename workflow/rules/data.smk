@@ -28,7 +28,8 @@ rule check:
         report(
             "<results>/cohort.tsv",
             caption="../report/cohort.rst",
-            category="Cohort",
+            category="7. Cohort",
+            labels={"what": "cases (table)"},
         ),
     log:
         "<logs>/check.log",
@@ -50,16 +51,18 @@ rule split:
         script=script("split_cases"),
         modules=modules("cohort"),
     output:
-        "<results>/split.tsv",
+        "<results>/{split}split.tsv",
     log:
-        "<logs>/split.log",
+        "<logs>/{split}split.log",
     conda:
         "../../envs/imaging.yaml"
     params:
         cases=CASES,
+        number=lambda wildcards: FOLDERS.index(wildcards.split) + 1,
         options=options("split"),
     shell:
-        "python3 {input.script:q} --cases {params.cases:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --cases {params.cases:q} --number {params.number} {params.options:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule extract:

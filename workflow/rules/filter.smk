@@ -7,7 +7,8 @@ rule measure_tumors:
         report(
             "<results>/tumor_components.tsv",
             caption="../report/tumor_components.rst",
-            category="Cohort",
+            category="7. Cohort",
+            labels={"what": "tumor components (table)"},
         ),
     log:
         "<logs>/measure_tumors.log",
@@ -44,17 +45,17 @@ rule ratio_range:
 
 rule postprocess:
     input:
-        kidney="<results>/predictions/{case}/kidney.nii.gz",
-        tumor="<results>/predictions/{case}/tumor.nii.gz",
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         ratio_range="<results>/ratio_range.json",
         script=script("postprocess"),
         modules=modules("postprocessing", "components", "runs", "nifti"),
     output:
-        "<results>/segmentations/{case}.nii.gz",
+        "<results>/{split}segmentations/{case}.nii.gz",
     log:
-        "<logs>/postprocess/{case}.log",
+        "<logs>/{split}postprocess/{case}.log",
     benchmark:
-        "<benchmarks>/postprocess/{case}.tsv"
+        "<benchmarks>/{split}postprocess/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
     params:

@@ -1,16 +1,16 @@
 rule train:
     input:
-        slices=slices_of(TRAINING_CASES),
-        split="<results>/split.tsv",
+        slices=lambda wildcards: slices_of(TRAINED[wildcards.split]),
+        split="<results>/{split}split.tsv",
         script=script("train"),
         modules=modules("training", "samples", "unet", "models", "compute", "slices"),
     output:
-        model="<results>/models/{target}.pt",
-        record="<results>/models/{target}.json",
+        model="<results>/{split}models/{target}.pt",
+        record="<results>/{split}models/{target}.json",
     log:
-        "<logs>/train/{target}.log",
+        "<logs>/{split}train/{target}.log",
     benchmark:
-        "<benchmarks>/train/{target}.tsv"
+        "<benchmarks>/{split}train/{target}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: config["cpu_threads"]
@@ -26,18 +26,18 @@ rule train:
 
 rule plot_training:
     input:
-        record="<results>/models/{target}.json",
+        record="<results>/{split}models/{target}.json",
         script=script("plot_training"),
-        modules=modules("figures"),
+        modules=modules("figures/training", "figures/__init__"),
     output:
         report(
-            "<results>/models/{target}_training.png",
+            "<results>/{split}models/{target}_training.png",
             caption="../report/training.rst",
-            category="Training",
-            labels={"network": "{target}"},
+            category="8. Training",
+            labels={"what": "{target} network"} | SPLIT_LABEL,
         ),
     log:
-        "<logs>/plot_training/{target}.log",
+        "<logs>/{split}plot_training/{target}.log",
     conda:
         "../../envs/imaging.yaml"
     shell:
@@ -45,19 +45,23 @@ rule plot_training:
 
 
 # A job for several cases, since both networks are loaded once in a job; still a file for each case.
-for number, cases in enumerate(batched(TEST_CASES, config["inference"]["cases_per_job"]), 1):
+BATCHES = [
+    (folder, cases) for folder in FOLDERS for cases in batched(TESTED[folder], config["inference"]["cases_per_job"])
+]
+
+for number, (folder, cases) in enumerate(BATCHES, 1):
 
     rule:
         name:
             f"predict_{number}"
         input:
             slices=slices_of(cases),
-            kidney="<results>/models/kidney.pt",
-            tumor="<results>/models/tumor.pt",
+            kidney=f"<results>/{folder}models/kidney.pt",
+            tumor=f"<results>/{folder}models/tumor.pt",
             script=script("predict"),
             modules=modules("models", "unet", "compute", "slices", "nifti"),
         output:
-            expand("<results>/predictions/{case}/{target}.nii.gz", case=cases, target=["kidney", "tumor"]),
+            expand(f"<results>/{folder}predictions/{{case}}/{{target}}.nii.gz", case=cases, target=["kidney", "tumor"]),
         log:
             f"<logs>/predict/{number}.log",
         benchmark:

@@ -1,15 +1,15 @@
 rule score:
     input:
         label="<cohort>/{case}/segmentation.nii.gz",
-        kidney="<results>/predictions/{case}/kidney.nii.gz",
-        tumor="<results>/predictions/{case}/tumor.nii.gz",
-        segmentation="<results>/segmentations/{case}.nii.gz",
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
+        segmentation="<results>/{split}segmentations/{case}.nii.gz",
         script=script("score"),
-        modules=modules("scoring", "nifti"),
+        modules=modules("scoring", "tables", "nifti"),
     output:
-        "<results>/scores/{case}.tsv",
+        "<results>/{split}scores/{case}.tsv",
     log:
-        "<logs>/score/{case}.log",
+        "<logs>/{split}score/{case}.log",
     conda:
         "../../envs/imaging.yaml"
     shell:
@@ -19,46 +19,126 @@ rule score:
 
 rule summarize:
     input:
-        scores=expand("<results>/scores/{case}.tsv", case=TEST_CASES),
-        split="<results>/split.tsv",
+        scores=of_test_cases("<results>/{split}scores/{case}.tsv"),
+        splits=expand("<results>/{split}split.tsv", split=FOLDERS),
+        records=expand(f"<results>/{FOLDERS[0]}models/{{target}}.json", target=["kidney", "tumor"]),
+        ratio_range="<results>/ratio_range.json",
         paper=PAPER,
         script=script("summarize"),
-        modules=modules("scoring"),
+        modules=modules("summary", "statistics", "claims", "scoring", "tables"),
     output:
-        scores=report(
-            "<results>/scores.tsv",
-            caption="../report/scores.rst",
-            category="Results",
-        ),
-        summary=report(
+        report(
             "<results>/summary.tsv",
             caption="../report/summary.rst",
-            category="Results",
+            category="1. Results",
+            labels={"what": "the paper's claims (table)"},
+        ),
+        report(
+            "<results>/dice.tsv",
+            caption="../report/dice.rst",
+            category="1. Results",
+            labels={"what": "Dice over the cases (table)"},
+        ),
+        report(
+            "<results>/effect.tsv",
+            caption="../report/effect.rst",
+            category="1. Results",
+            labels={"what": "effect of post-processing (table)"},
+        ),
+        report(
+            "<results>/scores.tsv",
+            caption="../report/scores.rst",
+            category="1. Results",
+            labels={"what": "Dice of each case (table)"},
         ),
     log:
         "<logs>/summarize.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+        source=config["data"]["source"],
+        options=options("statistics", "seed"),
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --paper {input.paper:q} --output-scores {output.scores:q}"
-        " --output-summary {output.summary:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
+        " --ratio-range {input.ratio_range:q} --paper {input.paper:q} --source {params.source:q} {params.options:q}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule plot_dice:
     input:
         scores="<results>/scores.tsv",
+        effect="<results>/effect.tsv",
         script=script("plot_dice"),
-        modules=modules("figures"),
+        modules=modules("figures/dice", "figures/__init__", "tables"),
     output:
         report(
             "<results>/figures/fig3.png",
             caption="../report/fig3.rst",
-            category="Results",
+            category="1. Results",
+            labels={"what": "Fig. 3: Dice before and after"},
         ),
         multiext("<results>/figures/fig3", ".svg", ".pdf"),
+        pairs=report(
+            "<results>/figures/pairs.png",
+            caption="../report/pairs.rst",
+            category="1. Results",
+            labels={"what": "each case before and after"},
+        ),
     log:
         "<logs>/plot_dice.log",
     conda:
         "../../envs/imaging.yaml"
+    params:
+        fig3=lambda wildcards, output: output[:3],
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
+        " --output-pairs {output.pairs:q} 2>&1 | tee {log:q}"
+
+
+rule measure_case:
+    input:
+        label="<cohort>/{case}/segmentation.nii.gz",
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
+        segmentation="<results>/{split}segmentations/{case}.nii.gz",
+        script=script("measure_case"),
+        modules=modules("morphometry", "components", "runs", "tables", "nifti"),
+    output:
+        "<results>/{split}morphometry/{case}.tsv",
+    log:
+        "<logs>/{split}measure_case/{case}.log",
+    benchmark:
+        "<benchmarks>/{split}measure_case/{case}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule morphometry:
+    input:
+        cases=of_test_cases("<results>/{split}morphometry/{case}.tsv"),
+        script=script("summarize_morphometry"),
+        modules=modules("figures/morphometry", "figures/__init__", "tables"),
+    output:
+        table=report(
+            "<results>/morphometry.tsv",
+            caption="../report/morphometry.rst",
+            category="4. Morphometry",
+            labels={"what": "volumes, diameters, shapes (table)"},
+        ),
+        figure=report(
+            "<results>/figures/tumor_volume.png",
+            caption="../report/tumor_volume.rst",
+            category="4. Morphometry",
+            labels={"what": "tumor volume, Bland-Altman plot"},
+        ),
+    log:
+        "<logs>/morphometry.log",
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --cases {input.cases:q} --output {output.table:q} --figure {output.figure:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,20 +1,22 @@
-"""Draw Figure 3: box plots of Dice before and after post-processing."""
+"""Draw Figure 3, box plots of Dice before and after post-processing, and the same cases in pairs."""
 
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
-from kits import cli
-from kits.figures import plot_dice
+from kits import cli, tables
+from kits.figures.dice import plot_dice, plot_pairs
 
 
 def main(arguments: argparse.Namespace) -> None:
-    plot_dice(pd.read_csv(arguments.scores, sep="\t"), arguments.output)
+    scores = tables.read([arguments.scores])
+    plot_dice(scores, arguments.output)
+    plot_pairs(scores, tables.read([arguments.effect]), arguments.output_pairs)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.tsv")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="figures, .png, .svg or .pdf")
+    parser.add_argument("--effect", type=Path, required=True, help="effect.tsv")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="Figure 3, .png, .svg or .pdf")
+    parser.add_argument("--output-pairs", type=Path, required=True, help="a line for each case, .png")
     cli.run(main, parser)

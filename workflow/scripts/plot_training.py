@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kits import cli
-from kits.figures import plot_training
+from kits.figures.training import plot_training
 
 
 def main(arguments: argparse.Namespace) -> None:

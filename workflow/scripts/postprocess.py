@@ -24,9 +24,10 @@ def main(arguments: argparse.Namespace) -> None:
         closing_iterations=arguments.closing_iterations,
     )
     write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).affine)
-    for name, (found, kept) in (("kidney", filtered.kidney_components), ("tumor", filtered.tumor_components)):
-        print(f"{arguments.output.name}: {name} components: {found} found, {kept} kept")
-    for tumor in filtered.tumors[(-filtered.tumors.voxels).argsort(kind="stable")[:LISTED]]:
+    tests = filtered.tests
+    for name, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
+        print(f"{arguments.output.name}: {name} components: {len(kept)} found, {kept.sum()} kept")
+    for tumor in tests[(-tests.voxels).argsort(kind="stable")[:LISTED]]:
         print(
             f"{arguments.output.name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
             f"{tumor.overlap:.1%} inside the kidney mask: {'kept' if tumor.kept else 'removed'}"

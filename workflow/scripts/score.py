@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kits import cli
+from kits import cli, tables
 from kits.nifti import read_label, read_mask
 from kits.scoring import score
 
@@ -21,8 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
                 f"{getattr(arguments, name)} has shape {volume.shape}, "
                 f"{arguments.label} has {volumes['label'].shape}; give files of one case"
             )
-    with cli.atomic(arguments.output) as temporary:
-        score(arguments.case, **volumes).to_csv(temporary, sep="\t", index=False, na_rep="nan", float_format="%.6f")
+    tables.write(arguments.output, score(arguments.case, **volumes))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from kits import cli
 
 
 def main(arguments: argparse.Namespace) -> None:
-    summary = pd.read_csv(arguments.run / "summary.tsv", sep="\t").set_index(["target", "stage"])
+    summary = pd.read_csv(arguments.run / "dice.tsv", sep="\t").set_index(["target", "stage"])
     print(f"\nDice on the test cases of {arguments.run}:\n")
     print(summary[["n", "median", "mean", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())
     print("\nemptied: cases in which post-processing removed all that was predicted\n")

@@ -8,13 +8,20 @@ from kits.cohort import split_cases, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:
-    subset = split_cases(arguments.cases, arguments.test_cases, arguments.test_fraction, arguments.seed)
-    write_split(arguments.output, subset)
+    choices = vars(arguments)
+    output, number = choices.pop("output"), choices.pop("number")
+    splits = split_cases(**choices)
+    if not 1 <= number <= len(splits):
+        raise cli.UserError(f"--number {number}: there are {len(splits)} splits; count from 1, or raise --repeats")
+    write_split(output, splits[number - 1])
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="draw anew, or deal folds")
+    parser.add_argument("--repeats", type=int, default=1, help="number of splits, or of folds")
+    parser.add_argument("--number", type=int, default=1, help="the split to write, from 1")
     parser.add_argument("--test-cases", type=int, help="how many to hold out; wins over --test-fraction")
     parser.add_argument("--test-fraction", type=float, default=0.1, help="share to hold out")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")

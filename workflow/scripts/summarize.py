@@ -1,26 +1,40 @@
-"""Collect the cases' scores and summarise them beside the paper's figures."""
+"""Collect the cases' scores, summarise them, test the effect, and put them beside the paper's claims."""
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli
-from kits.scoring import summarize
+from kits import claims, cli, summary, tables
+from kits.cohort import read_split
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = pd.concat([pd.read_csv(path, sep="\t") for path in arguments.scores])
-    summary = summarize(scores, pd.read_csv(arguments.paper, sep="\t"))
-    for table, path in ((scores, arguments.output_scores), (summary, arguments.output_summary)):
-        with cli.atomic(path) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, na_rep="nan", float_format="%.6f")
+    scores = tables.read(arguments.scores)
+    dice = summary.summarize(scores, arguments.seed)
+    models = [cli.read_json(path, "target", "history") for path in arguments.records]
+    checked = claims.check(
+        pd.read_csv(arguments.paper, sep="\t", dtype=str),
+        dice,
+        scores,
+        [read_split(path) for path in arguments.splits],
+        cli.read_json(arguments.ratio_range, "low", "high"),
+        {record["target"]: record["history"] for record in models},
+        arguments.source,
+    )
+    made = {"scores": scores, "dice": dice, "effect": summary.effect(scores, arguments.seed), "summary": checked}
+    for name, table in made.items():
+        tables.write(arguments.output / f"{name}.tsv", table)
 
 
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="what score.py wrote, a file a case")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's figures, .tsv")
-    parser.add_argument("--output-scores", type=Path, required=True, help="all scores, .tsv")
-    parser.add_argument("--output-summary", type=Path, required=True, help="summary, .tsv")
+    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="split.tsv, one for each split")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
+    parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, .tsv")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

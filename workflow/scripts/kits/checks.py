@@ -24,12 +24,13 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
     check_shapes(image_path, geometry.shape, label_path, label.shape)
-    spacing = np.linalg.norm(np.array(geometry.affine)[:3, :3], axis=0)
     shown = label.max(axis=(1, 2))
     return {
         "case": case,
         **dict(zip(("slices", "rows", "columns"), geometry.shape, strict=True)),
-        **{f"{axis}_mm": f"{step:.4g}" for axis, step in zip(("slice", "row", "column"), spacing, strict=True)},
+        **{
+            f"{axis}_mm": f"{step:.4g}" for axis, step in zip(("slice", "row", "column"), geometry.spacing, strict=True)
+        },
         "kidney_voxels": np.count_nonzero(label == KIDNEY),
         "tumor_voxels": np.count_nonzero(label == TUMOR),
         "positive_slices": np.count_nonzero(shown),

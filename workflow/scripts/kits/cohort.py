@@ -63,34 +63,53 @@ def find_cases(root: Path) -> list[str]:
     )
 
 
-def split_cases(cases: Sequence[str], test_cases: int | None, test_fraction: float | None, seed: int) -> dict[str, str]:
-    """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis").
+def split_cases(
+    cases: Sequence[str],
+    *,
+    scheme: str = "holdout",
+    repeats: int = 1,
+    test_cases: int | None = None,
+    test_fraction: float | None = 0.1,
+    seed: int = 0,
+) -> list[dict[str, str]]:
+    """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
 
     Args:
         cases: case names; their order does not matter.
-        test_cases: how many to hold out; wins over `test_fraction`.
+        scheme: `holdout` draws the test cases of each split anew; `kfold` deals all cases into `repeats` folds of
+            equal size, give or take one, and tests on one after the other.
+        repeats: number of splits.
+        test_cases: how many to hold out; wins over `test_fraction`. Neither counts in `kfold`.
         test_fraction: share to hold out, rounded to the nearest case, at least one.
-        seed: of the draw.
+        seed: of the first draw; further ones count up from it.
 
     Returns:
-        `train` or `test` for each case, in the order of the names.
+        For each split, `train` or `test` for each case, in the order of the names.
 
     Raises:
         UserError: no case would be left to train on, or none to test on.
     """
-    count = test_cases
-    if count is None:
-        if test_fraction is None:
-            raise UserError("split: set test_cases or test_fraction")
-        count = max(1, round(len(cases) * test_fraction))
-    if not 1 <= count < len(cases):
-        raise UserError(
-            f"split: {len(cases)} cases are too few for {count} test cases and at least one to train on; "
-            "set split.test_cases lower, set it to null to use split.test_fraction, or add cases"
-        )
     names = sorted(cases)
-    held_out = set(random.Random(seed).sample(names, count))
-    return {name: "test" if name in held_out else "train" for name in names}
+    if scheme == "kfold":
+        if not 2 <= repeats <= len(names):
+            raise UserError(
+                f"split.repeats: {repeats} folds of {len(names)} cases; give kfold 2 or more, at most one a case"
+            )
+        shuffled = random.Random(seed).sample(names, len(names))
+        held_out = [set(shuffled[fold::repeats]) for fold in range(repeats)]
+    else:
+        count = test_cases
+        if count is None:
+            if test_fraction is None:
+                raise UserError("split: set test_cases or test_fraction")
+            count = max(1, round(len(names) * test_fraction))
+        if not 1 <= count < len(names):
+            raise UserError(
+                f"split: {len(names)} cases are too few for {count} test cases and at least one to train on; "
+                "set split.test_cases lower, set it to null to use split.test_fraction, or add cases"
+            )
+        held_out = [set(random.Random(seed + repeat).sample(names, count)) for repeat in range(repeats)]
+    return [{name: "test" if name in test else "train" for name in names} for test in held_out]
 
 
 def write_split(path: Path, subset: Mapping[str, str]) -> None:

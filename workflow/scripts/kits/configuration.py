@@ -82,6 +82,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         low, high = config[section][key]
         if low > high or (low == high and key == "hu_window"):
             yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
+    for low, high in config["sensitivity"]["percentiles"]:
+        if low > high:
+            yield f"sensitivity.percentiles: {low} comes before {high}; write the smaller value first"
     shortest, poolings = config["slices"]["size"] // 2, config["network"]["depth"]
     if shortest < 2**poolings:
         yield (

@@ -45,6 +45,12 @@ class Geometry:
     shape: tuple[int, int, int]
     affine: list[list[float]]
 
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxels along each axis, mm."""
+        slices, rows, columns = np.linalg.norm(np.array(self.affine)[:3, :3], axis=0).tolist()
+        return slices, rows, columns
+
 
 def problem(path: Path, what: str) -> UserError:
     """The error of a volume: the case where its folder names one, the file, what is wrong, what to do."""

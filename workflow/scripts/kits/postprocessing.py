@@ -1,34 +1,47 @@
 """The paper's statistical post-processing filter (section 2.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kits.cli import UserError
-from kits.components import connected_components, eigenvalue_ratio, eigenvalues, fill_holes, largest
+from kits.components import Components, connected_components, eigenvalue_ratio, eigenvalues, fill_holes, largest
 from kits.nifti import KIDNEY, TUMOR
 from kits.runs import Runs
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """A post-processed case.
+    """A post-processed case, with what each constraint says of its components.
 
     Attributes:
-        segmentation: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor.
-        kidney_components: found, kept.
-        tumors: voxels, ratio, overlap, kept; a record for each tumor component that was found.
+        kidneys: components of the kidney + tumor mask, holes filled.
+        tumors: components of the tumor mask, holes filled.
+        kept_kidneys: (kidneys,) bool.
+        tests: voxels, ratio, overlap; large, shaped, inside, the verdicts of the three constraints; kept, all of them
+            at once. A record for each of the tumors.
     """
 
-    segmentation: np.ndarray
-    kidney_components: tuple[int, int]
-    tumors: np.recarray
+    kidneys: Components
+    tumors: Components
+    kept_kidneys: np.ndarray
+    tests: np.recarray
+
+    def steps(self) -> Iterator[tuple[str, Runs, Runs]]:
+        """The kidney + tumor mask and the tumor mask after each constraint, in order, with its name."""
+        yield "fill_holes", self.kidneys.runs, self.tumors.runs
+        kidney, kept = self.kidneys.select(self.kept_kidneys), self.tests.large
+        yield "components", kidney, self.tumors.select(kept)
+        for name, verdict in (("ratio", self.tests.shaped), ("overlap", self.tests.inside)):
+            kept = kept & verdict
+            yield name, kidney, self.tumors.select(kept)
 
     @property
-    def tumor_components(self) -> tuple[int, int]:
-        """Found, kept."""
-        return len(self.tumors), int(self.tumors.kept.sum())
+    def segmentation(self) -> np.ndarray:
+        """The two masks merged: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor."""
+        *_, (_, kidney, tumor) = self.steps()
+        return merge(kidney, tumor)
 
 
 def ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
@@ -69,18 +82,20 @@ def postprocess(
     tumor: Runs,
     ratios: tuple[float, float],
     *,
-    kidney_components: int = 2,
+    fill: bool = True,
+    kidney_components: int | None = 2,
     min_component_voxels: int = 10,
     tumor_kidney_overlap: float = 0.95,
     closing_iterations: int = 0,
 ) -> Filtered:
-    """Fill holes, keep the largest kidneys, filter the tumors by shape and place, merge.
+    """Fill holes, keep the largest kidneys, filter the tumors by shape and place.
 
     Args:
         kidney: raw kidney + tumor mask.
         tumor: raw tumor mask, of the same shape.
         ratios: lowest and highest accepted eigenvalue ratio, ends included.
-        kidney_components: how many of the largest kidney components are kept.
+        fill: whether holes are closed and filled at all.
+        kidney_components: how many of the largest kidney components are kept; None for all.
         min_component_voxels: smaller tumor components are dropped.
         tumor_kidney_overlap: least share of a tumor component's voxels inside the filtered kidney mask.
         closing_iterations: of a binary closing before the holes are filled; 0 for none.
@@ -92,20 +107,17 @@ def postprocess(
         raise UserError(f"the tumor's overlap with the kidney is a share from 0 to 1, not {tumor_kidney_overlap:g}")
     if kidney.shape != tumor.shape:
         raise UserError(f"the kidney mask has shape {kidney.shape}, the tumor mask {tumor.shape}; predict both again")
-    kidney, tumor = (fill_holes(close(mask, closing_iterations)) for mask in (kidney, tumor))
+    if fill:
+        kidney, tumor = (fill_holes(close(mask, closing_iterations)) for mask in (kidney, tumor))
     kidneys, tumors = connected_components(kidney), connected_components(tumor)
-    kept_kidneys = largest(kidneys, kidney_components)
-    kidney = kidneys.select(kept_kidneys)
+    kept_kidneys = largest(kidneys, len(kidneys) if kidney_components is None else kidney_components)
     ratio = eigenvalue_ratio(eigenvalues(tumors))
-    overlap = tumors.inside(kidney) / tumors.voxels
-    kept_tumors = (
-        (tumors.voxels >= min_component_voxels)
-        & (ratios[0] <= ratio)
-        & (ratio <= ratios[1])
-        & (overlap >= tumor_kidney_overlap)
+    overlap = tumors.inside(kidneys.select(kept_kidneys)) / tumors.voxels
+    large = tumors.voxels >= min_component_voxels
+    shaped = (ratios[0] <= ratio) & (ratio <= ratios[1])
+    inside = overlap >= tumor_kidney_overlap
+    tests = np.rec.fromarrays(
+        [tumors.voxels, ratio, overlap, large, shaped, inside, large & shaped & inside],
+        names="voxels,ratio,overlap,large,shaped,inside,kept",
     )
-    return Filtered(
-        merge(kidney, tumors.select(kept_tumors)),
-        (len(kidneys), int(kept_kidneys.sum())),
-        np.rec.fromarrays([tumors.voxels, ratio, overlap, kept_tumors], names="voxels,ratio,overlap,kept"),
-    )
+    return Filtered(kidneys, tumors, kept_kidneys, tests)

@@ -68,6 +68,11 @@ class Runs:
         """(n,) voxels of each run."""
         return self.stop - self.start
 
+    @property
+    def voxels(self) -> int:
+        """Voxels of all runs."""
+        return int(self.length.sum())
+
     def __len__(self) -> int:
         return len(self.start)
 

@@ -1,9 +1,10 @@
-"""Dice as in the official KiTS19 evaluation, and its summary."""
+"""Dice as in the official KiTS19 evaluation."""
 
 import numpy as np
 import pandas as pd
 
 from kits.nifti import TUMOR
+from kits.runs import Runs
 
 STAGES = ("before", "after")
 TARGETS = ("kidney_tumor", "tumor")
@@ -11,8 +12,16 @@ TARGETS = ("kidney_tumor", "tumor")
 
 def dice(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Dice coefficient of two masks of the same shape; NaN, not defined, where both are empty."""
-    size = np.count_nonzero(truth) + np.count_nonzero(prediction)
-    return 2 * np.count_nonzero(truth & prediction) / size if size else float("nan")
+    return _dice(np.count_nonzero(truth), np.count_nonzero(prediction), np.count_nonzero(truth & prediction))
+
+
+def dice_of_runs(truth: Runs, prediction: Runs) -> float:
+    """As `dice`, of masks as runs."""
+    return _dice(truth.voxels, prediction.voxels, int(truth.common(prediction).sum()))
+
+
+def _dice(truth: int, prediction: int, common: int) -> float:
+    return 2 * common / (truth + prediction) if truth + prediction else float("nan")
 
 
 def score(
@@ -49,38 +58,3 @@ def score(
         for stage in STAGES
         for target in TARGETS
     )
-
-
-def summarize(scores: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
-    """Mean, median and quartiles of Dice over the cases, beside the paper's figures.
-
-    Args:
-        scores: as `score` returns, of all test cases.
-        paper: columns stage, target, paper_mean, paper_median; what the paper does not state is empty.
-
-    Returns:
-        A row for each stage and target: n (cases with a defined Dice), undefined (both masks empty), emptied (cases in
-        which post-processing removed all that was predicted), mean, median, q1, q3, and the paper's figures.
-    """
-    empty = scores.assign(empty=scores["predicted_voxels"] == 0).pivot(
-        index=["case", "target"], columns="stage", values="empty"
-    )
-    emptied = (empty["after"] & ~empty["before"]).groupby("target").sum()
-    rows = []
-    for stage in STAGES:
-        for target in TARGETS:
-            values = scores.loc[(scores["stage"] == stage) & (scores["target"] == target), "dice"]
-            rows.append(
-                {
-                    "stage": stage,
-                    "target": target,
-                    "n": values.count(),
-                    "undefined": values.isna().sum(),
-                    "emptied": emptied[target] if stage == "after" else 0,
-                    "mean": values.mean(),
-                    "median": values.median(),
-                    "q1": values.quantile(0.25),
-                    "q3": values.quantile(0.75),
-                }
-            )
-    return pd.DataFrame(rows).merge(paper, how="left", on=["stage", "target"])

@@ -72,3 +72,25 @@ class UNet(nn.Module):
                 features = functional.pad(features, (0, missing[0], 0, missing[1]))
             features = convolve(torch.cat([skip, features], 1))
         return self.output(features)
+
+
+@torch.inference_mode()
+def features(network: UNet, rows: int, columns: int) -> list[tuple[str, int, int, int]]:
+    """What flows through a network: `encoder`, `decoder` or `output`, channels, rows and columns, in order.
+
+    Args:
+        network: on the CPU; one empty image is sent through it.
+        rows: of the image, pixels.
+        columns: of the image, pixels.
+    """
+    found: list[tuple[str, int, int, int]] = []
+    watched = [("encoder", network.encoder), ("decoder", network.decoder), ("output", [network.output])]
+    hooks = [
+        module.register_forward_hook(lambda _, __, result, kind=kind: found.append((kind, *result.shape[1:])))
+        for kind, modules in watched
+        for module in modules
+    ]
+    network.eval()(torch.zeros(1, 1, rows, columns))
+    for hook in hooks:
+        hook.remove()
+    return found

@@ -1,32 +1,14 @@
-"""The figures."""
+"""The paper's Fig. 3, and the same cases in pairs."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from kits.cli import atomic
+from kits.figures import COLOURS, TITLES, save
 from kits.scoring import STAGES, TARGETS
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-COLOURS = {"before": "tab:blue", "after": "tab:red"}
-TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
-
-# Without these, every run of the same data would write other bytes into SVG and PDF.
-plt.rcParams["svg.hashsalt"] = "kits"
-METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-
-
-def _save(figure: plt.Figure, paths: Sequence[Path]) -> None:
-    for path in paths:
-        with atomic(path) as temporary:
-            figure.savefig(temporary, dpi=200, metadata=METADATA.get(path.suffix))
-    plt.close(figure)
 
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
@@ -59,20 +41,32 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
-    _save(figure, paths)
+    save(figure, paths)
 
 
-def plot_training(record: dict[str, Any], path: Path) -> None:
-    """Training loss (left axis) and learning rate (right axis, logarithmic) of each epoch."""
-    history = pd.DataFrame(record["history"])
-    figure, axis = plt.subplots(figsize=(6, 3.5), layout="constrained")
-    axis.plot(history["epoch"], history["loss"], "o-", markersize=3, color="tab:blue")
-    axis.set(xlabel="epoch", ylim=(0, None), title=f"{record['target'].capitalize()} network")
-    axis.set_ylabel("training loss", color="tab:blue")
-    axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.grid(alpha=0.3)
-    rate = axis.twinx()
-    rate.step(history["epoch"], history["learning_rate"], where="mid", color="tab:grey")
-    rate.set_yscale("log")
-    rate.set_ylabel("learning rate", color="tab:grey")
-    _save(figure, [path])
+def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
+    """Dice of each case before and after, joined by a line: red where it falls.
+
+    Args:
+        scores: columns case, stage, target, dice, and split where there are several; undefined values are left out.
+        effect: as `summary.effect` returns.
+        path: .png.
+    """
+    keys = [key for key in ("split", "case") if key in scores]
+    figure, axes = plt.subplots(1, 2, figsize=(7, 4.3), sharey=True, layout="constrained")
+    for axis, target in zip(axes, TARGETS, strict=True):
+        chosen = scores[scores["target"] == target].pivot(index=keys, columns="stage", values="dice")
+        for before, after in chosen[list(STAGES)].dropna().to_numpy():
+            axis.plot([0, 1], [before, after], "o-", color="tab:red" if after < before else "tab:grey", alpha=0.7)
+        row = effect.set_index("target").loc[target]
+        axis.set_title(
+            f"{TITLES[target]}\nmean change {row['mean']:+.3f} [{row['mean_low']:+.3f}, {row['mean_high']:+.3f}], "
+            f"p = {row['wilcoxon_p']:.2g}",
+            fontsize=9,
+        )
+        axis.set_xticks([0, 1], [f"{stage}\npost-processing" for stage in STAGES])
+        axis.set_xlim(-0.3, 1.3)
+        axis.grid(axis="y", alpha=0.3)
+    axes[0].set_ylabel("Dice")
+    axes[0].set_ylim(-0.03, 1.03)
+    save(figure, [path])

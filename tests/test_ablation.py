@@ -1,0 +1,107 @@
+"""Each constraint of the filter off in turn, and sweeps: on masks whose answer is known, and on a finished run."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import RESULTS, ROOT, TINY, merged
+
+from kits import settings
+from kits.ablation import Setting, summarize
+from kits.postprocessing import merge, postprocess, ratio_range
+from kits.runs import Runs
+
+CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+COMPARED = settings.compared(CONFIG)
+RATIOS = np.array([1.0, 1.2, 1.5, 2.0, 4.0])
+
+
+def test_settings_of_the_paper():
+    assert COMPARED[0] == {
+        "fill_holes": "on", "kidney_components": "2", "percentiles": "5-95", "tumor_kidney_overlap": "0.95",
+    }  # fmt: skip
+    assert len({tuple(setting.items()) for setting in COMPARED}) == len(COMPARED)
+    for key, off in settings.OFF.items():
+        assert COMPARED[0] | {key: off} in COMPARED
+    assert settings.OFF in COMPARED
+    assert [s["percentiles"] for s in COMPARED if s | {"percentiles": "5-95"} == COMPARED[0]] == [
+        "5-95", "off", "0-100", "1-99", "2.5-97.5", "10-90",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def masks(rng):
+    """Raw masks with everything the filter looks at: holes, many components, odd shapes, little overlap."""
+    blobs = rng.random((2, 10, 12, 14)) < 0.08
+    kidney, tumor = (blob.repeat(2, 1).repeat(2, 2) | np.roll(blob.repeat(2, 1).repeat(2, 2), 1, 0) for blob in blobs)
+    kidney[2:8, 4:20, 4:20] = True
+    kidney[4, 10, 10] = False
+    tumor[3:7, 8:14, 8:13] = True
+    return kidney, tumor
+
+
+def apply(masks, setting, **limits):
+    kidney, tumor = map(Runs.of, masks)
+    options = {"min_component_voxels": 10, "closing_iterations": 0} | limits
+    return Setting(**setting).apply(kidney, tumor, RATIOS, **options).segmentation
+
+
+def test_everything_on_is_the_filter(masks):
+    expected = postprocess(*map(Runs.of, masks), ratio_range(RATIOS, [5, 95])).segmentation
+    np.testing.assert_array_equal(apply(masks, COMPARED[0]), expected)
+    closed = postprocess(*map(Runs.of, masks), ratio_range(RATIOS, [5, 95]), closing_iterations=1).segmentation
+    np.testing.assert_array_equal(apply(masks, COMPARED[0], closing_iterations=1), closed)
+
+
+def test_everything_off_is_the_raw_masks_merged(masks):
+    expected = np.where(masks[1], 2, masks[0]).astype(np.uint8)
+    for closing in (0, 1):
+        np.testing.assert_array_equal(apply(masks, settings.OFF, closing_iterations=closing), expected)
+    np.testing.assert_array_equal(merge(*map(Runs.of, masks)), expected)
+
+
+@pytest.mark.parametrize("key", settings.OFF)
+def test_each_constraint_alone_does_something(masks, key):
+    everything, without = apply(masks, COMPARED[0]), apply(masks, COMPARED[0] | {key: settings.OFF[key]})
+    assert not np.array_equal(everything, without)
+
+
+def table(setting, *dices):
+    rows = [
+        (f"case_{n}", target, dice, int(dice > 0))
+        for n, dice in enumerate(dices)
+        for target in ("kidney_tumor", "tumor")
+    ]
+    return pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"]).assign(**setting)
+
+
+def test_summary_by_hand():
+    base, off = COMPARED[0], COMPARED[0] | {"fill_holes": "off"}
+    summary = summarize([table(base, 0.5, 0.7), table(off, 0.0, 0.6), table(settings.OFF, 1.0, 1.0)], seed=1)
+    tumor = summary[summary["target"] == "tumor"].reset_index()
+    assert tumor["changed"].tolist() == ["nothing", "fill_holes", "everything"]
+    assert tumor["mean"].tolist() == pytest.approx([0.6, 0.3, 1.0])
+    assert tumor["difference"].tolist() == pytest.approx([0, -0.3, 0.4])
+    assert tumor["empty"].tolist() == [0, 1, 0]
+
+
+def test_the_configured_setting_gives_the_runs_scores(finished):
+    results = finished.folder / RESULTS
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    after = scores[scores["stage"] == "after"].groupby("target")["dice"].mean()
+    ablation = pd.read_csv(results / "ablation.tsv", sep="\t")
+    configured = ablation[ablation["changed"] == "nothing"].set_index("target")
+    assert configured["mean"].to_dict() == pytest.approx(after.to_dict(), abs=2e-6)
+    path = results / "ablation/fill_holes~on/kidney_components~2/percentiles~5-95/tumor_kidney_overlap~0.95.tsv"
+    single = pd.read_csv(path, sep="\t").set_index(["case", "target"])["dice"]
+    pd.testing.assert_series_equal(
+        single.sort_index(), scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"].sort_index()
+    )
+
+
+def test_another_sweep_reruns_nothing_else(finished):
+    swept = CONFIG["sensitivity"]["tumor_kidney_overlap"]
+    planned = finished.planned(merged(TINY, sensitivity={"tumor_kidney_overlap": [*swept, 0.7]}))
+    assert planned == {"ablate": 1, "ablation": 1, "all": 1, "total": 3}
+    planned = finished.planned(merged(TINY, sensitivity={"percentiles": [[20, 80]]}))
+    assert planned == {"ablate": 1, "ablation": 1, "all": 1, "total": 3}

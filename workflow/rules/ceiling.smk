@@ -1,0 +1,69 @@
+rule trace_ceiling:
+    # A case's true masks through the filter, as if the networks were perfect: needs no image and no GPU.
+    input:
+        label="<cohort>/{case}/segmentation.nii.gz",
+        ratio_range="<results>/ratio_range.json",
+        script=script("trace_ceiling"),
+        modules=modules("ceiling", "postprocessing", "components", "runs", "slices", "scoring", "tables", "nifti"),
+    output:
+        table="<results>/ceiling/{case}.tsv",
+        slice="<results>/ceiling/{case}.npz",
+    log:
+        "<logs>/trace_ceiling/{case}.log",
+    benchmark:
+        "<benchmarks>/trace_ceiling/{case}.tsv"
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        options=options("slices", "size")
+        + options(
+            "postprocess",
+            "kidney_components",
+            "min_component_voxels",
+            "tumor_kidney_overlap",
+            "closing_iterations",
+        ),
+    shell:
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
+        " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
+
+
+rule ceiling:
+    input:
+        cases=expand("<results>/ceiling/{case}.tsv", case=LABELLED),
+        slices=expand("<results>/ceiling/{case}.npz", case=LABELLED),
+        script=script("summarize_ceiling"),
+        modules=modules("ceiling", "figures/ceiling", "figures/__init__", "tables"),
+    output:
+        table=report(
+            "<results>/ceiling.tsv",
+            caption="../report/ceiling_table.rst",
+            category="2. Ceiling",
+            labels={"what": "Dice of each case after each step (table)"},
+        ),
+        summary=report(
+            "<results>/ceiling_summary.tsv",
+            caption="../report/ceiling_summary.rst",
+            category="2. Ceiling",
+            labels={"what": "cost of each step (table)"},
+        ),
+        figure=report(
+            "<results>/figures/ceiling.png",
+            caption="../report/ceiling.rst",
+            category="2. Ceiling",
+            labels={"what": "Dice step by step"},
+        ),
+        cases=report(
+            "<results>/figures/ceiling_cases.png",
+            caption="../report/ceiling_cases.rst",
+            category="2. Ceiling",
+            labels={"what": "cases that lose most"},
+        ),
+    log:
+        "<logs>/ceiling.log",
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
+        " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
+        " 2>&1 | tee {log:q}"

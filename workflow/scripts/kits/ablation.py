@@ -1,0 +1,135 @@
+"""What each constraint of the filter does (paper, section 2.2), on the predictions of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kits.nifti import TUMOR
+from kits.postprocessing import Filtered, postprocess, ratio_range
+from kits.runs import Runs, read_mask_runs, read_tumor_runs
+from kits.scoring import TARGETS, dice_of_runs
+from kits.settings import OFF
+from kits.statistics import with_intervals
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The filter's constraints, each as in the configuration, or as `OFF` has it.
+
+    Attributes:
+        fill_holes: `on` or `off`; with it goes the closing.
+        kidney_components: a count, or `off`: all are kept.
+        percentiles: `5-95` for example, or `off`: any shape is accepted, and any size, since the least size is there
+            for the shape's sake.
+        tumor_kidney_overlap: a share; 0 is off.
+    """
+
+    fill_holes: str
+    kidney_components: str
+    percentiles: str
+    tumor_kidney_overlap: str
+
+    def apply(
+        self, kidney: Runs, tumor: Runs, ratios: np.ndarray, *, min_component_voxels: int, closing_iterations: int
+    ) -> Filtered:
+        """Filter a case's raw masks.
+
+        Args:
+            kidney: raw kidney + tumor mask.
+            tumor: raw tumor mask, same shape.
+            ratios: of all labelled tumors.
+            min_component_voxels: as `postprocess` takes it.
+            closing_iterations: as `postprocess` takes it.
+
+        Raises:
+            UserError: as `postprocess` and `ratio_range`.
+        """
+        anything = self.percentiles == OFF["percentiles"]
+        accepted = (
+            (-np.inf, np.inf) if anything else ratio_range(ratios, [float(p) for p in self.percentiles.split("-")])
+        )
+        return postprocess(
+            kidney,
+            tumor,
+            accepted,
+            fill=self.fill_holes != OFF["fill_holes"],
+            kidney_components=None
+            if self.kidney_components == OFF["kidney_components"]
+            else int(self.kidney_components),
+            min_component_voxels=1 if anything else min_component_voxels,
+            tumor_kidney_overlap=float(self.tumor_kidney_overlap),
+            closing_iterations=closing_iterations,
+        )
+
+
+def score_case(
+    prediction: Path, label: Path, setting: Setting, ratios: np.ndarray, **limits: int
+) -> list[tuple[str, str, float, int]]:
+    """Dice of a case under a setting.
+
+    Args:
+        prediction: folder with `kidney.nii.gz` and `tumor.nii.gz`, named as the case.
+        label: `segmentation.nii.gz`.
+        setting: of the filter.
+        ratios: of all labelled tumors.
+        limits: as `Setting.apply` takes them.
+
+    Returns:
+        Case, target, Dice and predicted voxels, for each target.
+
+    Raises:
+        UserError: a file is no mask or label volume, or the masks differ in shape.
+    """
+    kidney, tumor = (read_mask_runs(prediction / f"{name}.nii.gz") for name in ("kidney", "tumor"))
+    segmentation = setting.apply(kidney, tumor, ratios, **limits).segmentation
+    pairs = (
+        (read_mask_runs(label), Runs.of(segmentation > 0)),
+        (read_tumor_runs(label), Runs.of(segmentation == TUMOR)),
+    )
+    return [
+        (prediction.name, target, dice_of_runs(truth, mask), mask.voxels)
+        for target, (truth, mask) in zip(TARGETS, pairs, strict=True)
+    ]
+
+
+def changed(setting: Mapping[str, str], base: Mapping[str, str]) -> str:
+    """Which constraint a setting changes: its name, `nothing`, or `everything` where it is more than one."""
+    names = [name for name in OFF if setting[name] != base[name]]
+    return {0: "nothing", 1: names[0] if names else ""}.get(len(names), "everything")
+
+
+def summarize(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Dice over the cases under each setting.
+
+    Args:
+        tables: of one setting each, the configured one first: columns of `OFF`, case, target, dice,
+            predicted_voxels.
+        seed: of the bootstrap.
+
+    Returns:
+        The setting's columns, changed (as `changed`), target, n, mean and median with 95 % intervals, empty (cases
+        with nothing left), difference (mean over the cases, to the configured setting), a row for each setting and
+        target.
+    """
+    base = tables[0].groupby(["case", "target"])["dice"].mean()
+    rows = []
+    for table in tables:
+        setting = table.iloc[0][list(OFF)].to_dict()
+        dice = table.groupby(["case", "target"])["dice"].mean()
+        for target in TARGETS:
+            of_target = table[table["target"] == target]
+            rows.append(
+                {
+                    **setting,
+                    "changed": changed(setting, tables[0].iloc[0]),
+                    "target": target,
+                    "n": dice.xs(target, level="target").count(),
+                    **with_intervals(dice.xs(target, level="target"), seed),
+                    "empty": (of_target.groupby("case")["predicted_voxels"].max() == 0).sum(),
+                    "difference": (dice - base).xs(target, level="target").mean(),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -1,0 +1,90 @@
+"""The paper's checkable claims beside what a run gives."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kits.scoring import STAGES, TARGETS
+from kits.summary import by_case
+
+KITS19_CASES = 210
+NOT_STATED = "no figure in the paper"
+
+
+def check(
+    paper: pd.DataFrame,
+    dice: pd.DataFrame,
+    scores: pd.DataFrame,
+    splits: Sequence[Mapping[str, str]],
+    ratios: Mapping[str, float],
+    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    source: str,
+) -> pd.DataFrame:
+    """Put every claim beside what came out.
+
+    Args:
+        paper: columns claim, section, paper; `workflow/resources/paper_claims.tsv`.
+        dice: as `summary.summarize` returns.
+        scores: as `scoring.score` returns, of all test cases.
+        splits: `train` or `test` for each case.
+        ratios: low and high, of the filter.
+        histories: epochs of a trained network of each target, with their loss.
+        source: `kits19` or `phantom`.
+
+    Returns:
+        Columns claim, section, paper, here, low, high (95 % interval of what is here), verdict; a row for each claim.
+
+    Raises:
+        KeyError: a claim of the paper that this function does not know.
+    """
+    here: dict[str, tuple[float, float, float]] = {}
+    for part in ("train", "test"):
+        here[f"{part} cases"] = _exact(sum(subset == part for subset in splits[0].values()))
+    here |= {f"accepted ratio, {end}": _exact(ratios[end]) for end in ("low", "high")}
+    rows = dice.set_index(["stage", "target"])
+    for stage in STAGES:
+        for target in TARGETS:
+            row = rows.loc[stage, target]
+            for name in ("median", "mean"):
+                here[f"{name} Dice, {target}, {stage}"] = (row[name], row[f"{name}_low"], row[f"{name}_high"])
+    here["test cases that lose all tumor detections"] = _exact(rows.loc["after", "tumor"]["emptied"])
+    dices = by_case(scores)
+    better = dices["after", "kidney_tumor"] >= dices["before", "kidney_tumor"]
+    here["share of test cases whose kidney_tumor Dice does not fall"] = _exact(better.mean())
+    for target, history in histories.items():
+        best = min(history, key=lambda epoch: epoch["loss"])
+        here[f"epoch of the lowest loss, {target} network"] = _exact(best["epoch"])
+    obstacle = _obstacle(source, len(splits[0]))
+    table = paper.copy()
+    table[["here", "low", "high"]] = [here[claim] for claim in table["claim"]]
+    table["verdict"] = [obstacle or _verdict(*row) for row in table[["paper", "here", "low", "high"]].to_numpy()]
+    return table
+
+
+def _exact(value: float) -> tuple[float, float, float]:
+    return float(value), float("nan"), float("nan")
+
+
+def _obstacle(source: str, cases: int) -> str | None:
+    """Why nothing of the paper can be checked on a cohort."""
+    if source == "phantom":
+        return f"cannot be checked: {cases} phantoms, not KiTS19"
+    if cases != KITS19_CASES:
+        return f"cannot be checked: {cases} of {KITS19_CASES} cases"
+    return None
+
+
+def _verdict(paper: Any, here: float, low: float, high: float) -> str:
+    """Whether the paper's figure lies in the interval, or is what is here, rounded as the paper rounds."""
+    first, _, last = str(paper).partition("-")
+    try:
+        bounds = float(first), float(last or first)
+    except ValueError:
+        return NOT_STATED
+    if low == low:
+        return "agrees" if low <= bounds[0] <= high else "differs"
+    if here != here:
+        return "undefined here"
+    decimals = len(first.partition(".")[2])
+    return "agrees" if bounds[0] <= round(here, decimals) <= bounds[1] else "differs"

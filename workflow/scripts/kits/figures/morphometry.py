@@ -1,0 +1,35 @@
+"""Agreement of measured and true volumes."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from kits.figures import COLOURS, save
+from kits.scoring import STAGES
+
+
+def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
+    """Bland-Altman plots of tumor volume, before and after: difference over mean, bias, 95 % limits of agreement.
+
+    Args:
+        morphometry: columns case, stage (truth, before, after), tumor_ml, and split where there are several.
+        path: .png.
+    """
+    keys = [key for key in ("split", "case") if key in morphometry]
+    volumes = morphometry.pivot(index=keys, columns="stage", values="tumor_ml")
+    figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
+    for axis, stage in zip(axes, STAGES, strict=True):
+        mean, difference = (volumes[stage] + volumes["truth"]) / 2, volumes[stage] - volumes["truth"]
+        bias, spread = difference.mean(), 1.96 * difference.std()
+        axis.plot(mean, difference, "o", color=COLOURS[stage], alpha=0.8)
+        axis.axhline(bias, color="black", label=f"bias {bias:+.3g} mL")
+        if spread == spread:  # undefined for one case
+            for limit in (bias - spread, bias + spread):
+                axis.axhline(limit, color="black", linestyle="--")
+            axis.plot([], [], "--", color="black", label=f"limits {bias - spread:+.3g} to {bias + spread:+.3g} mL")
+        axis.set(title=f"{stage} post-processing (n = {len(difference)})", xlabel="mean of both tumor volumes, mL")
+        axis.legend(fontsize=8)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("segmented minus true tumor volume, mL")
+    save(figure, [path])

@@ -1,0 +1,25 @@
+"""Training curves."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from kits.figures import save
+
+
+def plot_training(record: dict[str, Any], path: Path) -> None:
+    """Training loss (left axis) and learning rate (right axis, logarithmic) of each epoch."""
+    history = pd.DataFrame(record["history"])
+    figure, axis = plt.subplots(figsize=(6, 3.5), layout="constrained")
+    axis.plot(history["epoch"], history["loss"], "o-", markersize=3, color="tab:blue")
+    axis.set(xlabel="epoch", ylim=(0, None), title=f"{record['target'].capitalize()} network")
+    axis.set_ylabel("training loss", color="tab:blue")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.grid(alpha=0.3)
+    rate = axis.twinx()
+    rate.step(history["epoch"], history["learning_rate"], where="mid", color="tab:grey")
+    rate.set_yscale("log")
+    rate.set_ylabel("learning rate", color="tab:grey")
+    save(figure, [path])

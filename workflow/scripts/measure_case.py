@@ -1,0 +1,36 @@
+"""Measure kidneys and tumors of a case in mL and mm: true, before and after post-processing."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli, tables
+from kits.morphometry import measure
+from kits.nifti import read_geometry
+from kits.runs import read_mask_runs, read_tumor_runs
+
+
+def main(arguments: argparse.Namespace) -> None:
+    spacing = read_geometry(arguments.label).spacing
+    masks = {
+        "truth": (read_mask_runs(arguments.label), read_tumor_runs(arguments.label)),
+        "before": (read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)),
+        "after": (read_mask_runs(arguments.segmentation), read_tumor_runs(arguments.segmentation)),
+    }
+    rows = [
+        {"case": arguments.case, "stage": stage, **measure(kidney, tumor, spacing)}
+        for stage, (kidney, tumor) in masks.items()
+    ]
+    tables.write(arguments.output, pd.DataFrame(rows))
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--case", required=True, help="its name, for the table")
+    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz; its spacing counts")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels, .nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="a row for truth, before and after, .tsv")
+    cli.run(main, parser)

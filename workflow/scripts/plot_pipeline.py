@@ -1,0 +1,18 @@
+"""Draw Figure 1: the pipeline, from the graph of its rules."""
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.figures.pipeline import plot_pipeline
+
+
+def main(arguments: argparse.Namespace) -> None:
+    plot_pipeline([tuple(edge.split(":", 1)) for edge in arguments.edges], arguments.output)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--edges", nargs="+", required=True, help="first:second, where the second rule needs the first")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
+    cli.run(main, parser)

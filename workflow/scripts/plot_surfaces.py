@@ -1,0 +1,27 @@
+"""Draw Figure 4: the surfaces of the case from which filtering removed most false positives, before and after."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from kits import cli, tables
+from kits.figures.cases import most_removed, plot_surfaces
+from kits.nifti import TUMOR, read_geometry, read_label, read_mask
+
+
+def main(arguments: argparse.Namespace) -> None:
+    chosen = most_removed(tables.read([arguments.scores]))
+    run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
+    after = run / "segmentations" / f"{chosen['case']}.nii.gz"
+    kidney, tumor = (read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor"))
+    before = np.where(tumor, TUMOR, kidney).astype(np.uint8)
+    plot_surfaces(chosen["case"], before, read_label(after), read_geometry(after).spacing, arguments.output)
+
+
+if __name__ == "__main__":
+    parser = cli.parser(__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv: names the cases to choose from")
+    parser.add_argument("--run", type=Path, required=True, help="folder with their predictions and segmentations")
+    parser.add_argument("--output", type=Path, required=True, help="figure, .png")
+    cli.run(main, parser)
