@@ -24,7 +24,7 @@ demo: .venv
 CONFIG ?= config/config.yaml
 report: RUN = $(or $(shell sed -n 's/^run: *\([^ ]*\).*/\1/p' $(CONFIG)),kits19)
 report: .venv
-	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html"
+	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html" --report-stylesheet workflow/report/style.css
 
 test: .venv
 	.venv/bin/python -m pytest

@@ -30,7 +30,7 @@ def test_thin(name):
 
 
 def test_only_the_networks_need_torch():
-    light = [name for name in NAMES if name not in ("train", "predict")]
+    light = [name for name in NAMES if name not in ("train", "predict", "plot_network")]
     for name in light:
         code = f"import sys, runpy; runpy.run_path({str(SCRIPTS / (name + '.py'))!r}); print('torch' in sys.modules)"
         assert python(code).strip() == "False", name
@@ -66,7 +66,7 @@ def test_an_unwritable_output_is_one_line(tmp_path):
 
 def test_the_snakefile_needs_no_torch():
     """What the Snakefile imports is light."""
-    code = "import sys; from kits import cli, cohort, configuration, provenance; print(sorted(sys.modules))"
+    code = "import sys; from kits import cli, cohort, configuration, provenance, settings; print(sorted(sys.modules))"
     loaded = python(code)
     assert "'kits.cohort'" in loaded
     for heavy in ("torch", "numpy", "nibabel", "pandas", "matplotlib"):

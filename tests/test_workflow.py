@@ -13,7 +13,27 @@ import pytest
 import torch
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, merged, run_script
 
-SCORED = {"postprocess": 2, "score": 2, "summarize": 1, "plot_dice": 1, "all": 1, "total": 7}
+AFTER_FILTER = {
+    "postprocess": 2,
+    "score": 2,
+    "summarize": 1,
+    "plot_dice": 1,
+    "measure_case": 2,
+    "morphometry": 1,
+    "plot_surfaces": 1,
+    "plot_slice": 2,
+    "all": 1,
+}
+SETTINGS = 15
+ABLATED = {"ablate": SETTINGS, "ablation": 1}
+CEILING = {"trace_ceiling": 5, "ceiling": 1}
+TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict_1": 1, "predict_2": 1}
+
+
+def jobs(*parts, **others):
+    """The jobs that a dry run lists."""
+    rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
+    return rules | {"total": sum(rules.values())}
 
 
 def test_every_promised_file(finished):
@@ -54,9 +74,20 @@ def test_every_promised_file(finished):
     assert accepted["components"] == len(components)
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     assert len(scores) == 8
-    summary = pd.read_csv(results / "summary.tsv", sep="\t")
-    assert {"stage", "target", "n", "mean", "median", "q1", "q3", "paper_mean", "paper_median"} <= set(summary)
-    assert (results / "figures/fig3.png").read_bytes().startswith(b"\x89PNG")
+    dice = pd.read_csv(results / "dice.tsv", sep="\t")
+    assert {"stage", "target", "n", "mean", "mean_low", "mean_high", "median", "q1", "q3"} <= set(dice)
+    summary = pd.read_csv(results / "summary.tsv", sep="\t", dtype=str).set_index("claim")
+    assert summary.loc["mean Dice, tumor, after", "paper"] == "0.61"
+    assert summary.loc["test cases", "here"] == "2"
+    assert summary["verdict"].str.startswith("cannot be checked: 5 phantoms").all()
+    assert len(pd.read_csv(results / "effect.tsv", sep="\t")) == 2
+    assert len(pd.read_csv(results / "ceiling.tsv", sep="\t")) == 5 * 2 * 7
+    assert len(pd.read_csv(results / "ablation.tsv", sep="\t")) == SETTINGS * 2
+    measured = pd.read_csv(results / "morphometry.tsv", sep="\t")
+    assert measured.groupby("case")["stage"].apply(list).to_list() == [["truth", "before", "after"]] * 2
+    figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "ceiling", "ceiling_cases", "ablation"]
+    for name in [*figures, "tumor_volume", *(f"slices/{case}" for case in test_cases)]:
+        assert (results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name
     assert b"<svg" in (results / "figures/fig3.svg").read_bytes()
     assert (results / "figures/fig3.pdf").read_bytes().startswith(b"%PDF")
 
@@ -111,17 +142,21 @@ def test_nothing_changed_nothing_runs(finished):
 
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
-    assert planned == {**SCORED, "ratio_range": 1, "total": 8}
+    assert planned.pop("ablate") < SETTINGS  # some of the other settings were swept before
+    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, ablation=1)
+    assert planned | {"total": 0} == expected | {"total": 0}
 
 
 @pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}, {"closing_iterations": 1}])
 def test_changed_filter_reruns_post_processing_only(finished, change):
-    assert finished.planned(merged(TINY, postprocess=change)) == SCORED
+    planned = finished.planned(merged(TINY, postprocess=change))
+    assert 0 < planned.pop("ablate") <= SETTINGS
+    assert planned | {"total": 0} == jobs(AFTER_FILTER, CEILING, ablation=1) | {"total": 0}
 
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
     planned = finished.planned(merged(TINY, training={"epochs": 3}))
-    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "predict_2": 1, "total": 13}
+    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
 
 
 def test_another_window_needs_no_extraction(finished):
@@ -132,7 +167,7 @@ def test_another_window_needs_no_extraction(finished):
 
 def test_cases_are_predicted_in_jobs_of_several(finished):
     planned = finished.planned(merged(TINY, inference={"cases_per_job": 5}))
-    assert planned == {**SCORED, "predict_1": 1, "total": 8}
+    assert planned == jobs(AFTER_FILTER, ABLATED, predict_1=1)
 
 
 def test_the_number_of_cases_in_a_job_changes_no_mask(finished, copy_of):
@@ -146,7 +181,7 @@ def test_the_number_of_cases_in_a_job_changes_no_mask(finished, copy_of):
 
 def test_another_precision_reruns_the_networks_only(finished):
     planned = finished.planned(merged(TINY, precision="bfloat16"))
-    assert planned == {**SCORED, "train": 2, "plot_training": 2, "predict_1": 1, "predict_2": 1, "total": 13}
+    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
 
 
 def test_files_of_a_case_are_few(finished):
@@ -154,11 +189,11 @@ def test_files_of_a_case_are_few(finished):
     results = finished.folder / RESULTS
     for case in pd.read_csv(results / "split.tsv", sep="\t").itertuples():
         files = [p for p in results.rglob("*") if p.is_file() and case.case in str(p) and "cohort" not in p.parts]
-        assert len(files) <= (13 if case.subset == "test" else 6)
+        assert len(files) <= (22 if case.subset == "test" else 10)
 
 
 def test_forcerun_postprocess(finished):
-    assert finished.planned(TINY, "--forcerun", "postprocess") == SCORED
+    assert finished.planned(TINY, "--forcerun", "postprocess") == jobs(AFTER_FILTER)
 
 
 def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
@@ -167,7 +202,7 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")
-    assert project.planned(TINY) == {**SCORED, "ratio_range": 1, "total": 8}
+    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1)
 
 
 def digest(path):
@@ -180,10 +215,15 @@ def test_a_second_run_is_identical(finished, project):
     for name in (
         "scores.tsv",
         "summary.tsv",
+        "effect.tsv",
+        "ceiling.tsv",
+        "ablation.tsv",
+        "morphometry.tsv",
         "split.tsv",
         "tumor_components.tsv",
         "figures/fig3.svg",
         "figures/fig3.pdf",
+        "figures/ablation.svg",
     ):
         assert digest(project.folder / RESULTS / name) == digest(finished.folder / RESULTS / name), name
     for target in ("kidney", "tumor"):
@@ -242,8 +282,34 @@ def graph(mermaid):
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
 
 
+@pytest.mark.parametrize(("scheme", "repeats"), [("holdout", 2), ("kfold", 3)])
+def test_several_splits_are_pooled(project, scheme, repeats):
+    config = merged(TINY, split={"scheme": scheme, "repeats": repeats, "test_cases": 2}, training={"epochs": 1})
+    result = project.snakemake(config)
+    assert result.returncode == 0, result.stdout
+    results = project.folder / RESULTS
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    assert sorted(scores["split"].unique()) == list(range(1, repeats + 1))
+    for number, rows in scores.groupby("split"):
+        split = pd.read_csv(results / f"split_{number}/split.tsv", sep="\t")
+        assert set(rows["case"]) == set(split.loc[split["subset"] == "test", "case"])
+        assert (results / f"split_{number}/models/kidney.pt").exists()
+        record = json.loads((results / f"split_{number}/models/tumor.json").read_text())
+        assert set(record["training_cases"]) == set(split.loc[split["subset"] == "train", "case"])
+    if scheme == "kfold":
+        assert sorted(scores["case"].unique()) == [f"case_{n:05d}" for n in range(5)]
+    assert not (results / "split.tsv").exists()
+    dice = pd.read_csv(results / "dice.tsv", sep="\t")
+    assert (dice["n"] + dice["undefined"] == scores["case"].nunique()).all()
+    configured = pd.read_csv(results / "ablation.tsv", sep="\t").query("changed == 'nothing'").set_index("target")
+    after = dice[dice["stage"] == "after"].set_index("target")
+    assert configured["mean"].to_dict() == pytest.approx(after["mean"].to_dict(), abs=2e-6)
+    assert project.planned(config) == {}
+
+
 def test_the_rule_graph_in_the_readme_is_the_workflows(project):
-    result = project.snakemake({"data": {"source": "phantom"}}, "--rulegraph", "mermaid-js")
+    goal = "results/kits19/figures/fig3.png"
+    result = project.snakemake({"data": {"source": "phantom"}}, goal, "--rulegraph", "mermaid-js")
     readme = (ROOT / "README.md").read_text()
     assert graph(result.stdout) == graph(readme)
     assert ("postprocess", "score") in graph(readme)

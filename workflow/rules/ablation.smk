@@ -51,6 +51,7 @@ rule ablation:
             category="3. Ablation",
             labels={"what": "each constraint off, and sweeps"},
         ),
+        vector="<results>/figures/ablation.svg",
     log:
         "<logs>/ablation.log",
     conda:
@@ -59,4 +60,4 @@ rule ablation:
         options=options("statistics", "seed"),
     shell:
         "python3 {input.script:q} --settings {input.settings:q} {params.options:q} --output {output.table:q}"
-        " --figure {output.figure:q} 2>&1 | tee {log:q}"
+        " --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"

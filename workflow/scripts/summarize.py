@@ -22,9 +22,9 @@ def main(arguments: argparse.Namespace) -> None:
         {record["target"]: record["history"] for record in models},
         arguments.source,
     )
-    made = {"scores": scores, "dice": dice, "effect": summary.effect(scores, arguments.seed), "summary": checked}
-    for name, table in made.items():
+    for name, table in {"scores": scores, "dice": dice, "effect": summary.effect(scores, arguments.seed)}.items():
         tables.write(arguments.output / f"{name}.tsv", table)
+    tables.write(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # to be read by people
 
 
 if __name__ == "__main__":

@@ -22,5 +22,5 @@ if __name__ == "__main__":
     )
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="a row for each setting and target, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="mean Dice under each setting, .png")
+    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="the same drawn, .png or .svg")
     cli.run(main, parser)

@@ -31,7 +31,7 @@ def read(paths: Sequence[Path]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def write(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index, six decimals, whole or not at all."""
+def write(path: Path, table: pd.DataFrame, *, digits: str = "%.6f", undefined: str = "nan") -> None:
+    """Write a table without its index, whole or not at all; numbers and undefined ones as given."""
     with atomic(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, na_rep="nan", float_format="%.6f")
+        table.to_csv(temporary, sep="\t", index=False, na_rep=undefined, float_format=digits)

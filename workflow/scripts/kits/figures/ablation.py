@@ -1,5 +1,6 @@
 """What each constraint of the filter does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,12 +19,12 @@ WITHOUT = {
 }
 
 
-def plot_ablation(ablation: pd.DataFrame, path: Path) -> None:
+def plot_ablation(ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Mean Dice with its 95 % interval: each constraint off (left), percentile ranges (middle), overlaps (right).
 
     Args:
         ablation: as `ablation.summarize` returns; the first setting is the configured one.
-        path: .png.
+        paths: .png or .svg.
     """
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), sharey="row", layout="constrained")
     for row, target in zip(axes, TARGETS, strict=True):
@@ -44,7 +45,7 @@ def plot_ablation(ablation: pd.DataFrame, path: Path) -> None:
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
         row[0].set_ylabel("mean Dice, 95 % interval")
-    save(figure, [path])
+    save(figure, paths)
 
 
 def _position(value: object) -> tuple[float, ...]:

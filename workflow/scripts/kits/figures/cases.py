@@ -88,7 +88,7 @@ def plot_slice(
     truth = labels["truth"]
     tumor, organ = (truth == TUMOR).sum((1, 2)), (truth > 0).sum((1, 2))
     number = max(range(len(truth)), key=lambda i: (tumor[i], organ[i]))
-    figure, axes = plt.subplots(1, 1 + len(labels), figsize=(2.8 * (1 + len(labels)), 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 1 + len(labels), figsize=(2.8 * (1 + len(labels)), 3.5), layout="constrained")
     for axis, (name, label) in zip(axes, {"image": None, **labels}.items(), strict=True):
         axis.imshow(image[number], cmap="gray", vmin=window[0], vmax=window[1], aspect=aspect)
         axis.set_title(f"{case}, slice {number}" if label is None else name, fontsize=10)

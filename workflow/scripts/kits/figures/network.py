@@ -1,5 +1,6 @@
 """The paper's Fig. 2: the network as it was built."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,8 +40,10 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
         (x, y, width), (right, _, right_width) = places["encoder", number], places["decoder", number]
         start, end = (x + width / 2 + 0.25, y), (right - right_width / 2 - 0.25, y)
         axis.annotate("", end, start, arrowprops=arrow | {"linestyle": "--", "color": "tab:grey"})
-    axis.annotate("", (0.28, 0), (-0.6, 0), arrowprops=arrow)
-    axis.text(-0.65, 0, "image\n1 ch", ha="right", va="center", fontsize=8)
+    flow = [("input", -1.0, 0.0), *((kind, x, y) for (kind, _), (x, y, _) in places.items())]
+    for (_, x, y), (_, right, below) in itertools.pairwise(flow):
+        axis.annotate("", (right, below), (x, y), arrowprops=arrow | {"shrinkA": 24, "shrinkB": 24})
+    axis.text(-1.0, 0, "image\n1 ch", ha="center", va="center", fontsize=8)
     legend = {
         "encoder: two 3 x 3 convolutions, then 2 x 2 max pooling": "#7fa8d1",
         "decoder: 2 x 2 up-convolution, skip, two 3 x 3 convolutions": "#8fc49a",
@@ -49,6 +52,6 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in legend.items()]
     handles.append(plt.Line2D([], [], color="tab:grey", linestyle="--", label="skip connection"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    axis.set(xlim=(-1.6, 1.15 * len(features)), ylim=(-1.35 * depth - 0.9, 1.1), title=title)
+    axis.set(xlim=(-1.5, 1.15 * len(features)), ylim=(-1.35 * depth - 0.9, 1.1), title=title)
     axis.set_axis_off()
     save(figure, [path])

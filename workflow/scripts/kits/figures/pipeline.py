@@ -24,19 +24,18 @@ def plot_pipeline(edges: Iterable[tuple[str, str]], paths: Sequence[Path]) -> No
         for number, name in enumerate(layer)
     }
     figure, axis = plt.subplots(figsize=(7, 0.75 * len(layers) + 0.4), layout="constrained")
-    for name, place in places.items():
-        box = {"boxstyle": "round,pad=0.4", "fc": "#eef3f8", "ec": "#4a6f94"}
-        axis.text(*place, name.replace("_", " "), ha="center", va="center", fontsize=9, bbox=box, zorder=3)
-    for first, second in graph.edges:
-        skipped = places[first][1] - places[second][1] > 1
-        axis.annotate(
-            "", places[second], places[first],
-            arrowprops={
-                "arrowstyle": "-|>", "color": "#4a6f94", "shrinkA": 11, "shrinkB": 11,
-                "connectionstyle": f"arc3,rad={0.25 if skipped else 0}",
-            },
-        )  # fmt: skip
+    box = {"boxstyle": "round,pad=0.4", "fc": "#eef3f8", "ec": "#4a6f94"}
+    texts = {
+        name: axis.text(*place, name.replace("_", " "), ha="center", va="center", fontsize=9, bbox=box)
+        for name, place in places.items()
+    }
     reach = max(abs(x) for x, _ in places.values()) + 1.2
     axis.set(xlim=(-reach, reach), ylim=(0.6 - len(layers), 0.5))
     axis.set_axis_off()
+    figure.canvas.draw()  # only now do the boxes, at which arrows end, have a size
+    for first, second in graph.edges:
+        arrow = {"arrowstyle": "-|>", "color": "#4a6f94", "shrinkA": 1, "shrinkB": 1}
+        arrow |= {"patchA": texts[first].get_bbox_patch(), "patchB": texts[second].get_bbox_patch()}
+        bend = 0.25 if places[first][1] - places[second][1] > 1 else 0  # around the layers between
+        axis.annotate("", places[second], places[first], arrowprops=arrow | {"connectionstyle": f"arc3,rad={bend}"})
     save(figure, paths)
