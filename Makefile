@@ -22,7 +22,7 @@ demo: .venv
 
 # One page with everything a finished run found, results/<run>/report.html.
 CONFIG ?= config/config.yaml
-report: RUN = $(or $(shell sed -n 's/^run: *\([^ ]*\).*/\1/p' $(CONFIG)),kits19)
+report: RUN = $(shell .venv/bin/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1])).get("run", "kits19"))' $(CONFIG))
 report: .venv
 	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html" --report-stylesheet workflow/report/style.css
 

@@ -8,8 +8,9 @@ from conftest import RESULTS, ROOT, TINY, merged
 
 from kits import settings
 from kits.ablation import Setting, summarize
+from kits.nifti import read_label
 from kits.postprocessing import merge, postprocess, ratio_range
-from kits.runs import Runs
+from kits.runs import Runs, read_mask_runs
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 COMPARED = settings.compared(CONFIG)
@@ -18,7 +19,8 @@ RATIOS = np.array([1.0, 1.2, 1.5, 2.0, 4.0])
 
 def test_settings_of_the_paper():
     assert COMPARED[0] == {
-        "fill_holes": "on", "kidney_components": "2", "percentiles": "5-95", "tumor_kidney_overlap": "0.95",
+        "fill_holes": "on", "kidney_components": "2", "min_component_voxels": "10", "percentiles": "5-95",
+        "tumor_kidney_overlap": "0.95",
     }  # fmt: skip
     assert len({tuple(setting.items()) for setting in COMPARED}) == len(COMPARED)
     for key, off in settings.OFF.items():
@@ -29,6 +31,12 @@ def test_settings_of_the_paper():
     ]  # fmt: skip
 
 
+def test_settings_keep_every_digit():
+    config = merged(CONFIG, postprocess={"percentiles": [0.00001, 99.0], "tumor_kidney_overlap": 0.9999999})
+    base = settings.compared(config)[0]
+    assert (base["percentiles"], base["tumor_kidney_overlap"]) == ("0.00001-99", "0.9999999")
+
+
 @pytest.fixture
 def masks(rng):
     """Raw masks with everything the filter looks at: holes, many components, odd shapes, little overlap."""
@@ -37,13 +45,14 @@ def masks(rng):
     kidney[2:8, 4:20, 4:20] = True
     kidney[4, 10, 10] = False
     tumor[3:7, 8:14, 8:13] = True
+    tumor[2:8, 15:20, 15:20] = False
+    tumor[4, 16:19, 16:18] = True  # an accepted shape, of six voxels
     return kidney, tumor
 
 
-def apply(masks, setting, **limits):
+def apply(masks, setting, closing_iterations=0):
     kidney, tumor = map(Runs.of, masks)
-    options = {"min_component_voxels": 10, "closing_iterations": 0} | limits
-    return Setting(**setting).apply(kidney, tumor, RATIOS, **options).segmentation
+    return Setting(**setting).apply(kidney, tumor, RATIOS, closing_iterations=closing_iterations).segmentation
 
 
 def test_everything_on_is_the_filter(masks):
@@ -92,11 +101,22 @@ def test_the_configured_setting_gives_the_runs_scores(finished):
     ablation = pd.read_csv(results / "ablation.tsv", sep="\t")
     configured = ablation[ablation["changed"] == "nothing"].set_index("target")
     assert configured["mean"].to_dict() == pytest.approx(after.to_dict(), abs=2e-6)
-    path = results / "ablation/fill_holes~on/kidney_components~2/percentiles~5-95/tumor_kidney_overlap~0.95.tsv"
+    path = results / "ablation" / "/".join(f"{key}~{value}" for key, value in COMPARED[0].items())
+    path = path.with_name(f"{path.name}.tsv")
     single = pd.read_csv(path, sep="\t").set_index(["case", "target"])["dice"]
     pd.testing.assert_series_equal(
         single.sort_index(), scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"].sort_index()
     )
+
+
+def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
+    results = finished.folder / RESULTS
+    ratios = pd.read_csv(results / "tumor_components.tsv", sep="\t")["ratio"].to_numpy()
+    for folder in sorted((results / "predictions").iterdir()):
+        raw = [read_mask_runs(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
+        expected = read_label(results / "segmentations" / f"{folder.name}.nii.gz")
+        found = Setting(**COMPARED[0]).apply(*raw, ratios, closing_iterations=0).segmentation
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_another_sweep_reruns_nothing_else(finished):

@@ -66,6 +66,7 @@ def test_readme_explains_every_key():
         ({"split": {"test_fraction": 1}}, r"split.test_fraction: 1"),
         ({"run": "a/b"}, r"run: 'a/b'.*folder's name"),
         ({"run": "../up"}, r"run: '../up'"),
+        ({"run": "split_2"}, r"run: 'split_2'"),
         ({"run": 7}, r"run: 7 is not of type 'string'"),
         ({"training": {"epochs": 3.0}}, r"training.epochs: 3.0 is not of type 'integer'"),
         ({"phantom": {"cases": True}}, r"phantom.cases: True is not of type 'integer'"),
@@ -185,3 +186,24 @@ def test_choices_given_as_text():
     assert config["deterministic"] is True
     assert config["run"] == "2019"
     assert config["device"] == "auto"
+
+
+LIGHT = {"cli", "cohort", "provenance"}
+"""Modules that decide no result."""
+
+
+def test_rules_declare_the_modules_of_their_scripts():
+    """An edit of a module reruns the rules whose scripts import it."""
+    rules = "\n".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+    declared = re.findall(r'script=script\("(\w+)"\),\s+modules=modules\(([^)]*)\)', rules)
+    assert len(declared) == rules.count("script=script(")
+    for name, listed in declared:
+        tree = ast.walk(ast.parse((SCRIPTS / f"{name}.py").read_text()))
+        used = set()
+        for node in tree:
+            if isinstance(node, ast.ImportFrom) and node.module == "kits":
+                used |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module.startswith("kits."):
+                used.add(node.module.removeprefix("kits.").replace(".", "/"))
+        missing = used - LIGHT - set(re.findall(r'"([^"]+)"', listed))
+        assert not missing, f"{name}: {missing}"

@@ -8,20 +8,25 @@ import pandas as pd
 import pytest
 
 from kits import figures
+from kits.ablation import summarize as summarize_ablation
 from kits.ceiling import STEPS, summarize
-from kits.figures.cases import most_removed
+from kits.figures.ablation import plot_ablation
+from kits.figures.cases import most_removed, plot_slice, plot_surfaces
 from kits.figures.ceiling import plot_ceiling
 from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
+from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
+from kits.settings import OFF
 from kits.summary import effect
+from kits.unet import UNet, features
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that are saved, kept instead."""
     kept = []
-    for name in ("dice", "ceiling", "morphometry", "pipeline"):
+    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline"):
         monkeypatch.setattr(sys.modules[f"kits.figures.{name}"], "save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:
@@ -61,6 +66,19 @@ def scores(*cases):
                 dice = 2 * true / size if size else float("nan")
                 rows.append((f"case_{number}", stage, target, dice, label, true + false))
     return pd.DataFrame(rows, columns=["case", "stage", "target", "dice", "label_voxels", "predicted_voxels"])
+
+
+def test_several_splits_show_each_case_once(drawn, tmp_path):
+    table = pd.concat([scores((10, (5, 5), (5, 0))).assign(split=split) for split in (1, 2, 3)])
+    table.loc[(table["split"] > 1) & (table["stage"] == "after"), "dice"] = 0.0
+    plot_dice(table, [tmp_path / "fig3.png"])
+    plot_pairs(table, effect(table, seed=1), tmp_path / "pairs.png")
+    fig3, pairs = drawn
+    for axis in fig3.axes:
+        assert [label.get_text().split("\n")[2] for label in axis.get_xticklabels()] == ["(n = 1)"] * 2
+    for axis in pairs.axes:
+        assert [line.get_ydata().tolist() for line in axis.lines] == [[0.5, pytest.approx(2 / 3 / 3)]]
+        assert axis.get_title().endswith("too few cases for an interval or a test")
 
 
 def test_pairs_join_each_case(drawn, tmp_path):
@@ -107,6 +125,14 @@ def test_agreement_by_hand(drawn, tmp_path):
     assert after.lines[1].get_ydata()[0] == pytest.approx(-4 / 3)
 
 
+def test_agreement_counts_a_case_of_several_splits_once(drawn, tmp_path):
+    rows = [
+        (split, "case_0", stage, ml) for split, ml in ((1, 5.0), (2, 7.0)) for stage in ("truth", "before", "after")
+    ]
+    plot_agreement(pd.DataFrame(rows, columns=["split", "case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    assert drawn[0].axes[0].lines[0].get_xydata().tolist() == [[6, 0]]
+
+
 def test_agreement_of_one_case_has_no_limits(drawn, tmp_path):
     rows = [("case_0", stage, 5.0) for stage in ("truth", "before", "after")]
     plot_agreement(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
@@ -120,3 +146,79 @@ def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):
     assert set(texts) == {"a", "b", "c"}
     assert texts["a"][1] > texts["b"][1] > texts["c"][1]
     assert len([text for text in axis.texts if not text.get_text()]) == 2  # arrows
+
+
+KITS19 = [[0, 0, -1, 0], [0, -1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1]]
+"""Slices run to the feet, rows to the back, columns to the patient's left."""
+
+
+def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
+    before = np.zeros((10, 300, 200), np.uint8)
+    before[1:3, 100:200, 20:80] = 1  # near the head, at the patient's right
+    after = before.copy()
+    before[8, 7, 195] = 2  # one voxel, near the feet, at the patient's left
+    plot_surfaces("case_0", before, after, KITS19, tmp_path / "fig4.png")
+    shown = [axis.collections for axis in drawn[0].axes]
+    assert [len(collections) for collections in shown] == [2, 1]
+    kidney, tumor = (np.concatenate([np.asarray(face) for face in part._faces]) for part in shown[0])
+    assert kidney[:, 2].min() > tumor[:, 2].max()  # above
+    assert kidney[:, 0].min() > tumor[:, 0].max()  # further to the patient's right
+    first, _ = drawn[0].axes
+    assert (first.get_zlim()[1], first.get_xlim()[1], first.get_ylim()[1]) == (30, 200, 300)  # mm
+
+
+def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
+    image, truth = np.zeros((4, 16, 16), np.int16), np.zeros((4, 16, 16), np.uint8)
+    image[2] = 50
+    truth[1, 2:12, 2:12] = 1
+    truth[2, 4:8, 4:8] = 2
+    labels = {"truth": truth, "before": np.zeros_like(truth), "after": np.where(truth == 2, 1, 0)}
+    plot_slice("case_0", image, labels, (-79, 304), 1.0, tmp_path / "slice.png")
+    axes = drawn[0].axes
+    assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
+    assert all((axis.images[0].get_array() == 50).all() for axis in axes)
+    outlines = [[tuple(part.get_edgecolor()[0][:3]) for part in axis.collections] for axis in axes]
+    kidney, tumor = (matplotlib.colors.to_rgb(colour) for colour in figures.LABEL_COLOURS.values())
+    assert outlines == [[], [tumor], [], [kidney]]
+
+
+def test_ablation_names_what_is_off(drawn, tmp_path):
+    base = {
+        "fill_holes": "on", "kidney_components": "2", "min_component_voxels": "10", "percentiles": "5-95",
+        "tumor_kidney_overlap": "0.95",
+    }  # fmt: skip
+    settings = [base, base | {"percentiles": "off"}, OFF, base | {"percentiles": "0-100"}]
+    settings += [base | {"tumor_kidney_overlap": "0.5"}]
+    tables = [
+        pd.DataFrame(
+            [(case, target, 0.1 * number, 1) for case in "ab" for target in ("kidney_tumor", "tumor")],
+            columns=["case", "target", "dice", "predicted_voxels"],
+        ).assign(**setting)
+        for number, setting in enumerate(settings, 1)
+    ]
+    plot_ablation(summarize_ablation(tables, seed=1), [tmp_path / "ablation.png"])
+    for row in np.array(drawn[0].axes).reshape(2, 3):
+        shown = []
+        for axis in row:
+            names = [label.get_text() for label in axis.get_xticklabels()]
+            heights = axis.lines[0].get_ydata()
+            shown.append(dict(zip(names, np.round(heights.astype(float), 6), strict=True)))
+        assert shown == [
+            {"as configured": 0.1, "any tumor shape": 0.2, "no filter": 0.3},
+            {"0-100": 0.4, "5-95": 0.1},
+            {"0.5": 0.5, "0.95": 0.1},
+        ]
+
+
+def test_the_network_is_drawn_as_built(drawn, tmp_path):
+    """8 channels, two poolings, 32 x 64 pixels: by hand."""
+    found = features(UNet(base_channels=8, depth=2), 32, 64)
+    assert found == [
+        ("encoder", 8, 32, 64), ("encoder", 16, 16, 32), ("encoder", 32, 8, 16),
+        ("decoder", 16, 16, 32), ("decoder", 8, 32, 64), ("output", 1, 32, 64),
+    ]  # fmt: skip
+    plot_network("tumor network", found, tmp_path / "fig2.png")
+    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    for expected in ("8 ch", "16 ch", "32 ch", "1 ch", "32 x 64", "16 x 32", "8 x 16"):
+        assert expected in texts
+    assert "64 ch" not in texts

@@ -24,7 +24,7 @@ AFTER_FILTER = {
     "plot_slice": 2,
     "all": 1,
 }
-SETTINGS = 15
+SETTINGS = 16
 ABLATED = {"ablate": SETTINGS, "ablation": 1}
 CEILING = {"trace_ceiling": 5, "ceiling": 1}
 TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict_1": 1, "predict_2": 1}

@@ -26,7 +26,7 @@ rule ablate:
         cohort=subpath(input[0], ancestor=2),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
         setting=lambda wildcards: configuration.options(SETTINGS.instance(wildcards)),
-        options=options("postprocess", "min_component_voxels", "closing_iterations"),
+        options=options("postprocess", "closing_iterations"),
     shell:
         "python3 {input.script:q} --predictions {params.predictions:q} --cohort {params.cohort:q}"
         " --components {input.components:q} {params.setting:q} {params.options:q} --output {output:q}"
@@ -37,7 +37,9 @@ rule ablation:
     input:
         settings=expand("<results>/ablation/{setting}.tsv", setting=SETTINGS.instance_patterns),
         script=script("summarize_ablation"),
-        modules=modules("ablation", "settings", "statistics", "figures/ablation", "figures/__init__", "tables"),
+        modules=modules(
+            "ablation", "settings", "statistics", "figures/ablation", "figures/__init__", "scoring", "tables"
+        ),
     output:
         table=report(
             "<results>/ablation.tsv",

@@ -33,7 +33,7 @@ rule ceiling:
         cases=expand("<results>/ceiling/{case}.tsv", case=LABELLED),
         slices=expand("<results>/ceiling/{case}.npz", case=LABELLED),
         script=script("summarize_ceiling"),
-        modules=modules("ceiling", "figures/ceiling", "figures/__init__", "tables"),
+        modules=modules("ceiling", "figures/ceiling", "figures/__init__", "scoring", "tables"),
     output:
         table=report(
             "<results>/ceiling.tsv",

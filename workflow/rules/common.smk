@@ -6,7 +6,9 @@ from pathlib import Path
 
 # Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
 SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
-PAPER = os.path.relpath(Path(workflow.basedir) / "workflow" / "resources" / "paper_claims.tsv")
+RESOURCES = Path(os.path.relpath(Path(workflow.basedir) / "workflow" / "resources"))
+PAPER = str(RESOURCES / "paper_claims.tsv")
+STATED = RESOURCES / "paper_settings.yaml"
 sys.path.insert(0, SCRIPTS)
 
 from kits import cli, cohort, configuration, gpu, provenance

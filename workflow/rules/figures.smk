@@ -25,7 +25,7 @@ rule plot_network:
     input:
         model=f"<results>/{FOLDERS[0]}models/{{target}}.pt",
         script=script("plot_network"),
-        modules=modules("figures/network", "figures/__init__", "unet"),
+        modules=modules("figures/network", "figures/__init__", "models", "compute", "unet"),
     output:
         report(
             "<results>/figures/fig2_{target}.png",
@@ -50,7 +50,7 @@ rule plot_surfaces:
         tumors=of_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         segmentations=of_test_cases("<results>/{split}segmentations/{case}.nii.gz"),
         script=script("plot_surfaces"),
-        modules=modules("figures/cases", "figures/__init__", "tables"),
+        modules=modules("figures/cases", "figures/__init__", "summary", "tables", "nifti"),
     output:
         report(
             "<results>/figures/fig4.png",

@@ -57,12 +57,13 @@ rule summarize:
         "../../envs/imaging.yaml"
     params:
         folder=subpath(output[0], parent=True),
-        source=config["data"]["source"],
+        source="phantom" if config["data"]["source"] == "phantom" else "kits19",
+        departures=configuration.departures(config, STATED),
         options=options("statistics", "seed"),
     shell:
         "python3 {input.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
-        " --ratio-range {input.ratio_range:q} --paper {input.paper:q} --source {params.source:q} {params.options:q}"
-        " --output {params.folder:q} 2>&1 | tee {log:q}"
+        " --ratio-range {input.ratio_range:q} --paper {input.paper:q} --source {params.source:q}"
+        " --departures {params.departures:q} {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule plot_dice:
@@ -70,7 +71,7 @@ rule plot_dice:
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
         script=script("plot_dice"),
-        modules=modules("figures/dice", "figures/__init__", "tables"),
+        modules=modules("figures/dice", "figures/__init__", "summary", "tables"),
     output:
         report(
             "<results>/figures/fig3.png",

@@ -20,8 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
             arguments.cohort / folder.name / "segmentation.nii.gz",
             ablation.Setting(**chosen),
             ratios,
-            min_component_voxels=arguments.min_component_voxels,
-            closing_iterations=arguments.closing_iterations,
+            arguments.closing_iterations,
         )
     ]
     table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
@@ -35,9 +34,9 @@ if __name__ == "__main__":
     parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
     parser.add_argument("--fill-holes", choices=("on", "off"), default="on", help="off: no closing either")
     parser.add_argument("--kidney-components", default="2", help="largest kidney components kept, or off")
-    parser.add_argument("--percentiles", default="5-95", help="of the ratios, or off: any shape and size")
+    parser.add_argument("--percentiles", default="5-95", help="of the ratios, or off: any shape")
     parser.add_argument("--tumor-kidney-overlap", default="0.95", help="least share inside the kidney mask; 0: off")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="smallest tumor component kept")
+    parser.add_argument("--min-component-voxels", default="10", help="smallest tumor component kept; 1: off")
     parser.add_argument("--closing-iterations", type=int, default=0, help="binary closing before holes are filled")
     parser.add_argument("--output", type=Path, required=True, help="a row for each case and target, .tsv")
     cli.run(main, parser)

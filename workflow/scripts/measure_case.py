@@ -12,7 +12,7 @@ from kits.runs import read_mask_runs, read_tumor_runs
 
 
 def main(arguments: argparse.Namespace) -> None:
-    spacing = read_geometry(arguments.label).spacing
+    spacing = read_geometry(arguments.segmentation).spacing  # the image's, in which predictions lie
     masks = {
         "truth": (read_mask_runs(arguments.label), read_tumor_runs(arguments.label)),
         "before": (read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)),
@@ -28,9 +28,9 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--case", required=True, help="its name, for the table")
-    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz; its spacing counts")
+    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels; its spacing counts")
     parser.add_argument("--output", type=Path, required=True, help="a row for truth, before and after, .tsv")
     cli.run(main, parser)

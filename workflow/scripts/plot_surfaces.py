@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
     kidney, tumor = (read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor"))
     before = np.where(tumor, TUMOR, kidney).astype(np.uint8)
-    plot_surfaces(chosen["case"], before, read_label(after), read_geometry(after).spacing, arguments.output)
+    plot_surfaces(chosen["case"], before, read_label(after), read_geometry(after).affine, arguments.output)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
         cli.read_json(arguments.ratio_range, "low", "high"),
         {record["target"]: record["history"] for record in models},
         arguments.source,
+        arguments.departures,
     )
     for name, table in {"scores": scores, "dice": dice, "effect": summary.effect(scores, arguments.seed)}.items():
         tables.write(arguments.output / f"{name}.tsv", table)
@@ -35,6 +36,7 @@ if __name__ == "__main__":
     parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
     parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, .tsv")
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
+    parser.add_argument("--departures", nargs="*", default=[], help="settings that are not the paper's")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

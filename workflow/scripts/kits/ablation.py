@@ -22,26 +22,24 @@ class Setting:
     Attributes:
         fill_holes: `on` or `off`; with it goes the closing.
         kidney_components: a count, or `off`: all are kept.
-        percentiles: `5-95` for example, or `off`: any shape is accepted, and any size, since the least size is there
-            for the shape's sake.
+        min_component_voxels: of a tumor; 1 is off.
+        percentiles: `5-95` for example, or `off`: any shape is accepted.
         tumor_kidney_overlap: a share; 0 is off.
     """
 
     fill_holes: str
     kidney_components: str
+    min_component_voxels: str
     percentiles: str
     tumor_kidney_overlap: str
 
-    def apply(
-        self, kidney: Runs, tumor: Runs, ratios: np.ndarray, *, min_component_voxels: int, closing_iterations: int
-    ) -> Filtered:
+    def apply(self, kidney: Runs, tumor: Runs, ratios: np.ndarray, *, closing_iterations: int) -> Filtered:
         """Filter a case's raw masks.
 
         Args:
             kidney: raw kidney + tumor mask.
             tumor: raw tumor mask, same shape.
             ratios: of all labelled tumors.
-            min_component_voxels: as `postprocess` takes it.
             closing_iterations: as `postprocess` takes it.
 
         Raises:
@@ -59,14 +57,14 @@ class Setting:
             kidney_components=None
             if self.kidney_components == OFF["kidney_components"]
             else int(self.kidney_components),
-            min_component_voxels=1 if anything else min_component_voxels,
+            min_component_voxels=int(self.min_component_voxels),
             tumor_kidney_overlap=float(self.tumor_kidney_overlap),
             closing_iterations=closing_iterations,
         )
 
 
 def score_case(
-    prediction: Path, label: Path, setting: Setting, ratios: np.ndarray, **limits: int
+    prediction: Path, label: Path, setting: Setting, ratios: np.ndarray, closing_iterations: int
 ) -> list[tuple[str, str, float, int]]:
     """Dice of a case under a setting.
 
@@ -75,7 +73,7 @@ def score_case(
         label: `segmentation.nii.gz`.
         setting: of the filter.
         ratios: of all labelled tumors.
-        limits: as `Setting.apply` takes them.
+        closing_iterations: as `Setting.apply` takes it.
 
     Returns:
         Case, target, Dice and predicted voxels, for each target.
@@ -84,7 +82,7 @@ def score_case(
         UserError: a file is no mask or label volume, or the masks differ in shape.
     """
     kidney, tumor = (read_mask_runs(prediction / f"{name}.nii.gz") for name in ("kidney", "tumor"))
-    segmentation = setting.apply(kidney, tumor, ratios, **limits).segmentation
+    segmentation = setting.apply(kidney, tumor, ratios, closing_iterations=closing_iterations).segmentation
     pairs = (
         (read_mask_runs(label), Runs.of(segmentation > 0)),
         (read_tumor_runs(label), Runs.of(segmentation == TUMOR)),
@@ -111,8 +109,8 @@ def summarize(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
 
     Returns:
         The setting's columns, changed (as `changed`), target, n, mean and median with 95 % intervals, empty (cases
-        with nothing left), difference (mean over the cases, to the configured setting), a row for each setting and
-        target.
+        with nothing left, in at least one split), difference (mean over the cases, to the configured setting), a row
+        for each setting and target.
     """
     base = tables[0].groupby(["case", "target"])["dice"].mean()
     rows = []
@@ -128,7 +126,7 @@ def summarize(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
                     "target": target,
                     "n": dice.xs(target, level="target").count(),
                     **with_intervals(dice.xs(target, level="target"), seed),
-                    "empty": (of_target.groupby("case")["predicted_voxels"].max() == 0).sum(),
+                    "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
                     "difference": (dice - base).xs(target, level="target").mean(),
                 }
             )

@@ -24,6 +24,11 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
     check_shapes(image_path, geometry.shape, label_path, label.shape)
+    spacing = read_geometry(label_path).spacing
+    if not np.allclose(spacing, geometry.spacing, rtol=0.01):
+        # No error: shapes agree, and the image's spacing is the one that counts.
+        mm = [" x ".join(f"{step:.4g}" for step in steps) for steps in (spacing, geometry.spacing)]
+        print(f"warning: {label_path}: its voxels are {mm[0]} mm, the image's {mm[1]} mm; the image's are used")
     shown = label.max(axis=(1, 2))
     return {
         "case": case,

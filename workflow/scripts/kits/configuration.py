@@ -122,6 +122,17 @@ def having(config: Mapping[str, Any], root: str, cases: list[str], *volumes: str
     return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]
 
 
+def departures(config: Mapping[str, Any], stated: Path) -> list[str]:
+    """The keys, as `training.epochs`, whose values are not those of a file of settings."""
+    settings = yaml.safe_load(stated.read_text())
+    return [
+        f"{section}.{key}"
+        for section, values in settings.items()
+        for key, value in values.items()
+        if config[section][key] != value
+    ]
+
+
 def options(values: Mapping[str, Any]) -> list[str]:
     """Command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
 

@@ -9,6 +9,8 @@ from scipy import stats
 
 RESAMPLES = 9999
 CONFIDENCE = 0.95
+DECIMALS = 9
+"""Of differences: what differs less is rounding of the computer's, and would be ranked as an effect."""
 
 
 def interval(values: np.ndarray, statistic: Callable[..., Any], seed: int) -> tuple[float, float]:
@@ -32,7 +34,8 @@ def with_intervals(values: pd.Series, seed: int) -> dict[str, float]:
     for name, statistic in (("mean", np.mean), ("median", np.median)):
         low, high = interval(known, statistic, seed)
         value = float(statistic(known)) if len(known) else float("nan")
-        summary |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        # Of equal values the resamples' sums may differ from theirs in the last bit; NaN stays NaN.
+        summary |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
     return summary
 
 
@@ -48,7 +51,7 @@ def paired(before: pd.Series, after: pd.Series, seed: int) -> dict[str, float]:
         n; improved, worsened, unchanged: cases; mean and median difference with their intervals; wilcoxon_p:
         two-sided Wilcoxon signed-rank test. It is 1 where no case changed, NaN where there is none.
     """
-    difference = (after - before).dropna()
+    difference = (after - before).dropna().round(DECIMALS)
     changed = difference[difference != 0]
     p = 1.0 if len(difference) else float("nan")
     if len(changed):

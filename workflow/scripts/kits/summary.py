@@ -26,6 +26,12 @@ def emptied(scores: pd.DataFrame) -> pd.Series:
     return lost.groupby("target").sum()
 
 
+def false_positives(scores: pd.DataFrame) -> pd.Series:
+    """Predicted voxels outside the label in each row of scores: they follow from Dice and the two sizes."""
+    sizes = scores["label_voxels"] + scores["predicted_voxels"]
+    return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()
+
+
 def summarize(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Dice over the cases.
 

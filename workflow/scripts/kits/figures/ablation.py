@@ -13,6 +13,7 @@ from kits.settings import OFF
 WITHOUT = {
     "fill_holes": "no hole filling",
     "kidney_components": "all kidney components",
+    "min_component_voxels": "any tumor size",
     "percentiles": "any tumor shape",
     "tumor_kidney_overlap": "any overlap",
     "everything": "no filter",

@@ -7,49 +7,52 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LightSource
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from skimage.measure import marching_cubes
+from nibabel.orientations import apply_orientation, io_orientation
+from skimage.measure import block_reduce, marching_cubes
 
 from kits.figures import LABEL_COLOURS, save
 from kits.nifti import KIDNEY, TUMOR
+from kits.summary import false_positives
 
 FINEST = 96
-"""Voxels along the longest edge of what is drawn in 3-D: more takes minutes and shows no more."""
+"""Voxels along an edge of what is drawn in 3-D: more take minutes."""
 
 
 def most_removed(scores: pd.DataFrame) -> pd.Series:
     """The row of `scores` of the case in which filtering removed most false positive voxels, both targets together.
 
-    False positives follow from Dice and the two sizes; of equal cases, the first.
+    Of equal cases, the first.
 
     Args:
         scores: as `scoring.score` returns, and split where there are several.
     """
     keys = [key for key in ("split", "case") if key in scores]
-    sizes = scores["label_voxels"] + scores["predicted_voxels"]
-    false = scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()
-    wide = scores.assign(false=false).groupby([*keys, "stage"])["false"].sum().unstack("stage")
+    wide = scores.assign(false=false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
     chosen = (wide["before"] - wide["after"]).idxmax()
     return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
 
 
-def plot_surfaces(
-    case: str, before: np.ndarray, after: np.ndarray, spacing: tuple[float, float, float], path: Path
-) -> None:
+def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list[list[float]], path: Path) -> None:
     """The paper's Fig. 4: the surfaces of a case before (left) and after filtering (right), tumor in orange.
+
+    The patient stands upright and faces the reader. Of voxels drawn as one, the highest label counts, so that nothing
+    is too small to be seen.
 
     Args:
         case: its name.
         before: raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
         after: post-processed, same shape and labels.
-        spacing: (slices, rows, columns), mm.
+        affine: 4 x 4, from voxel indices to mm.
         path: .png.
     """
-    step = max(1, -(-max(before.shape[1:]) // FINEST))  # slices are few and thick: all are kept
-    slabs = max(1, -(-before.shape[0] // FINEST))
-    scale = np.array(spacing) * (slabs, step, step)
+    orientation = io_orientation(affine)  # to axes that run to the patient's right, front and head
+    before, after = (apply_orientation(volume, orientation) for volume in (before, after))
+    spacing = np.linalg.norm(np.array(affine)[:3, :3], axis=0)[np.argsort(orientation[:, 0])]
+    steps = tuple(-(-length // FINEST) for length in before.shape)
+    scale, extent = spacing * steps, spacing * before.shape
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), subplot_kw={"projection": "3d"}, layout="constrained")
     for axis, volume, stage in zip(axes, (before, after), ("before", "after"), strict=True):
-        small = volume[::slabs, ::step, ::step]
+        small = block_reduce(volume, steps, np.max)
         for label, colour, opacity in (
             (KIDNEY, LABEL_COLOURS["kidney"], 0.45),
             (TUMOR, LABEL_COLOURS["tumor"], 0.95),
@@ -58,15 +61,14 @@ def plot_surfaces(
             if mask.any():
                 points, faces, *_ = marching_cubes(mask.astype(np.float32), 0.5, spacing=tuple(scale))
                 surface = Poly3DCollection(
-                    points[:, [2, 1, 0]][faces], facecolors=colour, alpha=opacity, shade=True,
+                    points[faces], facecolors=colour, alpha=opacity, shade=True,
                     lightsource=LightSource(225, 45),
                 )  # fmt: skip
                 axis.add_collection3d(surface)
-        extent = np.array(small.shape)[::-1] * scale[::-1]
-        axis.set(xlim=(0, extent[0]), ylim=(extent[1], 0), zlim=(0, extent[2]), title=f"{case}, {stage} filtering")
+        axis.set(xlim=(0, extent[0]), ylim=(0, extent[1]), zlim=(0, extent[2]), title=f"{case}, {stage} filtering")
         axis.set_box_aspect(extent)
-        axis.view_init(elev=12, azim=-80)
-        axis.set(xlabel="mm", zlabel="mm")
+        axis.view_init(elev=12, azim=80)
+        axis.set(xlabel="to the patient's right, mm", zlabel="to the head, mm")
         axis.tick_params(labelsize=7)
         axis.set_yticks([])
     save(figure, [path])

@@ -9,21 +9,22 @@ import pandas as pd
 
 from kits.figures import COLOURS, TITLES, save
 from kits.scoring import STAGES, TARGETS
+from kits.summary import by_case
 
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """The paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
-        scores: columns case, stage, target, dice; undefined values are left out.
+        scores: as `summary.by_case` takes them; undefined values are left out.
         paths: .png, .svg or .pdf.
     """
+    dices = by_case(scores)
     figure, axes = plt.subplots(1, 2, figsize=(7, 4), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
         names = []
         for position, stage in enumerate(STAGES):
-            chosen = (scores["stage"] == stage) & (scores["target"] == target)
-            values = scores.loc[chosen, "dice"].dropna().to_numpy()
+            values = dices[stage, target].dropna().to_numpy()
             axis.boxplot(
                 [values],
                 positions=[position],
@@ -48,25 +49,27 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
     """Dice of each case before and after, joined by a line: red where it falls.
 
     Args:
-        scores: columns case, stage, target, dice, and split where there are several; undefined values are left out.
+        scores: as `summary.by_case` takes them; undefined values are left out.
         effect: as `summary.effect` returns.
         path: .png.
     """
-    keys = [key for key in ("split", "case") if key in scores]
+    dices = by_case(scores)
     figure, axes = plt.subplots(1, 2, figsize=(7, 4.3), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
-        chosen = scores[scores["target"] == target].pivot(index=keys, columns="stage", values="dice")
-        for before, after in chosen[list(STAGES)].dropna().to_numpy():
+        for before, after in dices[[(stage, target) for stage in STAGES]].dropna().to_numpy():
             axis.plot([0, 1], [before, after], "o-", color="tab:red" if after < before else "tab:grey", alpha=0.7)
-        row = effect.set_index("target").loc[target]
-        axis.set_title(
-            f"{TITLES[target]}\nmean change {row['mean']:+.3f} [{row['mean_low']:+.3f}, {row['mean_high']:+.3f}], "
-            f"p = {row['wilcoxon_p']:.2g}",
-            fontsize=9,
-        )
+        axis.set_title(f"{TITLES[target]}\n{_change(effect.set_index('target').loc[target])}", fontsize=9)
         axis.set_xticks([0, 1], [f"{stage}\npost-processing" for stage in STAGES])
         axis.set_xlim(-0.3, 1.3)
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
     save(figure, [path])
+
+
+def _change(row: pd.Series) -> str:
+    """A row of `summary.effect` in words: of one case, or none, there is neither interval nor test."""
+    if row["n"] < 2:
+        return "too few cases for an interval or a test"
+    interval = f"[{row['mean_low']:+.3f}, {row['mean_high']:+.3f}]"
+    return f"mean change {row['mean']:+.3f} {interval}, p = {row['wilcoxon_p']:.2g}"

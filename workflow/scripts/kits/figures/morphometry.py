@@ -13,11 +13,11 @@ def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
     """Bland-Altman plots of tumor volume, before and after: difference over mean, bias, 95 % limits of agreement.
 
     Args:
-        morphometry: columns case, stage (truth, before, after), tumor_ml, and split where there are several.
+        morphometry: columns case, stage (truth, before, after), tumor_ml; a case that several splits test counts once,
+            with its mean volumes.
         path: .png.
     """
-    keys = [key for key in ("split", "case") if key in morphometry]
-    volumes = morphometry.pivot(index=keys, columns="stage", values="tumor_ml")
+    volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage")
     figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
     for axis, stage in zip(axes, STAGES, strict=True):
         mean, difference = (volumes[stage] + volumes["truth"]) / 2, volumes[stage] - volumes["truth"]
