@@ -163,8 +163,8 @@ def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
     kidney, tumor = (np.concatenate([np.asarray(face) for face in part._faces]) for part in shown[0])
     assert kidney[:, 2].min() > tumor[:, 2].max()  # above
     assert kidney[:, 0].min() > tumor[:, 0].max()  # further to the patient's right
-    first, _ = drawn[0].axes
-    assert (first.get_zlim()[1], first.get_xlim()[1], first.get_ylim()[1]) == (30, 200, 300)  # mm
+    for axis in drawn[0].axes:
+        assert (axis.get_xlim()[1], axis.get_ylim()[1], axis.get_zlim()[1]) == (200, 300, 30)  # mm
 
 
 def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):

@@ -66,7 +66,7 @@ def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list
                 )  # fmt: skip
                 axis.add_collection3d(surface)
         axis.set(xlim=(0, extent[0]), ylim=(0, extent[1]), zlim=(0, extent[2]), title=f"{case}, {stage} filtering")
-        axis.set_box_aspect(extent)
+        axis.set_box_aspect(tuple(extent))  # which it would scale in place
         axis.view_init(elev=12, azim=80)
         axis.set(xlabel="to the patient's right, mm", zlabel="to the head, mm")
         axis.tick_params(labelsize=7)
