@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from kits import cli, cohort, compute, models, provenance, samples
+from kits.checkpoint import Checkpoint, fingerprint
 from kits.training import Settings, train
 
 
@@ -22,17 +23,20 @@ def main(arguments: argparse.Namespace) -> None:
     def report(line: str) -> None:
         print(f"{name}: {line}", flush=True)
 
-    trained, record = train(loaded, arguments.hu_window, network, settings, chosen, report)
-    model = models.Model(trained, arguments.target, loaded.shape[2], arguments.hu_window)
-    models.save(arguments.output, model, network)
-    header = {
+    decided = {
         "target": arguments.target,
         "network": network,
         "hu_window": arguments.hu_window,
         "training": asdict(settings),
-        "commit": provenance.commit(),
     }
-    cli.write_json(arguments.output.with_suffix(".json"), header | {"training_cases": cases} | record)
+    checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"), fingerprint(decided, chosen, folders))
+    checkpoint.listen()
+    trained, record = train(loaded, arguments.hu_window, network, settings, chosen, report, checkpoint)
+    model = models.Model(trained, arguments.target, loaded.shape[2], arguments.hu_window)
+    models.save(arguments.output, model, network)
+    header = decided | {"commit": provenance.commit(), "training_cases": cases}
+    cli.write_json(arguments.output.with_suffix(".json"), header | record)
+    checkpoint.remove()
 
 
 if __name__ == "__main__":

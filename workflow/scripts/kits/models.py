@@ -1,5 +1,6 @@
 """Trained networks: their input, their files, their predictions."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,15 @@ def save(path: Path, model: Model, settings: dict[str, Any]) -> None:
         "size": model.size,
         "hu_window": list(model.hu_window),
     }
+    write_tensors(path, content)
+
+
+def write_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors, and what JSON can hold, whole or not at all."""
+    buffer = io.BytesIO()  # torch.save to a file that cannot be written raises no OSError
+    torch.save(content, buffer)
     with atomic(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load(path: Path, target: str, compute: Compute) -> Model:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from kits.checkpoint import Checkpoint
 from kits.cli import UserError
 from kits.compute import Compute
 from kits.models import normalise
@@ -41,6 +42,31 @@ class Settings:
     compile: bool = setting(False, "compile the network first (torch.compile)")
 
 
+@dataclass
+class Progress:
+    """How far a training is: the finished epochs, and the epoch under way.
+
+    Attributes:
+        started: UTC.
+        history: a record for each finished epoch.
+        best: the lowest loss.
+        since_best: epochs since then.
+        order: (n,), of the slices in the epoch under way.
+        trained: how many of them the network has seen.
+        total: (), the summed loss of these.
+        seconds: spent on these.
+    """
+
+    started: str
+    history: list[dict[str, Any]]
+    best: float
+    since_best: int
+    order: Tensor
+    trained: int
+    total: Tensor
+    seconds: float
+
+
 def loss_function(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
     """Equation 1: (1 - lambda) BCE + lambda DICE, a scalar, with lambda = `dice_weight`.
 
@@ -63,8 +89,11 @@ def train(
     settings: Settings,
     compute: Compute,
     report: Callable[[str], None] = print,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[UNet, dict[str, Any]]:
-    """Train a U-Net from scratch until the loss stops falling, `settings.epochs` at most.
+    """Train a U-Net until the loss stops falling, `settings.epochs` at most.
+
+    With a checkpoint it goes on where an interrupted training stopped, on the CPU to bitwise the same end.
 
     Args:
         samples: slices and masks.
@@ -73,12 +102,13 @@ def train(
         settings: of the optimisation.
         compute: where to train, and in which precision.
         report: receives a line for each epoch.
+        checkpoint: keeps the state, after every epoch and when the process is told to stop.
 
     Returns:
         The network, and its record: settings, history, versions, times.
 
     Raises:
-        UserError: the loss is not finite.
+        UserError: the loss is not finite, or the process was told to stop.
     """
     # Try convolution algorithms: it pays for the many batches of one shape here, not for the few of a case.
     torch.backends.cudnn.benchmark = not compute.deterministic
@@ -95,13 +125,31 @@ def train(
         patience=settings.scheduler_patience,
         threshold=settings.min_improvement,
     )
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "scaler": scaler}
     count, height, width = samples.shape
-    started, history = time.time(), []
-    best, since_best = math.inf, 0
-    for epoch in range(1, settings.epochs + 1):
-        epoch_started, total = time.time(), torch.zeros((), device=compute.device)
-        order = torch.randperm(count, generator=generator)
-        for images, masks in samples.batches(order, settings.batch_size):
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    order = torch.randperm(count, generator=generator)
+    now = Progress(started, [], math.inf, 0, order, 0, torch.zeros((), device=compute.device), 0.0)
+    if checkpoint and (saved := checkpoint.load(report)):
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        generator.set_state(saved["generator"])
+        now = Progress(**saved["progress"])
+        now.total = now.total.to(compute.device)
+        report(f"goes on after {len(now.history)} epochs and {now.trained} slices")
+
+    def save() -> None:
+        if checkpoint:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            checkpoint.save(states | {"generator": generator.get_state(), "progress": vars(now)})
+
+    while len(now.history) < settings.epochs and now.since_best < settings.early_stopping_patience:
+        epoch, epoch_started = len(now.history) + 1, time.time() - now.seconds
+        for images, masks in samples.batches(now.order[now.trained :], settings.batch_size):
+            if checkpoint and checkpoint.stop_asked:
+                now.seconds = time.time() - epoch_started
+                save()
+                raise UserError(f"told to stop in epoch {epoch}; its state is saved, the same command goes on from it")
             with compute.autocast():
                 logits = network_step(normalise(images, hu_window))
             loss = loss_function(logits.float(), masks.float().unsqueeze(1), settings.dice_weight)
@@ -109,37 +157,40 @@ def train(
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
-            total += loss.detach() * len(images)
-        loss_value, rate = total.item() / count, optimizer.param_groups[0]["lr"]
+            now.total += loss.detach() * len(images)
+            now.trained += len(images)
+        loss_value, rate = now.total.item() / count, optimizer.param_groups[0]["lr"]
         if not math.isfinite(loss_value):
             narrow = ", or set precision: float32" if compute.precision == torch.float16 else ""
             raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
         seconds = time.time() - epoch_started
-        history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
-        left = (time.time() - started) / epoch * (settings.epochs - epoch)
+        now.history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
+        scheduler.step(loss_value)
+        if loss_value < now.best * (1 - settings.min_improvement):  # as the scheduler counts
+            now.best, now.since_best = loss_value, 0
+        else:
+            now.since_best += 1
+        now.order, now.trained = torch.randperm(count, generator=generator), 0
+        now.total, now.seconds = torch.zeros_like(now.total), 0.0
+        save()
+        left = sum(past["seconds"] for past in now.history) / epoch * (settings.epochs - epoch)
         report(
             f"epoch {epoch:2d}/{settings.epochs}  loss {loss_value:.4f}  learning rate {rate:.1e}  "
             f"{count / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
         )
-        scheduler.step(loss_value)
-        if loss_value < best * (1 - settings.min_improvement):  # as the scheduler counts
-            best, since_best = loss_value, 0
-        else:
-            since_best += 1
-        if since_best >= settings.early_stopping_patience:
-            report(f"stopped early: no lower loss for {since_best} epochs")
-            break
+    if now.since_best >= settings.early_stopping_patience:
+        report(f"stopped early: no lower loss for {now.since_best} epochs")
     record = {
-        "epochs_run": len(history),
-        "final_loss": history[-1]["loss"],
+        "epochs_run": len(now.history),
+        "final_loss": now.history[-1]["loss"],
         "training_slices": count,
         "input_pixels": [height, width],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "device": compute.name,
         "deterministic": compute.deterministic,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
-        "seconds": round(time.time() - started, 1),
+        "started": now.started,
+        "seconds": round(sum(epoch["seconds"] for epoch in now.history), 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "history": history,
+        "history": now.history,
     }
     return model, record

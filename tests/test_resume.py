@@ -1,0 +1,153 @@
+"""Training that is interrupted: killed at any moment, told to stop, found with a state of something else."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import RESULTS, SCRIPTS, run_script
+
+from kits.checkpoint import fingerprint
+from kits.compute import Compute
+
+MOMENTS = int(os.environ.get("KILLS", "3"))
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def command(finished):
+    """Arguments of a training on the finished run's slices: 12 epochs of a few tenths of a second."""
+    results = finished.folder / RESULTS
+    given = ["--target", "kidney", "--split", results / "split.tsv", "--slices", results / "slices"]
+    network = [
+        "--base-channels",
+        4,
+        "--depth",
+        2,
+        "--batch-size",
+        2,
+        "--epochs",
+        EPOCHS,
+        "--early-stopping-patience",
+        99,
+    ]
+    return [*given, *network, "--device", "cpu", "--threads", 1]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(command, tmp_path_factory):
+    model = tmp_path_factory.mktemp("undisturbed") / "kidney.pt"
+    result = run_script("train", *command, "--output", model)
+    assert result.returncode == 0, result.stderr
+    return model
+
+
+def start(command, model):
+    arguments = [sys.executable, SCRIPTS / "train.py", *command, "--output", model]
+    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def after_epoch(process, number):
+    """Wait until the training has said that it ended this epoch."""
+    for line in process.stdout:
+        if f"epoch {number:2d}/" in line:
+            return
+    raise AssertionError(f"it ended before epoch {number}")
+
+
+def history(model):
+    epochs = json.loads(model.with_suffix(".json").read_text())["history"]
+    return [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in epochs]
+
+
+def assert_same(model, reference):
+    assert model.read_bytes() == reference.read_bytes()
+    assert history(model) == history(reference)
+    assert [path.name for path in sorted(model.parent.iterdir())] == ["kidney.json", "kidney.pt"]
+
+
+@pytest.mark.parametrize("seed", range(MOMENTS))
+def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, seed):
+    moment, model = random.Random(seed), tmp_path / "kidney.pt"
+    epoch_seconds = json.loads(undisturbed.with_suffix(".json").read_text())["seconds"] / EPOCHS
+    process = start(command, model)
+    after_epoch(process, moment.randint(1, EPOCHS - 3))
+    time.sleep(moment.uniform(0, 2 * epoch_seconds))  # any moment will do
+    process.kill()
+    process.wait()
+    assert not model.exists()
+    result = run_script("train", *command, "--output", model)
+    assert result.returncode == 0, result.stderr
+    assert "goes on after" in result.stdout
+    assert "epoch  1/" not in result.stdout
+    assert_same(model, undisturbed)
+
+
+def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
+    model = tmp_path / "kidney.pt"
+    process = start(command, model)
+    after_epoch(process, 2)
+    process.send_signal(signal.SIGTERM)
+    rest = process.communicate()[0]
+    assert process.returncode == 1
+    assert "its state is saved" in rest.splitlines()[-1]
+    assert "Traceback" not in rest
+    saved = torch.load(tmp_path / "kidney.resume.pt", weights_only=True)["progress"]
+    assert 2 <= len(saved["history"]) < EPOCHS
+    result = run_script("train", *command, "--output", model)
+    assert result.returncode == 0, result.stderr
+    assert f"after {len(saved['history'])} epochs and {saved['trained']} slices" in result.stdout
+    assert_same(model, undisturbed)
+
+
+@pytest.fixture
+def interrupted(command, tmp_path) -> Path:
+    """The folder of a training that was killed after its second epoch."""
+    process = start(command, tmp_path / "kidney.pt")
+    after_epoch(process, 2)
+    process.kill()
+    process.wait()
+    return tmp_path
+
+
+def test_another_configuration_starts_over(command, interrupted, undisturbed):
+    model, state = interrupted / "kidney.pt", interrupted / "kidney.resume.pt"
+    kept = state.read_bytes()
+    result = run_script("train", *command, "--output", model, "--epochs", 3)
+    assert result.returncode == 0, result.stderr
+    (line,) = [line for line in result.stdout.splitlines() if "starts over" in line]
+    assert "kidney.resume.pt is of another configuration" in line
+    assert len(history(model)) == 3
+    state.write_bytes(kept[:-1000])
+    result = run_script("train", *command, "--output", model)
+    assert "kidney.resume.pt is damaged" in result.stdout
+    assert_same(model, undisturbed)
+
+
+def test_the_fingerprint_holds_what_decides(tmp_path):
+    """Settings, slices, threads and precision on the CPU; on a GPU that need not be deterministic, not which one."""
+    folder = tmp_path / "case_00000"
+    folder.mkdir()
+    (folder / "slices.json").write_text("{}")
+    cpu = Compute(torch.device("cpu"))
+    first = fingerprint({"epochs": 3}, cpu, [folder])
+    assert fingerprint({"epochs": 3}, cpu, [folder]) == first
+    others = [
+        fingerprint({"epochs": 4}, cpu, [folder]),
+        fingerprint({"epochs": 3}, replace(cpu, precision=torch.bfloat16), [folder]),
+        fingerprint({"epochs": 3}, replace(cpu, deterministic=False), [folder]),
+        fingerprint({"epochs": 3}, cpu, [folder, folder]),
+    ]
+    (folder / "slices.json").write_text('{"crc32": 1}')
+    others.append(fingerprint({"epochs": 3}, cpu, [folder]))
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    others.append(fingerprint({"epochs": 3}, cpu, [folder]))
+    torch.set_num_threads(torch.get_num_threads() - 1)
+    assert len({first, *others}) == 7

@@ -1,0 +1,82 @@
+"""The state of an interrupted training, kept beside the model until that is done.
+
+The file is no declared output, since Snakemake deletes those before it tries a job again.
+"""
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from kits.compute import Compute
+from kits.models import write_tensors
+
+
+@dataclass
+class Checkpoint:
+    """Where a training's state lies, and what it must agree with.
+
+    Attributes:
+        path: of the file.
+        fingerprint: of configuration, slices and code; see `fingerprint`.
+        stop_asked: whether SIGTERM or SIGINT came, once `listen` was called.
+    """
+
+    path: Path
+    fingerprint: str
+    stop_asked: bool = False
+
+    def listen(self) -> None:
+        """Let the first SIGTERM (SLURM's warning before the kill) or SIGINT (Ctrl-C) ask; a second one ends."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self.stop_asked = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state, whole or not at all."""
+        write_tensors(self.path, state | {"fingerprint": self.fingerprint})
+
+    def load(self, report: Callable[[str], None]) -> dict[str, Any] | None:
+        """The saved state; None where there is none, or one that cannot be used, of which `report` is told."""
+        if not self.path.is_file():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds for a file that is cut or not its own
+            report(f"starts over: {self.path} is damaged ({type(error).__name__})")
+            return None
+        if state.pop("fingerprint", None) != self.fingerprint:
+            report(f"starts over: {self.path} is of another configuration, other slices or other code")
+            return None
+        return state
+
+    def remove(self) -> None:
+        """Forget the state: the model is done."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(settings: dict[str, Any], compute: Compute, folders: Sequence[Path]) -> str:
+    """A hash of all that decides a training's result.
+
+    Args:
+        settings: of the training, as JSON holds them.
+        compute: where it runs; another GPU may go on with it unless it is to be deterministic.
+        folders: of the extracted slices; their records have the checksums of what is in them.
+    """
+    place = compute.name if compute.deterministic else f"{compute.device.type}, {compute.precision}"
+    digest = hashlib.sha256(json.dumps([settings, place, torch.__version__], sort_keys=True).encode())
+    for folder in folders:
+        digest.update(folder.name.encode() + (folder / "slices.json").read_bytes())
+    package = Path(__file__).parent
+    for name in ("training", "samples", "unet", "models", "compute", "slices"):
+        digest.update((package / f"{name}.py").read_bytes())
+    return digest.hexdigest()
