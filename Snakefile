@@ -36,6 +36,8 @@ report: "workflow/report/workflow.rst"
 
 localrules:
     all,
+    download_label,
+    download_image,
     split,
     ratio_range,
     summarize,
@@ -62,6 +64,7 @@ rule all:
 
 onstart:
     warn_without_gpu()
+    state_licence()
 
 
 onsuccess:

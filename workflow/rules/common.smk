@@ -67,6 +67,16 @@ def compute_options():
     return configuration.options(choices)
 
 
+# No parameters of a rule: how a volume is fetched does not decide what it is.
+DOWNLOADING = options("download", "connections", "attempts", "timeout", "lock")
+
+
+def address(volumes, case):
+    """Where a case's volume, `imaging` or `labels`, is fetched."""
+    template, revision = config["download"][volumes], config["download"][f"{volumes}_revision"]
+    return template.replace("{revision}", revision).replace("{case}", case)
+
+
 def slices_of(cases):
     """The extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
@@ -105,6 +115,15 @@ def warn_without_gpu():
         logger.warning(
             "No GPU found: the networks run on the CPU, where the paper's settings take weeks; "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
+        )
+
+
+def state_licence():
+    """The terms of the data, said where they are about to be fetched."""
+    if any(job.rule.name.startswith("download") for job in workflow.dag.needrun_jobs()):
+        logger.warning(
+            "KiTS19 is fetched: about 30 GB, under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
+            f"checksums are compared with, or added to, {config['download']['lock']}."
         )
 
 

@@ -18,6 +18,39 @@ if config["data"]["source"] == "phantom":
             "python3 {input.script:q} --output {params.folder:q} {params.options:q} 2>&1 | tee {log:q}"
 
 
+if config["data"]["source"] == "download":
+
+    # Kept through every change of the code: only another address fetches again.
+    rule download_label:
+        output:
+            "<cohort>/{case}/segmentation.nii.gz",
+        log:
+            "<logs>/download_label/{case}.log",
+        conda:
+            "../../envs/imaging.yaml"
+        params:
+            script=script("download"),
+            url=lambda wildcards: address("labels", wildcards.case),
+        shell:
+            "python3 {params.script:q} --url {params.url:q} --output {output:q} {DOWNLOADING:q} 2>&1 | tee {log:q}"
+
+    rule download_image:
+        input:
+            label=ancient("<cohort>/{case}/segmentation.nii.gz"),
+        output:
+            "<cohort>/{case}/imaging.nii.gz",
+        log:
+            "<logs>/download_image/{case}.log",
+        conda:
+            "../../envs/imaging.yaml"
+        params:
+            script=script("download"),
+            url=lambda wildcards: address("imaging", wildcards.case),
+        shell:
+            "python3 {params.script:q} --url {params.url:q} --like {input.label:q} --output {output:q}"
+            " {DOWNLOADING:q} 2>&1 | tee {log:q}"
+
+
 rule check:
     # First, so that a bad case is reported before hours of work.
     input:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from kits.compute import Compute
-from kits.models import write_tensors
+from kits.models import read_tensors, write_tensors
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = read_tensors(self.path)
         except Exception as error:  # torch raises many kinds for a file that is cut or not its own
             report(f"starts over: {self.path} is damaged ({type(error).__name__})")
             return None

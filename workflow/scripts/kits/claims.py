@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from kits.cohort import KITS19_LABELLED
 from kits.scoring import STAGES, TARGETS
 from kits.summary import by_case, false_positives
 
-KITS19_CASES = 210
 NOT_STATED = "no figure in the paper"
 
 
@@ -73,8 +73,8 @@ def _obstacle(source: str, cases: int, departures: Sequence[str], needed: Sequen
     """Why a claim that depends on some settings, or sections of them, cannot be checked on a run."""
     if source == "phantom":
         return f"cannot be checked: {cases} phantoms, not KiTS19"
-    if cases != KITS19_CASES:
-        return f"cannot be checked: {cases} of {KITS19_CASES} cases"
+    if cases != KITS19_LABELLED:
+        return f"cannot be checked: {cases} of {KITS19_LABELLED} cases"
     others = [key for key in departures if any(f"{key}.".startswith(f"{part}.") for part in needed)]
     return f"cannot be checked: {', '.join(others)} not as in the paper" if others else None
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -86,10 +87,15 @@ def read_json(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
         content = json.loads(Path(path).read_text())
         missing = set(keys) - set(content)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is not a JSON object ({error}); make it again") from error
+        raise UserError(f"{path} is not a JSON object ({error}); {remake(path)}") from error
     if missing:
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; make it again")
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; {remake(path)}")
     return content
+
+
+def remake(path: str | os.PathLike[str]) -> str:
+    """What to do about an intermediate file that is not what the workflow wrote."""
+    return f"`rm {shlex.quote(str(path))}` and run the same snakemake command again"
 
 
 def collect(jobs: Iterable[Callable[[], T]]) -> list[T]:

@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kits.cli import UserError, atomic
+from kits.cli import UserError, atomic, remake
 
 VOLUMES = ("imaging.nii.gz", "segmentation.nii.gz")
-KITS19_UNLABELLED = range(210, 300)
+KITS19_LABELLED = 210
+KITS19_UNLABELLED = range(KITS19_LABELLED, 300)
 """KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
 
 CASE = re.compile(r"case_(\d{5})")
@@ -127,4 +128,4 @@ def read_split(path: Path) -> dict[str, str]:
     try:
         return dict(line.split("\t") for line in path.read_text().splitlines()[1:])
     except ValueError as error:
-        raise UserError(f"{path} is not a split; expected the columns case and subset; make it again") from error
+        raise UserError(f"{path} is not a split; expected the columns case and subset; {remake(path)}") from error

@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from kits.cli import UserError
-from kits.gpu import gpu_present
+from kits.gpu import claim, gpu_present
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -74,10 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def choose(arguments: argparse.Namespace) -> Compute:
     """Set threads and determinism, and choose device and precision, by the options of `add_arguments`.
 
+    Of several GPUs it takes one that no other job has.
+
     Raises:
         UserError: `cuda` was asked for and there is none.
     """
     name = arguments.device
+    if name != "cpu" and (claimed := claim()):
+        print(f"GPU {claimed}", flush=True)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
         if name == "cpu" and gpu_present():

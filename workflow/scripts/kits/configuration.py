@@ -22,6 +22,7 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value),
     }
 )
+TEXTS = ("root", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -31,7 +32,7 @@ def parse_texts(config: dict[str, Any]) -> None:
         config[key] = _parsed(config[key])
     for section in filter(lambda value: isinstance(value, dict), config.values()):
         for key, value in section.items():
-            if key != "root":
+            if key not in TEXTS:
                 section[key] = [_parsed(item) for item in value] if isinstance(value, list) else _parsed(value)
 
 
@@ -96,28 +97,29 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 def cohort_of(config: Mapping[str, Any]) -> tuple[str, list[str]]:
     """The cohort's folder and the names of its cases.
 
-    A phantom cohort lies with the run's results, never in `data.root`, where real data may be.
+    A phantom cohort lies with the run's results, never in `data.root`, where real data may be or be fetched.
 
     Raises:
         UserError: there is no cohort, it is empty, or a case is listed twice.
     """
     data, chosen = config["data"], config["data"]["cases"]
-    if data["source"] == "phantom":
-        root = f"results/{config['run']}/cohort"
-        present = [cohort.case_name(number) for number in range(config["phantom"]["cases"])]
+    root = os.path.normpath(os.path.expanduser(data["root"]))
+    if data["source"] != "kits19":
+        phantom = data["source"] == "phantom"
+        number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (cohort.KITS19_LABELLED, "KiTS19")
+        present = [cohort.case_name(case) for case in range(number)]
         cases = present if chosen == "all" else cohort.selected(chosen)
         absent = sorted(set(cases) - set(present))
         if absent:
-            raise UserError(f"data.cases: {', '.join(absent)} not among the {len(present)} of phantom.cases")
-        return root, cases
-    root = os.path.normpath(os.path.expanduser(data["root"]))
+            raise UserError(f"data.cases: {', '.join(absent)} not among the {number} of {what}")
+        return f"results/{config['run']}/cohort" if phantom else root, cases
     present = cohort.find_cases(Path(root))
     return root, present if chosen == "all" else cohort.selected(chosen)
 
 
 def having(config: Mapping[str, Any], root: str, cases: list[str], *volumes: str) -> list[str]:
-    """The cases that have all of some files; of a phantom cohort, which is yet to be written, all cases."""
-    if config["data"]["source"] == "phantom":
+    """The cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
+    if config["data"]["source"] != "kits19":
         return cases
     return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]
 

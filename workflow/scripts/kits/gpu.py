@@ -1,7 +1,9 @@
-"""Whether there is a GPU, asked without importing torch: the Snakefile imports this."""
+"""Which GPUs there are, asked without importing torch: the Snakefile imports this."""
 
 import os
 from pathlib import Path
+
+from kits.slots import take
 
 
 def gpu_present() -> bool:
@@ -9,3 +11,24 @@ def gpu_present() -> bool:
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
         return False
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name not in ("", "-1")]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def claim() -> str | None:
+    """Of several GPUs, take one that no other job has, and hide the rest from this process.
+
+    Returns:
+        The GPU; None where there is no choice, as in a SLURM job, which sees its own only.
+    """
+    names = visible_gpus()
+    if len(names) < 2:
+        return None
+    os.environ["CUDA_VISIBLE_DEVICES"] = taken = take("gpu", names)
+    return taken

@@ -17,7 +17,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from kits.cli import UserError, atomic
+from kits.cli import UserError, atomic, remake
 from kits.cohort import CASE, VOLUMES
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
@@ -55,8 +55,18 @@ class Geometry:
 def problem(path: Path, what: str) -> UserError:
     """The error of a volume: the case where its folder names one, the file, what is wrong, what to do."""
     case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
-    mend = "fetch or export it again, or leave the case out (data.cases)"
-    return UserError(f"{case}{path} {what}; {mend if path.name in VOLUMES else 'check the path, or make it again'}")
+    if path.name in VOLUMES:
+        mend = "fetch or export it again, or leave the case out (data.cases)"
+    else:
+        mend = remake(path) if path.is_file() and _identity(path) else "check the path"
+    return UserError(f"{case}{path} {what}; {mend}")
+
+
+def _identity(path: Path) -> str:
+    """What a mask of the workflow is by its place, `case_00003/kidney.nii.gz`; empty of any other file."""
+    place = (path.parent.name, path.name.removesuffix(".nii.gz"))
+    named = path.name not in VOLUMES and any(CASE.fullmatch(part) for part in place)
+    return "/".join(path.parts[-2:]) if named else ""
 
 
 @contextmanager
@@ -71,6 +81,9 @@ def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
                 raise problem(path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty")
             if image.get_data_dtype().kind not in "iuf":
                 raise problem(path, "holds colours or complex numbers; expected plain numbers")
+            written = bytes(image.header["descrip"].item()).decode("latin-1")
+            if CASE.search(written) and _identity(path) not in ("", written):
+                raise problem(path, f"was written as {written}")
             yield image, stream
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno:  # not the file, but the reading of it
@@ -83,7 +96,7 @@ def read_geometry(path: Path) -> Geometry:
     """Shape and affine, from the header alone.
 
     Raises:
-        UserError: the file is missing, no NIfTI file, or not three-dimensional.
+        UserError: the file is missing, no NIfTI file, not three-dimensional, or a mask of another case.
     """
     with _opened(path) as (image, _):
         return Geometry(image.shape, image.affine.tolist())
@@ -160,6 +173,8 @@ def read_mask(path: Path) -> np.ndarray:
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:
     """Write an integer volume, shape (slices, rows, columns), gzipped, whole or not at all.
 
+    A file that lies under a case's name says so in its header, and is refused under another case's.
+
     Raises:
         UserError: the name does not end in .nii.gz.
     """
@@ -170,4 +185,6 @@ def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> N
         temporary.open("wb") as file,
         igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as stream,  # no name, no time: the same bytes every time
     ):
-        nib.Nifti1Image(volume, np.array(affine)).to_stream(stream)
+        image = nib.Nifti1Image(volume, np.array(affine))
+        image.header["descrip"] = _identity(path).encode()  # by which a swapped file is known
+        image.to_stream(stream)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from isal import isal_zlib
 
-from kits.cli import UserError, atomic, read_json, write_json
+from kits.cli import UserError, atomic, read_json, remake, write_json
 from kits.nifti import Geometry, problem, read_columns, read_geometry, read_label_columns
 
 Slices = TypeVar("Slices")
@@ -181,4 +181,4 @@ def stored(folder: Path, name: str) -> np.ndarray:
 
 def damaged(path: Path, why: str) -> UserError:
     """The error for an intermediate file that is not what the workflow wrote."""
-    return UserError(f"{path} is damaged ({why}); delete it and run the same snakemake command again")
+    return UserError(f"{path} is damaged ({why}); {remake(path)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits.cli import UserError, atomic
+from kits.cli import UserError, atomic, remake
 
 SPLIT = re.compile(r"split_(\d+)")
 """Folder of one of several splits."""
@@ -23,7 +23,7 @@ def read(paths: Sequence[Path]) -> pd.DataFrame:
         try:
             table = pd.read_csv(path, sep="\t")
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} is not a table ({str(error).strip()}); make it again") from error
+            raise UserError(f"{path} is not a table ({str(error).strip()}); {remake(path)}") from error
         splits = [int(found[1]) for part in path.parts if (found := SPLIT.fullmatch(part))]
         if splits:
             table.insert(0, "split", splits[-1])

@@ -1,0 +1,288 @@
+"""Downloads, from a real server on this machine that does everything servers do."""
+
+import gzip
+import hashlib
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import nibabel as nib
+import numpy as np
+import pytest
+from conftest import AFFINE, OWN, SCRIPTS, merged
+
+from kits import slots
+from kits.download import CHUNK, check_locked
+
+
+def volume(shape, seed=0, kind=np.int16):
+    """A gzipped NIfTI file's bytes; incompressible, so that half of it is half of it."""
+    voxels = np.random.default_rng(seed).integers(0, 3 if kind == np.uint8 else 1000, shape).astype(kind)
+    return nib.Nifti1Image(voxels, AFFINE).to_bytes()
+
+
+def gzipped(content):
+    return gzip.compress(content, 1, mtime=0)
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files`; `behave` decides per request: a list of what to do first, then it serves well."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.faults, self.requests, self.closing = {}, {}, [], threading.Event()
+        self.ranges, self.tags = True, True
+        self.at_once, self.most_at_once, self.counting = 0, 0, threading.Lock()
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        with server.counting:
+            server.at_once += 1
+            server.most_at_once = max(server.most_at_once, server.at_once)
+        try:
+            self.answer()
+        except ConnectionError:
+            pass
+        finally:
+            with server.counting:
+                server.at_once -= 1
+
+    def answer(self):
+        server = self.server
+        server.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
+        fault = server.faults[self.path].pop(0) if server.faults.get(self.path) else None
+        if isinstance(fault, int) or self.path not in server.files:
+            self.send_response(fault or 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        content = server.files[self.path]
+        tag = f'"{hashlib.sha256(content).hexdigest()[:8]}"'
+        begin = 0
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if asked and server.ranges and self.headers.get("If-Range", tag) == tag:
+            begin = int(asked[1])
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+        else:
+            self.send_response(200)
+        if server.tags:
+            self.send_header("ETag", tag)
+        self.send_header("Content-Length", str(len(content) - begin))
+        self.end_headers()
+        if fault in ("truncate", "stall", "change"):
+            self.wfile.write(content[begin : begin + (len(content) - begin) // 2])
+            self.wfile.flush()
+            if fault == "stall":
+                server.closing.wait(30)
+            if fault == "change":
+                server.files[self.path] = server.other
+            self.close_connection = True
+            return
+        self.wfile.write(content[begin:])
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    server.files["/label"] = gzipped(volume((6, 200, 200), kind=np.uint8))
+    server.files["/image"] = gzipped(volume((6, 200, 200)))
+    yield server
+    server.closing.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def fetch(server, tmp_path):
+    def run(path="/image", *more, name="imaging"):
+        output = tmp_path / "case_00000" / f"{name}.nii.gz"
+        options = ["--lock", tmp_path / "lock", "--timeout", 1, "--backoff", 0.01, "--attempts", 3, *more]
+        command = [sys.executable, SCRIPTS / "download.py", "--url", server.url(path), "--output", output, *options]
+        result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        return result, output
+
+    return run
+
+
+def assert_complete(server, result, output, path="/image"):
+    assert result.returncode == 0, result.stderr
+    assert output.read_bytes() == server.files[path]
+    assert [p.name for p in output.parent.iterdir()] == [output.name]
+    digest = hashlib.sha256(server.files[path]).hexdigest()
+    assert f"{digest}  case_00000/imaging.nii.gz\n" in (output.parents[1] / "lock").read_text()
+
+
+def test_a_good_server(server, fetch):
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert server.requests == [("/image", None, None)]
+    check = subprocess.run(["sha256sum", "--check", "../lock"], cwd=output.parent, capture_output=True, text=True)
+    assert "case_00000/imaging.nii.gz" in check.stdout + check.stderr  # its own format
+
+
+@pytest.mark.parametrize("fault", ["truncate", "stall"])
+def test_it_goes_on_where_the_server_stopped(server, fetch, fault):
+    server.faults["/image"] = [fault, fault]
+    result, output = fetch()
+    assert_complete(server, result, output)
+    size = len(server.files["/image"])
+    tag = f'"{hashlib.sha256(server.files["/image"]).hexdigest()[:8]}"'
+    _, second, third = [int(asked[6:-1]) if asked else 0 for _, asked, _ in server.requests]
+    assert 0 <= size // 2 - second < CHUNK  # what came, less what was not yet written
+    assert 0 <= second + (size - second) // 2 - third < CHUNK
+    assert [expected for *_, expected in server.requests] == [None, tag, tag]
+
+
+def test_a_killed_download_goes_on(server, fetch):
+    server.faults["/image"] = ["truncate"] * 3
+    result, output = fetch()
+    assert result.returncode == 1
+    assert "what came is kept, the same command goes on from it" in result.stderr
+    assert not output.exists()
+    begun = len(server.requests)
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert server.requests[begun][1].startswith("bytes=")
+
+
+def test_server_errors_are_tried_again(server, fetch):
+    server.faults["/image"] = [500, 503]
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert "the server answers 500 Internal Server Error; trying again in 0.01 s" in result.stdout
+    assert "the server answers 503 Service Unavailable; trying again in 0.02 s" in result.stdout
+
+
+def test_it_gives_up_in_one_line(server, fetch):
+    server.faults["/image"] = [500] * 10
+    result, output = fetch()
+    assert result.returncode == 1
+    assert result.stderr == f"error: {server.url('/image')}: the server answers 500 Internal Server Error, 3 times\n"
+    assert len(server.requests) == 3
+    assert not list(output.parent.iterdir())
+
+
+def test_a_missing_file_is_not_tried_again(server, fetch):
+    result, output = fetch("/absent")
+    assert result.returncode == 1
+    assert "answers 404 Not Found; check the addresses in download, and data.cases" in result.stderr
+    assert len(server.requests) == 1
+    assert not list(output.parent.iterdir())
+
+
+def test_no_server_at_all(server, fetch):
+    url = server.url("/image")
+    server.shutdown()
+    server.server_close()
+    result, _ = fetch()
+    assert result.returncode == 1
+    assert result.stderr == f"error: {url}: the connection broke (ConnectionError), 3 times\n"
+
+
+def test_a_file_that_changes_meanwhile_is_fetched_anew(server, fetch):
+    server.other = gzipped(volume((6, 200, 200), seed=1))
+    server.faults["/image"] = ["change"]
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert output.read_bytes() == server.other
+
+
+@pytest.mark.parametrize(("ranges", "tags"), [(False, True), (True, False), (False, False)])
+def test_servers_without_ranges_or_tags(server, fetch, ranges, tags):
+    server.ranges, server.tags = ranges, tags
+    server.faults["/image"] = ["truncate"]
+    assert_complete(server, *fetch())
+
+
+def test_other_content_than_the_lock_has(server, fetch):
+    result, output = fetch()
+    output.unlink()
+    server.files["/image"] = gzipped(volume((6, 200, 200), seed=1))
+    result, output = fetch()
+    assert result.returncode == 1
+    assert "what came is not what" in result.stderr
+    assert "remove its line from" in result.stderr
+    assert not list(output.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"<html>sign in</html>", "no whole gzip file"),
+        (gzipped(volume((6, 200, 200)))[:-9], "no whole gzip file"),
+        (gzipped(b"hello" * 1000), "what came is no volume in NIfTI-1 format"),
+        (gzipped(volume((5, 40, 40))), r"has shape \(5, 40, 40\), .*segmentation.nii.gz has \(6, 200, 200\)"),
+    ],
+)
+def test_what_is_no_volume_never_gets_the_name(server, fetch, content, says):
+    label = fetch("/label", name="segmentation")[1]
+    server.files["/image"] = content
+    result, output = fetch("/image", "--like", label)
+    assert result.returncode == 1
+    assert re.search(says, result.stderr), result.stderr
+    assert len([line for line in result.stderr.splitlines() if "nii.gz" in line or "error" in line]) == 1
+    assert [path.name for path in output.parent.iterdir()] == ["segmentation.nii.gz"]
+    assert [path for path, *_ in server.requests].count("/image") == 2
+
+
+def test_the_lock_file_of_many_jobs(tmp_path):
+    code = "import sys; from kits.download import *; lock, job = sys.argv[1:]; "
+    code += "[check_locked(Path(lock), f'{job}/{i}', 'ab') for i in range(20)]"
+    lock = tmp_path / "lock"
+    jobs = [subprocess.Popen([sys.executable, "-c", code, str(lock), str(job)], cwd=SCRIPTS) for job in range(3)]
+    assert [job.wait() for job in jobs] == [0, 0, 0]
+    assert len(lock.read_text().splitlines()) == 60
+    check_locked(lock, "0/0", "ab")
+
+
+def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = "import sys, time; sys.path[0:0] = [sys.argv[2]]; import tempfile; tempfile.tempdir = sys.argv[1]; "
+    code += "from kits import slots; print(slots.take('thing', ['a', 'b']), flush=True); time.sleep(60)"
+    others = []
+    for expected in ("a", "b"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(SCRIPTS)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline().strip() == expected
+        others.append(process)
+    others[1].kill()
+    others[1].wait()
+    assert slots.take("thing", ["a", "b"]) == "b"
+    others[0].kill()
+
+
+def test_the_workflow_fetches_its_cohort(server, project):
+    """Three cases, through Snakemake, a polite number of connections at a time."""
+    for case in range(3):
+        server.files[f"/r1/case_{case:05d}/l"] = gzipped(volume((4, 20, 20), seed=case, kind=np.uint8))
+        server.files[f"/r1/case_{case:05d}/i"] = gzipped(volume((4, 20, 20), seed=case))
+    address = {"imaging": server.url("/{revision}/{case}/i"), "labels": server.url("/{revision}/{case}/l")}
+    revisions = {"imaging_revision": "r1", "labels_revision": "r1", "connections": 1}
+    config = merged(OWN, data={"source": "download", "cases": ["0-2"]}, download=address | revisions)
+    result = project.snakemake(config, "results/own/cohort.tsv")
+    assert result.returncode == 0, result.stdout
+    assert "CC BY-NC-SA 4.0" in result.stdout
+    assert (project.folder / "cohort/case_00002/imaging.nii.gz").read_bytes() == server.files["/r1/case_00002/i"]
+    assert len((project.folder / "config/kits19.sha256").read_text().splitlines()) == 6
+    assert server.most_at_once == 1
+    assert project.planned(config, "--nolock", "results/own/cohort.tsv") == {}
+    other = merged(config, download={"attempts": 2, "timeout": 5})
+    assert project.planned(other, "--nolock", "results/own/cohort.tsv") == {}
+    kept = merged(config, data={"source": "kits19"})
+    assert "download_image" not in project.planned(kept, "--nolock", "results/own/cohort.tsv")

@@ -1,0 +1,204 @@
+"""Downloads that go on where they stopped, try again, and are verified before they get their name."""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from filelock import FileLock
+from isal import igzip
+
+from kits.cli import UserError, atomic, write_json
+from kits.nifti import BROKEN, read_geometry
+
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+"""Answers after which it is worth to ask again."""
+CHUNK = 2**16
+"""Bytes that are written at once; so many of an attempt that breaks off are lost at most."""
+PROGRESS = 2**20
+"""Bytes after which an attempt counts as one that got somewhere."""
+LONGEST_WAIT = 60.0
+REPORT_SECONDS = 10.0
+
+
+class Interrupted(Exception):
+    """A download stopped; the next attempt goes on from what came."""
+
+
+def download(
+    url: str,
+    path: Path,
+    verify: Callable[[Path], None],
+    *,
+    attempts: int = 8,
+    timeout: float = 60,
+    backoff: float = 1,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Fetch a file, verify it, and only then give it its name.
+
+    What came lies at `.partial.<name>` beside it, with a record of what it is part of, until the file is whole.
+
+    Args:
+        url: of the file.
+        path: where it goes.
+        verify: raises `UserError` where the whole file is not what it should be; it is then fetched once more.
+        attempts: in a row that bring less than a megabyte, before this gives up.
+        timeout: seconds without a byte after which an attempt is given up.
+        backoff: seconds before the second attempt; doubled before each further one, up to a minute.
+        report: receives a line from time to time.
+
+    Raises:
+        UserError: the server has no such file or gives it to nobody, every attempt failed, or the file is wrong twice.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".partial.{path.name}")
+    record = path.with_name(f".partial.{path.name}.json")
+    failures, wrong = 0, 0
+    while True:
+        before = _size(part)
+        try:
+            _fetch(url, part, record, timeout, report)
+        except Interrupted as error:
+            failures = failures + 1 if _size(part) < before + PROGRESS else 1
+            if failures >= attempts:
+                kept = "; what came is kept, the same command goes on from it" if _size(part) else ""
+                raise UserError(f"{url}: {error}, {attempts} times{kept}") from error
+            wait = min(LONGEST_WAIT, backoff * 2 ** (failures - 1))
+            report(f"{error}; trying again in {wait:g} s")
+            time.sleep(wait)
+            continue
+        try:
+            verify(part)
+        except UserError as error:
+            part.unlink(missing_ok=True)
+            record.unlink(missing_ok=True)
+            wrong += 1
+            if wrong == 2:
+                raise UserError(f"{url}: {error}") from error
+            report(f"{error}; fetching it again")
+            continue
+        os.replace(part, path)
+        record.unlink(missing_ok=True)
+        return
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _fetch(url: str, part: Path, record: Path, timeout: float, report: Callable[[str], None]) -> None:
+    """Fetch what is missing of a file.
+
+    Raises:
+        Interrupted: not all of it came.
+        UserError: the server refuses.
+    """
+    known = _read_record(record, url)
+    have = _size(part) if known else 0
+    if known and have == known["total"]:
+        return
+    headers = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
+    if have and known["validator"]:
+        headers |= {"Range": f"bytes={have}-", "If-Range": known["validator"]}
+    try:
+        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+            if response.status_code == 416:  # the file became shorter
+                part.unlink(missing_ok=True)
+                raise Interrupted("the server has no such range")
+            if response.status_code in TRANSIENT:
+                raise Interrupted(f"the server answers {response.status_code} {response.reason}")
+            if not response.ok:
+                answer = f"{response.status_code} {response.reason}"
+                raise UserError(f"{url}: the server answers {answer}; check the addresses in download, and data.cases")
+            whole = response.status_code != 206  # refused to go on, or another file than the one begun
+            total = int(response.headers.get("Content-Length", 0)) + (0 if whole else have)
+            _write_record(record, url, response, total)
+            _receive(response, part, 0 if whole else have, total, report)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise Interrupted(f"the connection broke ({type(error).__name__})") from error
+    if total and _size(part) != total:
+        raise Interrupted(f"{_size(part)} of {total} bytes came")
+
+
+def _receive(response: requests.Response, part: Path, have: int, total: int, report: Callable[[str], None]) -> None:
+    """Write the body of an answer behind the first `have` bytes of a file; report how it goes."""
+    started = reported = time.monotonic()
+    with part.open("r+b" if have else "wb") as file:
+        file.seek(have)
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            file.write(chunk)
+            if time.monotonic() - reported > REPORT_SECONDS:
+                reported = time.monotonic()
+                speed = (file.tell() - have) / (reported - started)
+                of = f" of {total / 1e6:.0f}" if total else ""
+                report(f"{file.tell() / 1e6:.0f}{of} MB, {speed / 1e6:.1f} MB/s")
+
+
+def _read_record(record: Path, url: str) -> dict[str, Any] | None:
+    """What the partial file is part of; None where that is not known, or another address."""
+    try:
+        known = json.loads(record.read_text())
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) and known.get("url") == url else None
+
+
+def _write_record(record: Path, url: str, response: requests.Response, total: int) -> None:
+    tag = response.headers.get("ETag", "")
+    validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    write_json(record, {"url": url, "validator": validator, "total": total or None})
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_volume(path: Path, like: Path | None = None) -> None:
+    """Check a downloaded volume without its voxels.
+
+    Args:
+        path: gzipped NIfTI.
+        like: a volume that must have the same shape.
+
+    Raises:
+        UserError: gzip's checksum fails, there is no NIfTI header, or the shapes differ.
+    """
+    try:
+        with igzip.open(path) as stream:
+            while stream.read(CHUNK):
+                pass
+    except BROKEN as error:
+        raise UserError(f"what came is no whole gzip file ({error})") from error
+    try:
+        shape = read_geometry(path).shape
+    except UserError as error:
+        raise UserError("what came is no volume in NIfTI-1 format") from error
+    if like and read_geometry(like).shape != shape:
+        raise UserError(f"what came has shape {shape}, {like} has {read_geometry(like).shape}")
+
+
+def check_locked(lock: Path, name: str, found: str) -> None:
+    """Compare a file's SHA-256 with the lock file's, which `sha256sum --check` reads too; add it where it lacks.
+
+    Raises:
+        UserError: they differ.
+    """
+    with FileLock(f"{lock}.lock"):
+        lines = lock.read_text().splitlines() if lock.exists() else []
+        known = {entry: digest for digest, entry in (line.split(maxsplit=1) for line in lines if line)}
+        if known.setdefault(name, found) != found:
+            raise UserError(
+                f"what came is not what {lock} has (sha256 {found}, expected {known[name]}); if the data was meant to "
+                f"change, remove its line from {lock}"
+            )
+        if len(known) > len(lines):
+            with atomic(lock) as temporary:
+                temporary.write_text("".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))
