@@ -36,8 +36,6 @@ report: "workflow/report/workflow.rst"
 
 localrules:
     all,
-    download_label,
-    download_image,
     split,
     ratio_range,
     summarize,

@@ -22,6 +22,8 @@ rule ablate:
         f"<benchmarks>/ablation/{SETTINGS.wildcard_pattern}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=2000, runtime=30),
     params:
         cohort=subpath(input[0], ancestor=2),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],

@@ -14,6 +14,8 @@ rule trace_ceiling:
         "<benchmarks>/trace_ceiling/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=2000, runtime=10),
     params:
         options=options("slices", "size")
         + options(

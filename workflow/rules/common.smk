@@ -77,6 +77,14 @@ def address(volumes, case):
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
+def growing(mem_mb, runtime):
+    """Memory (MB) and minutes that a job asks of a cluster, as much again with every further attempt."""
+    return {
+        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: runtime * attempt,
+    }
+
+
 def slices_of(cases):
     """The extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])

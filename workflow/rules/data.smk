@@ -11,6 +11,8 @@ if config["data"]["source"] == "phantom":
             "<logs>/phantom/{case}.log",
         conda:
             "../../envs/imaging.yaml"
+        resources:
+            **growing(mem_mb=1000, runtime=5),
         params:
             folder=subpath(output[0], parent=True),
             options=options("phantom", "size", "slices", "seed"),
@@ -19,6 +21,10 @@ if config["data"]["source"] == "phantom":
 
 
 if config["data"]["source"] == "download":
+
+    localrules:
+        download_label,
+        download_image,
 
     # Kept through every change of the code: only another address fetches again.
     rule download_label:
@@ -72,6 +78,8 @@ rule check:
     conda:
         "../../envs/imaging.yaml"
     threads: 8
+    resources:
+        **growing(mem_mb=4000, runtime=30),
     params:
         cohort=["--root", COHORT, "--cases"] + CASES,
     shell:
@@ -113,6 +121,8 @@ rule extract:
         "<benchmarks>/extract/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=1000, runtime=10),
     params:
         folder=subpath(output[0], parent=True),
         options=options("slices", "size"),

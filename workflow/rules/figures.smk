@@ -62,6 +62,8 @@ rule plot_surfaces:
         "<logs>/plot_surfaces.log",
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=2500, runtime=10),
     params:
         run=subpath(input[0], parent=True),
     shell:
@@ -87,6 +89,8 @@ rule plot_slice:
         "<logs>/{split}plot_slice/{case}.log",
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=2500, runtime=10),
     params:
         slices=lambda wildcards: f"{RESULTS}/slices/{wildcards.case}",
         options=options("slices", "hu_window"),

@@ -17,6 +17,8 @@ rule measure_tumors:
     conda:
         "../../envs/imaging.yaml"
     threads: 8
+    resources:
+        **growing(mem_mb=4000, runtime=30),
     params:
         cohort=["--root", COHORT, "--cases"] + CASES,
         options=options("postprocess", "min_component_voxels"),
@@ -58,6 +60,8 @@ rule postprocess:
         "<benchmarks>/{split}postprocess/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=1000, runtime=10),
     params:
         options=options(
             "postprocess",

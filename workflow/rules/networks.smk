@@ -15,6 +15,7 @@ rule train:
         "../../envs/torch.yaml"
     threads: config["cpu_threads"]
     resources:
+        **growing(mem_mb=16000, runtime=240),
         gpu=1,
     params:
         slices=subpath(input[0], ancestor=2),
@@ -70,6 +71,7 @@ for number, (folder, cases) in enumerate(BATCHES, 1):
             "../../envs/torch.yaml"
         threads: config["cpu_threads"]
         resources:
+            **growing(mem_mb=6000, runtime=60),
             gpu=1,
         params:
             cases=cases,

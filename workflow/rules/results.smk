@@ -12,6 +12,8 @@ rule score:
         "<logs>/{split}score/{case}.log",
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=2500, runtime=10),
     shell:
         "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
@@ -113,6 +115,8 @@ rule measure_case:
         "<benchmarks>/{split}measure_case/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        **growing(mem_mb=1000, runtime=10),
     shell:
         "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
