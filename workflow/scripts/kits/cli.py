@@ -67,6 +67,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # of a full disk, which no writer names
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

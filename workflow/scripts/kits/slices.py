@@ -104,8 +104,9 @@ def save_slices(folder: Path, store: SliceStore) -> None:
     """Write extracted slices and their record, each file whole or not at all, the record last."""
     arrays = {"images.npy": store.images, "labels.npy": store.labels}
     for name, array in arrays.items():
-        with atomic(folder / name) as temporary:
-            np.save(temporary, array)
+        with atomic(folder / name) as temporary, temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)  # np.save does not say that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
     record = asdict(store.geometry) | {"size": store.images.shape[2], "crc32": checksums}
     write_json(folder / "slices.json", record)
