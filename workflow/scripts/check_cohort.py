@@ -4,7 +4,7 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from kits import cli
+from kits import cli, cohort
 from kits.checks import check_case, write_table
 
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout")
-    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--threads", type=int, default=1, help="cases checked at once")
     parser.add_argument("--output", type=Path, required=True, help="table of the cohort, .tsv")
     cli.run(main, parser)

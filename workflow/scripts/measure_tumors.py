@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits import cli
+from kits import cli, cohort
 from kits.tumors import measure_label
 
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout; images are not needed")
-    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="smaller components are left out")
     parser.add_argument("--threads", type=int, default=1, help="labels measured at once")
     parser.add_argument("--output", type=Path, required=True, help="a row for each component, .tsv")

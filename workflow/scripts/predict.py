@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from kits import cli, compute, models
+from kits import cli, cohort, compute, models
 from kits.nifti import write_volume
 from kits.slices import open_slices, restore
 
@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
-    parser.add_argument("--cases", nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--kidney-model", type=Path, required=True, help="kidney.pt")
     parser.add_argument("--tumor-model", type=Path, required=True, help="tumor.pt")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")

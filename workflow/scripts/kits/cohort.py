@@ -5,6 +5,7 @@ Light on purpose: the Snakefile imports it.
 
 import random
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,17 @@ CASE = re.compile(r"case_(\d{5})")
 def case_name(number: int) -> str:
     """KiTS19's name of a case: 3 is `case_00003`."""
     return f"case_{number:05d}"
+
+
+def case(text: str) -> str:
+    """A case's name on a command line, where it becomes part of a path.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not CASE.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r} is no case; expected case_XXXXX, five digits")
+    return text
 
 
 def selected(cases: Sequence[int | str]) -> list[str]:

@@ -80,8 +80,10 @@ def choose(arguments: argparse.Namespace) -> Compute:
         UserError: `cuda` was asked for and there is none.
     """
     name = arguments.device
-    if name != "cpu" and (claimed := claim()):
-        print(f"GPU {claimed}", flush=True)
+    if name != "cpu":
+        claim()
+        if given := os.environ.get("CUDA_VISIBLE_DEVICES"):
+            print(f"GPU {given} (CUDA_VISIBLE_DEVICES)", flush=True)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
         if name == "cpu" and gpu_present():

@@ -21,14 +21,11 @@ def visible_gpus() -> list[str]:
     return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
 
 
-def claim() -> str | None:
+def claim() -> None:
     """Of several GPUs, take one that no other job has, and hide the rest from this process.
 
-    Returns:
-        The GPU; None where there is no choice, as in a SLURM job, which sees its own only.
+    Where there is no choice, as in a SLURM job, which sees its own only, nothing is taken.
     """
     names = visible_gpus()
-    if len(names) < 2:
-        return None
-    os.environ["CUDA_VISIBLE_DEVICES"] = taken = take("gpu", names)
-    return taken
+    if len(names) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = take("gpu", names)

@@ -1,0 +1,117 @@
+"""The workflow through a real SLURM: slurmctld, slurmd and slurmdbd of one node, started by cluster.sh.
+
+Run by `make test-slurm`: minutes, as root, with Debian's packages.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import RESULTS, ROOT, TINY, Project, merged
+
+CLUSTER = Path(__file__).parent / "cluster.sh"
+LIGHT = ["--set-resources", *(f"{rule}:mem_mb=1000" for rule in ("check", "measure_tumors", "predict_1", "predict_2"))]
+AUTO = merged(TINY, device="auto")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    subprocess.run([CLUSTER, "up"], check=True)
+    yield
+    subprocess.run([CLUSTER, "down"], check=True)
+
+
+def ask(*command: str) -> list[list[str]]:
+    """Fields of the lines that a SLURM command prints; none while the controller is away."""
+    result = subprocess.run(command, capture_output=True, text=True)
+    return [line.split("|") for line in result.stdout.splitlines()]
+
+
+def wait_for(condition, seconds=240):
+    """The first true answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := condition():
+            return answer
+        time.sleep(0.5)
+    raise AssertionError("it did not happen")
+
+
+def started(project: Project, config: dict, *arguments: str) -> subprocess.Popen:
+    """Snakemake on this login node, with the profile."""
+    (project.folder / "user.yaml").write_text(yaml.safe_dump(config))
+    profile = ["--profile", str(ROOT / "profiles" / "slurm"), "--cores", "4"]
+    command = [sys.executable, "-m", "snakemake", *profile, *arguments, "--configfile", "user.yaml"]
+    output = (project.folder / "output.txt").open("w")
+    return subprocess.Popen(command, cwd=project.folder, stdout=output, stderr=subprocess.STDOUT)
+
+
+def output(project: Project) -> str:
+    return (project.folder / "output.txt").read_text()
+
+
+def submissions(project: Project) -> dict[str, str]:
+    """The rule or group of each SLURM job."""
+    return dict(reversed(pair) for pair in re.findall(r"slurm_logs/(?:rule|group)_(\w+)/(\d+)\.log", output(project)))
+
+
+def job_of(project: Project, rule: str, state: str) -> str | None:
+    """A job of a rule in some state."""
+    states = {fields[0]: fields[1] for fields in ask("sacct", "-nPX", "--format=JobID,State")}
+    found = [job for job, name in submissions(project).items() if name.startswith(rule)]
+    return next((job for job in found if states.get(job, "").startswith(state)), None)
+
+
+def test_everything_through_slurm(project, finished):
+    """Too little memory, a cancelled job and an absent controller on the way: the same scores as on this machine."""
+    run = started(project, AUTO, *LIGHT, "train:mem_mb=150*attempt**2", "train:runtime=10")
+    wait_for(lambda: job_of(project, "train", "RUNNING"))
+    subprocess.run([CLUSTER, "pause", "15"], check=True)
+    wait_for(lambda: job_of(project, "train", "OUT_OF_ME"))
+    cancelled = wait_for(lambda: job_of(project, "predict_1", "RUNNING"))
+    subprocess.run(["scancel", cancelled], check=True)
+    assert run.wait(timeout=900) == 0, output(project)
+    local = (finished.folder / RESULTS / "scores.tsv").read_bytes()
+    assert (project.folder / RESULTS / "scores.tsv").read_bytes() == local
+
+    jobs = submissions(project)
+    fields = "JobID,State,ReqTRES,Timelimit"
+    table = pd.DataFrame(ask("sacct", "-nPX", f"--format={fields}"), columns=fields.split(",")).set_index("JobID")
+    table = table.loc[list(jobs)].assign(rule=jobs.values())
+    print(table.to_string())
+    assert len(jobs) < 40  # for 101 jobs of the workflow
+    network = table["rule"].str.match("train|predict")
+    assert table.loc[network, "ReqTRES"].str.contains("gres/gpu=1").all()
+    assert not table.loc[~network, "ReqTRES"].str.contains("gpu").any()
+    memory = table.loc[table["rule"] == "train", "ReqTRES"].str.extract(r"mem=(\d+)M")[0].astype(int)
+    assert memory.min() == 150
+    assert memory.max() >= 600
+    predicted = table[table["rule"] == "predict_1"]
+    assert predicted["State"].str.startswith("CANCELLED").sum() == 1
+    assert predicted["State"].str.startswith("COMPLETED").sum() == 1
+    for log in ("train/kidney.log", "train/tumor.log", "predict/1.log"):
+        assert re.search(r"^GPU [01] ", (project.folder / RESULTS / "logs" / log).read_text(), re.MULTILINE)
+
+
+def test_training_goes_on_after_its_time_is_over(project):
+    """One minute, then two: SLURM's SIGTERM saves the state, the retry goes on from it."""
+    goal = f"{RESULTS}/models/kidney.pt"
+    config = merged(AUTO, network={"base_channels": 8}, training={"epochs": 4000, "early_stopping_patience": 4000})
+    run = started(project, config, goal, *LIGHT, "train:mem_mb=2000", "train:runtime=1*attempt")
+    first = wait_for(lambda: job_of(project, "train", "TIMEOUT"), 400)
+    second = wait_for(lambda: job_of(project, "train", "RUNNING"))
+    log = project.folder / RESULTS / "logs/train/kidney.log"
+    wait_for(lambda: log.exists() and "goes on after" in log.read_text())
+    epochs = int(re.search(r"goes on after (\d+) epochs", log.read_text())[1])
+    assert epochs > 0
+    limits = dict(ask("sacct", "-nPX", "--format=JobID,Timelimit"))
+    assert (limits[first], limits[second]) == ("00:01:00", "00:02:00")
+    run.terminate()
+    run.wait(timeout=60)
+    subprocess.run(["scancel", "--user", str(os.getuid())], check=True)

@@ -1,0 +1,203 @@
+"""What goes wrong on the way: damaged intermediates, a full disk, read-only data, two runs at once, several GPUs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
+
+ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
+NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
+
+
+def flip(path, where=0.5):
+    """Change one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * where)] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def swap(first, second):
+    kept = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(kept)
+
+
+def prediction(results, number, target="tumor"):
+    return sorted((results / "predictions").iterdir())[number] / f"{target}.nii.gz"
+
+
+DAMAGE = {
+    "flipped bits of slices": (lambda r: flip(r / "slices/case_00000/images.npy"), "case_00000/images.npy", "train"),
+    "flipped bits of labels": (lambda r: flip(r / "slices/case_00001/labels.npy"), "case_00001/labels.npy", "train"),
+    "a truncated model": (lambda r: truncate(r / "models/kidney.pt"), "models/kidney.pt", "predict_1"),
+    "flipped bits of a model": (lambda r: flip(r / "models/tumor.pt"), "models/tumor.pt", "predict_1"),
+    "a truncated prediction": (lambda r: truncate(prediction(r, 0)), "tumor.nii.gz", "postprocess"),
+    "flipped bits of a prediction": (lambda r: flip(prediction(r, 0), 0.9), "tumor.nii.gz", "postprocess"),
+    "predictions of two cases swapped": (
+        lambda r: swap(prediction(r, 0), prediction(r, 1)), "tumor.nii.gz", "postprocess",
+    ),
+    "predictions of two targets swapped": (
+        lambda r: swap(prediction(r, 0), prediction(r, 0, "kidney")), "kidney.nii.gz", "postprocess",
+    ),
+    "segmentations swapped": (lambda r: swap(*sorted((r / "segmentations").iterdir())), "segmentations/", "score"),
+    "a truncated range": (lambda r: truncate(r / "ratio_range.json"), "ratio_range.json", "postprocess"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_found_where_it_is_read(finished, copy_of, what):
+    """By name, with the command that rebuilds it, which is run here: the scores are the same again."""
+    project = copy_of(finished)
+    results = project.folder / RESULTS
+    damage, name, rule = DAMAGE[what]
+    scores = (results / "scores.tsv").read_bytes()
+    damage(results)
+    goal = f"{RESULTS}/scores.tsv"
+    result = project.snakemake(TINY, goal, "--forcerun", rule, "--rerun-triggers", "mtime")
+    assert result.returncode == 1
+    found = [line for line in errors(result.stdout) if "`rm " in line]
+    assert found
+    assert all(name in line for line in found)
+    assert "Traceback" not in result.stdout
+    for line in found:
+        subprocess.run(re.search(r"`(rm .*?)`", line)[1], shell=True, cwd=project.folder, check=True)
+    for _ in range(2):  # a swap is found in one of two, then in the other
+        result = project.snakemake(TINY, goal, "--rerun-triggers", "mtime")
+        for line in errors(result.stdout):
+            if order := re.search(r"`(rm .*?)`", line):
+                subprocess.run(order[1], shell=True, cwd=project.folder, check=True)
+    assert result.returncode == 0, result.stdout
+    assert (results / "scores.tsv").read_bytes() == scores
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB, and what makes room in it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if not ROOTED or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).returncode:
+        pytest.skip("no right to mount")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk(finished, small_disk, tmp_path):
+    """While slices, a model, a prediction are written: one line, nothing half, and the same command ends well later."""
+    disk, make_room = small_disk
+    results = finished.folder / RESULTS
+    case, kept = results / "cohort/case_00000", results / "slices"
+    large = tmp_path / "large"
+    shutil.copytree(case, large)
+    trained = ["--target", "kidney", "--split", results / "split.tsv", "--slices", kept, *NETWORK, "--base-channels", 8]
+    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    predicted = ["--slices", kept, "--cases", "case_00000", *models, "--device", "cpu"]
+    (disk / "fill").write_bytes(bytes(60 * 1024))
+    commands = {
+        "slices/images.npy": ("extract_slices", "--image", large / "imaging.nii.gz", "--label",
+                              large / "segmentation.nii.gz", "--size", 64, "--output", disk / "slices"),
+        "kidney.resume.pt": ("train", *trained, "--output", disk / "kidney.pt"),
+        "case_00000/kidney.nii.gz": ("predict", *predicted, "--output", disk),
+    }  # fmt: skip
+    for name, command in commands.items():
+        if name.startswith("case"):
+            (disk / "fill").write_bytes(bytes(64 * 1024))
+        result = run_script(*command)
+        assert result.returncode == 1, name
+        assert result.stderr == f"error: {disk / name}: No space left on device\n"
+        assert [path.name for path in disk.rglob("*") if path.is_file()] == ["fill"]
+    make_room()
+    for command in commands.values():
+        result = run_script(*command)
+        assert result.returncode == 0, result.stderr
+    assert (disk / "kidney.pt").exists()
+
+
+def test_a_read_only_cohort_works(finished, project):
+    root = cohort_of(finished, project.folder / "cohort")
+    for path in [root, *root.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    if ROOTED:  # whom modes do not stop
+        subprocess.run(["mount", "--bind", root, root], check=True)
+        subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
+    try:
+        result = project.snakemake(merged(OWN, training={"epochs": 1}), "results/own/scores.tsv")
+    finally:
+        if ROOTED:
+            subprocess.run(["umount", root], check=True)
+    assert result.returncode == 0, result.stdout
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_a_second_run_is_locked_out(project):
+    path = project.folder / "user.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", path.name]
+    first = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    locks = project.folder / ".snakemake" / "locks"
+    while not (locks.is_dir() and any(locks.iterdir())):
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = project.snakemake(TINY)
+    first.terminate()
+    first.wait()
+    assert second.returncode == 1
+    assert "--unlock" in second.stdout
+    assert "no other Snakemake process" in re.sub(r"\s+", " ", second.stdout)
+
+
+def test_jobs_at_once_take_different_gpus(finished, copy_of):
+    """Both trainings of a run with two GPUs, by name; this machine need not have them."""
+    project = copy_of(finished)
+    (project.folder / "user.yaml").write_text(
+        yaml.safe_dump(merged(TINY, device="auto", training={"epochs": 30, "early_stopping_patience": 30}))
+    )
+    profile = ["--profile", str(ROOT / "profiles" / "local-gpu")]
+    goals = [f"{RESULTS}/models/{target}.pt" for target in ("kidney", "tumor")]
+    result = subprocess.run(
+        [sys.executable, "-m", "snakemake", *goals, *profile, "--configfile", "user.yaml"],
+        cwd=project.folder, env=os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(project.folder)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    logs = [(project.folder / RESULTS / f"logs/train/{target}.log").read_text() for target in ("kidney", "tumor")]
+    assert sorted(re.search(r"^GPU (\d) ", log, re.MULTILINE)[1] for log in logs) == ["0", "1"]
+
+
+def test_a_model_that_would_run_code_is_refused(tmp_path, finished):
+    """weights_only: a pickle that calls a function is not loaded."""
+    import torch
+
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "oops"),)
+
+    torch.save({"state_dict": Evil()}, tmp_path / "kidney.pt")
+    results = finished.folder / RESULTS
+    models = ["--kidney-model", tmp_path / "kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    cases = ["--slices", results / "slices", "--cases", "case_00000", "--output", tmp_path / "out"]
+    result = run_script("predict", *cases, *models, "--device", "cpu")
+    assert result.returncode == 1
+    assert "kidney.pt is damaged" in result.stderr
+    assert not (tmp_path / "oops").exists()
+
+
+@pytest.mark.parametrize("name", ["../../etc", "case_0000/../../x", "/tmp/case_00000", "case_00000\n"])
+def test_a_case_cannot_leave_its_folder(finished, tmp_path, name):
+    results = finished.folder / RESULTS
+    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    cases = ["--slices", results / "slices", "--cases", name, "--output", tmp_path / "out"]
+    result = run_script("predict", *cases, *models, "--device", "cpu")
+    assert result.returncode != 0
+    assert "expected case_XXXXX" in result.stderr
+    assert not list(tmp_path.rglob("*"))
