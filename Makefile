@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: .venv demo report test lint lock bench
+.PHONY: .venv demo report test test-slurm faults lint lock bench
 .DELETE_ON_ERROR:
 
 # The last file written: an interrupted installation is done again.
@@ -27,7 +27,16 @@ report: .venv
 	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html" --report-stylesheet workflow/report/style.css
 
 test: .venv
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+
+# Through a real SLURM on this machine: Debian's slurmctld, slurmd, slurmdbd, munge, mariadb-server; as root.
+test-slurm: .venv
+	.venv/bin/python -m pytest tests/slurm
+
+# Kill the workflow at random moments; the scores must not change.
+KILLS ?= 20
+faults: .venv
+	.venv/bin/python tests/faults/kills.py --kills $(KILLS) --configfile config/demo.yaml tests/faults/small.yaml
 
 lint: .venv
 	.venv/bin/ruff format --check

@@ -2,10 +2,13 @@
 
 import gzip
 import hashlib
+import os
 import re
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nibabel as nib
@@ -14,6 +17,7 @@ import pytest
 from conftest import AFFINE, OWN, SCRIPTS, merged
 
 from kits import slots
+from kits.cli import UserError
 from kits.download import CHUNK, check_locked
 
 
@@ -33,7 +37,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.faults, self.requests, self.closing = {}, {}, [], threading.Event()
-        self.ranges, self.tags = True, True
+        self.ranges, self.tags, self.retry_after, self.shift = True, True, None, 0
         self.at_once, self.most_at_once, self.counting = 0, 0, threading.Lock()
 
     def url(self, path):
@@ -66,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int) or self.path not in server.files:
             self.send_response(fault or 404)
             self.send_header("Content-Length", "0")
+            if self.server.retry_after:
+                self.send_header("Retry-After", self.server.retry_after)
             self.end_headers()
             return
         content = server.files[self.path]
@@ -73,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         begin = 0
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if asked and server.ranges and self.headers.get("If-Range", tag) == tag:
-            begin = int(asked[1])
+            begin = int(asked[1]) + server.shift
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
         else:
@@ -113,7 +119,16 @@ def fetch(server, tmp_path):
         output = tmp_path / "case_00000" / f"{name}.nii.gz"
         options = ["--lock", tmp_path / "lock", "--timeout", 1, "--backoff", 0.01, "--attempts", 3, *more]
         command = [sys.executable, SCRIPTS / "download.py", "--url", server.url(path), "--output", output, *options]
-        result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        environment = os.environ | {"TMPDIR": str(tmp_path)}  # and with it slots of its own
+        if more[-1:] == ("--kill",):
+            process = subprocess.Popen(list(map(str, command[:-1])), env=environment)
+            part = output.with_name(f".partial.{output.name}")
+            while not (part.exists() and part.stat().st_size):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.kill()
+            return process, output
+        result = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
         return result, output
 
     return run
@@ -131,8 +146,8 @@ def test_a_good_server(server, fetch):
     result, output = fetch()
     assert_complete(server, result, output)
     assert server.requests == [("/image", None, None)]
-    check = subprocess.run(["sha256sum", "--check", "../lock"], cwd=output.parent, capture_output=True, text=True)
-    assert "case_00000/imaging.nii.gz" in check.stdout + check.stderr  # its own format
+    check = subprocess.run(["sha256sum", "--check", "lock"], cwd=output.parents[1], capture_output=True, text=True)
+    assert check.stdout == "case_00000/imaging.nii.gz: OK\n"
 
 
 @pytest.mark.parametrize("fault", ["truncate", "stall"])
@@ -148,7 +163,7 @@ def test_it_goes_on_where_the_server_stopped(server, fetch, fault):
     assert [expected for *_, expected in server.requests] == [None, tag, tag]
 
 
-def test_a_killed_download_goes_on(server, fetch):
+def test_one_that_gave_up_goes_on(server, fetch):
     server.faults["/image"] = ["truncate"] * 3
     result, output = fetch()
     assert result.returncode == 1
@@ -158,6 +173,40 @@ def test_a_killed_download_goes_on(server, fetch):
     result, output = fetch()
     assert_complete(server, result, output)
     assert server.requests[begun][1].startswith("bytes=")
+
+
+def test_a_killed_download_goes_on(server, fetch):
+    server.faults["/image"] = ["stall"]
+    process, output = fetch("/image", "--timeout", 60, "--kill")
+    process.wait()
+    assert not output.exists()
+    assert_complete(server, *fetch())
+    assert server.requests[1][1].startswith("bytes=")
+
+
+def test_two_runs_on_the_same_data_fetch_a_file_once(server, fetch):
+    server.faults["/image"] = ["stall"]
+    with ThreadPoolExecutor(2) as both:
+        results = [both.submit(fetch) for _ in range(2)]
+    for result in results:
+        assert_complete(server, *result.result())
+    assert [asked is None for _, asked, _ in server.requests] == [True, False]
+
+
+def test_it_waits_as_long_as_the_server_asks(server, fetch):
+    server.faults["/image"] = [429]
+    server.retry_after = "1"
+    started = time.monotonic()
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert "answers 429 Too Many Requests; trying again in 1 s" in result.stdout
+    assert time.monotonic() - started > 1
+
+
+def test_another_range_than_asked_for(server, fetch):
+    server.faults["/image"] = ["truncate"]
+    server.shift = 5
+    assert_complete(server, *fetch())
 
 
 def test_server_errors_are_tried_again(server, fetch):
@@ -242,12 +291,24 @@ def test_what_is_no_volume_never_gets_the_name(server, fetch, content, says):
 
 def test_the_lock_file_of_many_jobs(tmp_path):
     code = "import sys; from kits.download import *; lock, job = sys.argv[1:]; "
-    code += "[check_locked(Path(lock), f'{job}/{i}', 'ab') for i in range(20)]"
+    code += "[check_locked(Path(lock), f'{job}/{i}', 'ab' * 32) for i in range(20)]"
     lock = tmp_path / "lock"
     jobs = [subprocess.Popen([sys.executable, "-c", code, str(lock), str(job)], cwd=SCRIPTS) for job in range(3)]
     assert [job.wait() for job in jobs] == [0, 0, 0]
     assert len(lock.read_text().splitlines()) == 60
-    check_locked(lock, "0/0", "ab")
+    check_locked(lock, "0/0", "ab" * 32)
+
+
+def test_a_lock_file_mended_by_hand(tmp_path):
+    lock = tmp_path / "lock"
+    lock.write_text(f"{'ab' * 32} *a/b\n\n   \n")
+    with pytest.raises(UserError, match="is not what"):
+        check_locked(lock, "a/b", "cd" * 32)
+    check_locked(lock, "a/c", "cd" * 32)
+    assert lock.read_text() == f"{'ab' * 32}  a/b\n{'cd' * 32}  a/c\n"
+    lock.write_text("nonsense\n")
+    with pytest.raises(UserError, match="has the line 'nonsense'"):
+        check_locked(lock, "a/c", "cd" * 32)
 
 
 def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):

@@ -269,7 +269,10 @@ def test_a_range_without_its_ends_is_one_line(tmp_path):
     write_json(tmp_path / "r.json", {"low": 1.0})
     arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
     result = run_script("postprocess", *arguments, cwd=tmp_path)
-    assert (result.returncode, result.stderr) == (1, "error: r.json lacks high; make it again\n")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: r.json lacks high; `rm r.json` and run the same snakemake command again\n",
+    )
 
 
 def test_output_has_the_inputs_affine(tmp_path):

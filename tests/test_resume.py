@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import RESULTS, SCRIPTS, run_script
+import yaml
+from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
 
-from kits.checkpoint import fingerprint
+from kits.checkpoint import Checkpoint, fingerprint
 from kits.compute import Compute
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
@@ -101,10 +102,62 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
     assert "Traceback" not in rest
     saved = torch.load(tmp_path / "kidney.resume.pt", weights_only=True)["progress"]
     assert 2 <= len(saved["history"]) < EPOCHS
+    assert saved["trained"] > 0  # within an epoch
     result = run_script("train", *command, "--output", model)
     assert result.returncode == 0, result.stderr
     assert f"after {len(saved['history'])} epochs and {saved['trained']} slices" in result.stdout
     assert_same(model, undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
+    """The signal goes to snakemake, its shells, and all they started, as SLURM and Ctrl-C send it."""
+    project = copy_of(finished)
+    long = {"epochs": 400, "early_stopping_patience": 400}
+    config = merged(TINY, training=long)
+    (project.folder / "user.yaml").write_text(yaml.safe_dump(config))
+    goal, log = f"{RESULTS}/models/kidney.pt", project.folder / RESULTS / "logs/train/kidney.log"
+    command = [sys.executable, "-m", "snakemake", goal, "--cores", "1", "--configfile", "user.yaml"]
+    process = subprocess.Popen(
+        command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    for line in process.stdout:
+        if "epoch  3/400" in line:
+            break
+    os.killpg(process.pid, number)
+    process.communicate()
+    assert "its state is saved" in log.read_text()
+    state = project.folder / RESULTS / "models/kidney.resume.pt"
+    reached = len(torch.load(state, weights_only=True)["progress"]["history"])
+    process = subprocess.Popen(
+        command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    for line in process.stdout:
+        if "goes on after" in line:
+            assert f"goes on after {reached} epochs" in line
+            break
+    else:
+        raise AssertionError("it started over")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
+    process = start([*command, "--epochs", 999], tmp_path / "kidney.pt")
+    after_epoch(process, 1)
+    result = run_script("train", *command, "--output", tmp_path / "kidney.pt")
+    process.kill()
+    process.wait()
+    assert result.returncode == 1
+    assert "another process trains this model; wait for it, or end it" in result.stderr
+
+
+def test_a_state_that_cannot_be_read_now_is_kept(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "kidney.resume.pt")
+    checkpoint.save({"progress": 1})
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
+    with pytest.raises(OSError, match="Stale"):
+        checkpoint.load(print)
 
 
 @pytest.fixture

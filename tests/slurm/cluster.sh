@@ -21,7 +21,18 @@ stop() {
     rm -f "$FOLDER/run/$1.pid"
 }
 
+# A real configuration of this machine is left alone.
+ours() {
+    for file in slurm.conf gres.conf; do
+        [ ! -e "/etc/slurm/$file" ] && [ ! -L "/etc/slurm/$file" ] && continue
+        [ "$(readlink "/etc/slurm/$file")" = "$FOLDER/$file" ] && continue
+        echo "error: /etc/slurm/$file belongs to another cluster; these tests need a machine without SLURM" >&2
+        exit 1
+    done
+}
+
 down() {
+    ours
     [ -d "$FOLDER" ] || return 0
     timeout 10 scancel --user "$(id -un)" 2>/dev/null || true
     for daemon in slurmd slurmctld slurmdbd mariadbd munged; do stop "$daemon"; done

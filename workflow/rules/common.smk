@@ -130,7 +130,7 @@ def state_licence():
     """The terms of the data, said where they are about to be fetched."""
     if any(job.rule.name.startswith("download") for job in workflow.dag.needrun_jobs()):
         logger.warning(
-            "KiTS19 is fetched: about 30 GB, under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
+            "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
             f"checksums are compared with, or added to, {config['download']['lock']}."
         )
 

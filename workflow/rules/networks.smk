@@ -21,6 +21,8 @@ rule train:
         slices=subpath(input[0], ancestor=2),
         options=options("network") + options("training") + options("slices", "hu_window") + compute_options(),
     shell:
+        # What asks a whole job to stop must reach the training only, which saves its state, and not what it writes to.
+        "trap '' TERM INT; "
         "python3 {input.script:q} --target {wildcards.target} --split {input.split:q} --slices {params.slices:q}"
         " --output {output.model:q} {params.options:q} --threads {threads} 2>&1 | tee {log:q}"
 

@@ -10,33 +10,30 @@ from kits.training import Settings, train
 
 
 def main(arguments: argparse.Namespace) -> None:
-    given = vars(arguments)
+    target, window, given = arguments.target, arguments.hu_window, vars(arguments)
     settings = Settings(**{name: given[name] for name in asdict(Settings())})
     network = {name: given[name] for name in ("base_channels", "depth", "batch_norm")}
     cases = [case for case, subset in cohort.read_split(arguments.split).items() if subset == "train"]
+    checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
+    checkpoint.open()
     chosen = compute.choose(arguments)
     folders = [arguments.slices / case for case in cases]
-    loaded = samples.load(folders, arguments.target, chosen, arguments.loading)
-    name, place = f"{arguments.target} network", "memory" if isinstance(loaded, samples.InMemory) else "disk"
+    loaded = samples.load(folders, target, chosen, arguments.loading)
+    name = f"{target} network"
+    place = "memory" if isinstance(loaded, samples.InMemory) else "disk"
     print(f"{name}: {loaded.shape[0]} slices of {len(cases)} cases in {place}, on {chosen.name}", flush=True)
 
     def report(line: str) -> None:
         print(f"{name}: {line}", flush=True)
 
-    decided = {
-        "target": arguments.target,
-        "network": network,
-        "hu_window": arguments.hu_window,
-        "training": asdict(settings),
-    }
-    checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"), fingerprint(decided, chosen, folders))
-    checkpoint.listen()
-    trained, record = train(loaded, arguments.hu_window, network, settings, chosen, report, checkpoint)
-    model = models.Model(trained, arguments.target, loaded.shape[2], arguments.hu_window)
+    decided = {"target": target, "network": network, "hu_window": window, "training": asdict(settings)}
+    checkpoint.fingerprint = fingerprint(decided, chosen, folders)
+    trained, record = train(loaded, window, network, settings, chosen, report, checkpoint)
+    model = models.Model(trained, target, loaded.shape[2], window)
     models.save(arguments.output, model, network)
     header = decided | {"commit": provenance.commit(), "training_cases": cases}
     cli.write_json(arguments.output.with_suffix(".json"), header | record)
-    checkpoint.remove()
+    checkpoint.close()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from types import FrameType
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
+from kits.cli import UserError
 from kits.compute import Compute
 from kits.models import read_tensors, write_tensors
 
@@ -25,15 +27,27 @@ class Checkpoint:
     Attributes:
         path: of the file.
         fingerprint: of configuration, slices and code; see `fingerprint`.
-        stop_asked: whether SIGTERM or SIGINT came, once `listen` was called.
+        stop_asked: whether SIGTERM or SIGINT came, once it was opened.
     """
 
     path: Path
-    fingerprint: str
+    fingerprint: str = ""
     stop_asked: bool = False
 
-    def listen(self) -> None:
-        """Let the first SIGTERM (SLURM's warning before the kill) or SIGINT (Ctrl-C) ask; a second one ends."""
+    def open(self) -> None:
+        """Keep other processes from the state, and let SIGTERM (SLURM's warning before the kill) or SIGINT ask to stop.
+
+        A second signal ends the process.
+
+        Raises:
+            UserError: another process trains this model.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.path.with_suffix(".lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UserError(f"{self.path}: another process trains this model; wait for it, or end it") from error
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
@@ -46,11 +60,17 @@ class Checkpoint:
         write_tensors(self.path, state | {"fingerprint": self.fingerprint})
 
     def load(self, report: Callable[[str], None]) -> dict[str, Any] | None:
-        """The saved state; None where there is none, or one that cannot be used, of which `report` is told."""
+        """The saved state; None where there is none, or one that cannot be used, of which `report` is told.
+
+        Raises:
+            OSError: it cannot be read now, which says nothing of what is in it.
+        """
         if not self.path.is_file():
             return None
         try:
             state = read_tensors(self.path)
+        except (OSError, MemoryError):
+            raise
         except Exception as error:  # torch raises many kinds for a file that is cut or not its own
             report(f"starts over: {self.path} is damaged ({type(error).__name__})")
             return None
@@ -59,9 +79,10 @@ class Checkpoint:
             return None
         return state
 
-    def remove(self) -> None:
+    def close(self) -> None:
         """Forget the state: the model is done."""
         self.path.unlink(missing_ok=True)
+        Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 def fingerprint(settings: dict[str, Any], compute: Compute, folders: Sequence[Path]) -> str:

@@ -55,6 +55,17 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give the path to an error that has none, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno:
+            error.filename = error.filename or str(path)
+        raise
+
+
+@contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure.
 
@@ -65,11 +76,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     try:
-        yield temporary
+        with naming(path):
+            yield temporary
         os.replace(temporary, path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # of a full disk, which no writer names
-        raise
     finally:
         temporary.unlink(missing_ok=True)
 

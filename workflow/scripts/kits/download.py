@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import urllib3
 from filelock import FileLock
 from isal import igzip
 
-from kits.cli import UserError, atomic, write_json
+from kits.cli import UserError, atomic, naming, write_json
 from kits.nifti import BROKEN, read_geometry
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
@@ -22,12 +23,24 @@ CHUNK = 2**16
 """Bytes that are written at once; so many of an attempt that breaks off are lost at most."""
 PROGRESS = 2**20
 """Bytes after which an attempt counts as one that got somewhere."""
+LOCKED = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
+"""A line of `sha256sum`."""
 LONGEST_WAIT = 60.0
+LONGEST_PAUSE = 3600.0
+"""Seconds, of those a server asks for."""
 REPORT_SECONDS = 10.0
 
 
 class Interrupted(Exception):
-    """A download stopped; the next attempt goes on from what came."""
+    """A download stopped; the next attempt goes on from what came.
+
+    Attributes:
+        wait: seconds the server asks for.
+    """
+
+    def __init__(self, why: str, wait: float = 0) -> None:
+        super().__init__(why)
+        self.wait = wait
 
 
 def download(
@@ -57,6 +70,25 @@ def download(
         UserError: the server has no such file or gives it to nobody, every attempt failed, or the file is wrong twice.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".partial.{path.name}.lock")
+    with FileLock(lock):  # of another run on the same data
+        try:
+            if not path.exists():
+                _download(url, path, verify, attempts, timeout, backoff, report)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _download(
+    url: str,
+    path: Path,
+    verify: Callable[[Path], None],
+    attempts: int,
+    timeout: float,
+    backoff: float,
+    report: Callable[[str], None],
+) -> None:
+    """`download`, while no other process fetches the same file."""
     part = path.with_name(f".partial.{path.name}")
     record = path.with_name(f".partial.{path.name}.json")
     failures, wrong = 0, 0
@@ -69,7 +101,7 @@ def download(
             if failures >= attempts:
                 kept = "; what came is kept, the same command goes on from it" if _size(part) else ""
                 raise UserError(f"{url}: {error}, {attempts} times{kept}") from error
-            wait = min(LONGEST_WAIT, backoff * 2 ** (failures - 1))
+            wait = max(error.wait, min(LONGEST_WAIT, backoff * 2 ** (failures - 1)))
             report(f"{error}; trying again in {wait:g} s")
             time.sleep(wait)
             continue
@@ -112,14 +144,24 @@ def _fetch(url: str, part: Path, record: Path, timeout: float, report: Callable[
                 part.unlink(missing_ok=True)
                 raise Interrupted("the server has no such range")
             if response.status_code in TRANSIENT:
-                raise Interrupted(f"the server answers {response.status_code} {response.reason}")
+                asked = response.headers.get("Retry-After", "")
+                wait = min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else 0.0
+                raise Interrupted(f"the server answers {response.status_code} {response.reason}", wait)
             if not response.ok:
                 answer = f"{response.status_code} {response.reason}"
                 raise UserError(f"{url}: the server answers {answer}; check the addresses in download, and data.cases")
-            whole = response.status_code != 206  # refused to go on, or another file than the one begun
-            total = int(response.headers.get("Content-Length", 0)) + (0 if whole else have)
+            total = int(response.headers.get("Content-Length", 0))
+            if response.status_code == 206:
+                given = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+                if not given or int(given[1]) != have:
+                    part.unlink(missing_ok=True)
+                    raise Interrupted("the server gives another range than was asked for")
+                total = int(given[2])
+            else:  # it cannot go on, or has another file than the one begun; what came goes before its record does
+                part.unlink(missing_ok=True)
+                have = 0
             _write_record(record, url, response, total)
-            _receive(response, part, 0 if whole else have, total, report)
+            _receive(response, part, have, total, report)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Interrupted(f"the connection broke ({type(error).__name__})") from error
     if total and _size(part) != total:
@@ -129,7 +171,7 @@ def _fetch(url: str, part: Path, record: Path, timeout: float, report: Callable[
 def _receive(response: requests.Response, part: Path, have: int, total: int, report: Callable[[str], None]) -> None:
     """Write the body of an answer behind the first `have` bytes of a file; report how it goes."""
     started = reported = time.monotonic()
-    with part.open("r+b" if have else "wb") as file:
+    with naming(part), part.open("r+b" if have else "wb") as file:
         file.seek(have)
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             file.write(chunk)
@@ -191,14 +233,20 @@ def check_locked(lock: Path, name: str, found: str) -> None:
     Raises:
         UserError: they differ.
     """
-    with FileLock(f"{lock}.lock"):
-        lines = lock.read_text().splitlines() if lock.exists() else []
-        known = {entry: digest for digest, entry in (line.split(maxsplit=1) for line in lines if line)}
-        if known.setdefault(name, found) != found:
+    with FileLock(lock.with_name(f".{lock.name}.lock")):
+        known: dict[str, str] = {}
+        for line in lock.read_text().splitlines() if lock.exists() else []:
+            if not line.strip():
+                continue
+            if not (entry := LOCKED.fullmatch(line.strip())):
+                raise UserError(f"{lock} has the line {line!r}; expected a sha256, two blanks, a name")
+            known[entry[2]] = entry[1]
+        if name not in known:
+            known[name] = found
+            with atomic(lock) as temporary:
+                temporary.write_text("".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))
+        if known[name] != found:
             raise UserError(
                 f"what came is not what {lock} has (sha256 {found}, expected {known[name]}); if the data was meant to "
                 f"change, remove its line from {lock}"
             )
-        if len(known) > len(lines):
-            with atomic(lock) as temporary:
-                temporary.write_text("".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))

@@ -63,10 +63,11 @@ def problem(path: Path, what: str) -> UserError:
 
 
 def _identity(path: Path) -> str:
-    """What a mask of the workflow is by its place, `case_00003/kidney.nii.gz`; empty of any other file."""
-    place = (path.parent.name, path.name.removesuffix(".nii.gz"))
-    named = path.name not in VOLUMES and any(CASE.fullmatch(part) for part in place)
-    return "/".join(path.parts[-2:]) if named else ""
+    """What a mask of the workflow is by its place, `case_00003/kidney` or `case_00003`; empty of any other file."""
+    name = path.name.removesuffix(".nii.gz")
+    if CASE.fullmatch(name):
+        return name
+    return f"{path.parent.name}/{name}" if CASE.fullmatch(path.parent.name) and path.name not in VOLUMES else ""
 
 
 @contextmanager
@@ -83,7 +84,7 @@ def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
                 raise problem(path, "holds colours or complex numbers; expected plain numbers")
             written = bytes(image.header["descrip"].item()).decode("latin-1")
             if CASE.search(written) and _identity(path) not in ("", written):
-                raise problem(path, f"was written as {written}")
+                raise UserError(f"{path} holds {written}; if it is one of a run's results, {remake(path)}")
             yield image, stream
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno:  # not the file, but the reading of it

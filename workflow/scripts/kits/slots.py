@@ -1,6 +1,6 @@
 """Taking one of several things that jobs on one machine share: GPUs, connections."""
 
-import getpass
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def take(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
         names: at least one.
         wait: seconds between two looks.
     """
-    folder = Path(tempfile.gettempdir()) / f"kits-{kind}-{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"kits-{kind}-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     while True:
         for name in names:
