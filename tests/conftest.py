@@ -1,5 +1,6 @@
 """Shared fixtures: volumes on disk, scripts and the workflow run as a user runs them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -70,7 +72,7 @@ class Project:
 
     def snakemake(self, config: dict, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake with `config` as the user's configuration file; stdout and stderr are joined."""
-        path = self.folder / "user.yaml"
+        path = self.folder / f"user_{os.getpid()}.yaml"  # workers share the finished project
         path.write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", path.name]
         return subprocess.run(
@@ -106,12 +108,20 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
     """The whole workflow, run once on a tiny phantom cohort. For reading and dry runs."""
-    project = Project(tmp_path_factory.mktemp("finished") / "project")
-    result = project.snakemake(TINY)
-    assert result.returncode == 0, result.stdout
-    return project
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "finished"
+    with FileLock(f"{shared}.lock"):
+        if (shared / "done").exists():
+            project = Project.__new__(Project)
+            project.folder = shared / "project"
+            return project
+        project = Project(shared / "project")
+        result = project.snakemake(TINY)
+        assert result.returncode == 0, result.stdout
+        (shared / "done").touch()
+        return project
 
 
 @pytest.fixture
@@ -121,7 +131,8 @@ def copy_of(tmp_path: Path) -> Callable[[Project], Project]:
     def copy(original: Project) -> Project:
         twin = Project.__new__(Project)
         twin.folder = tmp_path / "copy"
-        shutil.copytree(original.folder, twin.folder)
+        # Without what other workers' commands come and go with.
+        shutil.copytree(original.folder, twin.folder, ignore=shutil.ignore_patterns("locks", "log", "user_*.yaml"))
         return twin
 
     return copy

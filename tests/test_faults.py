@@ -71,11 +71,12 @@ def test_damage_is_found_where_it_is_read(finished, copy_of, what):
     assert "Traceback" not in result.stdout
     for line in found:
         subprocess.run(re.search(r"`(rm .*?)`", line)[1], shell=True, cwd=project.folder, check=True)
-    for _ in range(2):  # a swap is found in one of two, then in the other
-        result = project.snakemake(TINY, goal, "--rerun-triggers", "mtime")
+    result = project.snakemake(TINY, goal, "--rerun-triggers", "mtime")
+    if result.returncode:  # a swap is found in one of two, then in the other
         for line in errors(result.stdout):
             if order := re.search(r"`(rm .*?)`", line):
                 subprocess.run(order[1], shell=True, cwd=project.folder, check=True)
+        result = project.snakemake(TINY, goal, "--rerun-triggers", "mtime")
     assert result.returncode == 0, result.stdout
     assert (results / "scores.tsv").read_bytes() == scores
 
@@ -131,7 +132,8 @@ def test_a_read_only_cohort_works(finished, project):
         subprocess.run(["mount", "--bind", root, root], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
     try:
-        result = project.snakemake(merged(OWN, training={"epochs": 1}), "results/own/scores.tsv")
+        goals = ("cohort.tsv", "ceiling.tsv", "slices/case_00000/slices.json")
+        result = project.snakemake(OWN, *(f"results/own/{goal}" for goal in goals))
     finally:
         if ROOTED:
             subprocess.run(["umount", root], check=True)

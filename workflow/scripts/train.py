@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     models.save(arguments.output, model, network)
     header = decided | {"commit": provenance.commit(), "training_cases": cases}
     cli.write_json(arguments.output.with_suffix(".json"), header | record)
-    checkpoint.close()
+    checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 The file is no declared output, since Snakemake deletes those before it tries a job again.
 """
 
+import atexit
 import hashlib
 import json
 import signal
@@ -48,6 +49,7 @@ class Checkpoint:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise UserError(f"{self.path}: another process trains this model; wait for it, or end it") from error
+        atexit.register(Path(self._lock.lock_file).unlink, missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
 
@@ -79,10 +81,9 @@ class Checkpoint:
             return None
         return state
 
-    def close(self) -> None:
+    def remove(self) -> None:
         """Forget the state: the model is done."""
         self.path.unlink(missing_ok=True)
-        Path(self._lock.lock_file).unlink(missing_ok=True)
 
 
 def fingerprint(settings: dict[str, Any], compute: Compute, folders: Sequence[Path]) -> str:
