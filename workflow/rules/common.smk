@@ -46,6 +46,11 @@ if not workflow.deployment_settings.deployment_method:
     shell.prefix(f'set -euo pipefail; export PATH={interpreters}:"$PATH"; ')
 
 
+# Of jobs on a cluster: which sacct asks about them.
+if not workflow.local_exec:
+    os.environ["PATH"] = f"{Path(workflow.basedir).resolve() / 'workflow' / 'slurm'}:{os.environ['PATH']}"
+
+
 def script(name):
     """The script of a rule. As an input, like its modules: an edit reruns the rule."""
     return f"{SCRIPTS}/{name}.py"
