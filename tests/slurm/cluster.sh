@@ -4,7 +4,7 @@
 set -euo pipefail
 FOLDER=${SLURM_TEST_DIR:-/tmp/kits-slurm}
 CPUS=${SLURM_TEST_CPUS:-4}
-MEMORY_MB=${SLURM_TEST_MEM:-12000}
+MEMORY_MB=${SLURM_TEST_MEM:-64000} # may exceed the real, of which nothing is used
 NODE=$(hostname -s)
 DAEMONS=(munged mariadbd slurmdbd slurmctld slurmd)
 export SLURM_CONF=$FOLDER/slurm.conf
