@@ -33,10 +33,11 @@ test: .venv
 test-slurm: .venv
 	.venv/bin/python -m pytest tests/slurm
 
-# Kill the workflow at random moments; the scores must not change.
+# Kill a small demo at random moments, up to its scores, which must not change.
 KILLS ?= 20
 faults: .venv
-	.venv/bin/python tests/faults/kills.py --kills $(KILLS) --configfile config/demo.yaml tests/faults/small.yaml
+	.venv/bin/python tests/faults/kills.py --kills $(KILLS) --goal results/small/scores.tsv \
+		--configfile config/demo.yaml tests/faults/small.yaml
 
 lint: .venv
 	.venv/bin/ruff format --check

@@ -22,7 +22,7 @@ PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 
 def command(arguments: argparse.Namespace, *more: str) -> list[str]:
     chosen = ["--cores", str(arguments.cores), *more, "--configfile", *map(str, arguments.configfile)]
-    return [sys.executable, "-m", "snakemake", *chosen]
+    return [sys.executable, "-m", "snakemake", *arguments.goal, *chosen]
 
 
 def start(arguments: argparse.Namespace, folder: Path, *more: str) -> subprocess.Popen[bytes]:
@@ -91,6 +91,7 @@ def main(arguments: argparse.Namespace) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--configfile", type=Path, nargs="+", default=[ROOT / "config" / "demo.yaml"])
+    parser.add_argument("--goal", nargs="+", default=[], help="files to make; everything unless given")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=2)
