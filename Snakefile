@@ -63,6 +63,7 @@ rule all:
 onstart:
     warn_without_gpu()
     state_licence()
+    see_cancelled_jobs()
 
 
 onsuccess:

@@ -46,11 +46,6 @@ if not workflow.deployment_settings.deployment_method:
     shell.prefix(f'set -euo pipefail; export PATH={interpreters}:"$PATH"; ')
 
 
-# Of jobs on a cluster: which sacct asks about them.
-if not workflow.local_exec:
-    os.environ["PATH"] = f"{Path(workflow.basedir).resolve() / 'workflow' / 'slurm'}:{os.environ['PATH']}"
-
-
 def script(name):
     """The script of a rule. As an input, like its modules: an edit reruns the rule."""
     return f"{SCRIPTS}/{name}.py"
@@ -129,6 +124,12 @@ def warn_without_gpu():
             "No GPU found: the networks run on the CPU, where the paper's settings take weeks; "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
         )
+
+
+def see_cancelled_jobs():
+    """Let the SLURM plugin ask about its jobs with workflow/slurm/sacct."""
+    if not workflow.local_exec:
+        os.environ["PATH"] = f"{Path(workflow.basedir).resolve() / 'workflow' / 'slurm'}:{os.environ['PATH']}"
 
 
 def state_licence():
