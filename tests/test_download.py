@@ -38,6 +38,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.faults, self.requests, self.closing = {}, {}, [], threading.Event()
         self.ranges, self.tags, self.retry_after, self.shift = True, True, None, 0
+        self.most, self.delay = None, 0  # bytes of a range, seconds
         self.at_once, self.most_at_once, self.counting = 0, 0, threading.Lock()
 
     def url(self, path):
@@ -65,6 +66,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self):
         server = self.server
+        server.closing.wait(server.delay)
         server.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
         fault = server.faults[self.path].pop(0) if server.faults.get(self.path) else None
         if isinstance(fault, int) or self.path not in server.files:
@@ -81,7 +83,9 @@ class Handler(BaseHTTPRequestHandler):
         if asked and server.ranges and self.headers.get("If-Range", tag) == tag:
             begin = int(asked[1]) + server.shift
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            end = min(len(content), begin + (server.most or len(content)))
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(content)}")
+            content = content[:end]
         else:
             self.send_response(200)
         if server.tags:
@@ -249,6 +253,7 @@ def test_a_file_that_changes_meanwhile_is_fetched_anew(server, fetch):
     result, output = fetch()
     assert_complete(server, result, output)
     assert output.read_bytes() == server.other
+    assert "fetching it again" not in result.stdout  # known from the server's answer, not from what came
 
 
 @pytest.mark.parametrize(("ranges", "tags"), [(False, True), (True, False), (False, False)])
@@ -256,6 +261,15 @@ def test_servers_without_ranges_or_tags(server, fetch, ranges, tags):
     server.ranges, server.tags = ranges, tags
     server.faults["/image"] = ["truncate"]
     assert_complete(server, *fetch())
+
+
+def test_a_server_that_gives_less_than_was_asked_for(server, fetch):
+    server.faults["/image"] = ["truncate"]
+    server.most = 100_000
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert "fetching it again" not in result.stdout
+    assert len(server.requests) == 3
 
 
 def test_other_content_than_the_lock_has(server, fetch):
@@ -336,6 +350,7 @@ def test_the_workflow_fetches_its_cohort(server, project):
     address = {"imaging": server.url("/{revision}/{case}/i"), "labels": server.url("/{revision}/{case}/l")}
     revisions = {"imaging_revision": "r1", "labels_revision": "r1", "connections": 1}
     config = merged(OWN, data={"source": "download", "cases": ["0-2"]}, download=address | revisions)
+    server.delay = 0.5  # so that two would meet
     result = project.snakemake(config, "results/own/cohort.tsv")
     assert result.returncode == 0, result.stdout
     assert "CC BY-NC-SA 4.0" in result.stdout

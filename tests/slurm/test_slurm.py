@@ -60,7 +60,9 @@ def output(project: Project) -> str:
 
 def submissions(project: Project) -> dict[str, str]:
     """The rule or group of each SLURM job."""
-    return dict(reversed(pair) for pair in re.findall(r"slurm_logs/(?:rule|group)_(\w+)/(?:\w+/)?(\d+)\.log", output(project)))
+    return dict(
+        reversed(pair) for pair in re.findall(r"slurm_logs/(?:rule|group)_(\w+)/(?:\w+/)?(\d+)\.log", output(project))
+    )
 
 
 def job_of(project: Project, rule: str, state: str) -> str | None:
