@@ -129,7 +129,7 @@ def warn_without_gpu():
 def see_cancelled_jobs():
     """Let the SLURM plugin ask about its jobs with workflow/slurm/sacct."""
     if not workflow.local_exec:
-        os.environ["PATH"] = f"{Path(workflow.basedir).resolve() / 'workflow' / 'slurm'}:{os.environ['PATH']}"
+        cli.prefer_commands(Path(workflow.basedir, "workflow", "slurm").resolve())
 
 
 def state_licence():

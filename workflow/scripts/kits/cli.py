@@ -110,6 +110,11 @@ def remake(path: str | os.PathLike[str]) -> str:
     return f"`rm {shlex.quote(str(path))}` and run the same snakemake command again"
 
 
+def prefer_commands(folder: Path) -> None:
+    """Let this process, and all it starts, find the commands in a folder before others of the same name."""
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
 def collect(jobs: Iterable[Callable[[], T]]) -> list[T]:
     """The results of all jobs; where some fail, one error that holds the lines of every failure.
 
