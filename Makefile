@@ -31,7 +31,7 @@ test: .venv
 
 # Through a real SLURM on this machine: Debian's slurmctld, slurmd, slurmdbd, munge, mariadb-server; as root.
 test-slurm: .venv
-	.venv/bin/python -m pytest tests/slurm
+	.venv/bin/python -m pytest tests/slurm $(if $(ONLY),-k $(ONLY))
 
 # Kill a small demo at random moments, up to its scores, which must not change.
 KILLS ?= 20

@@ -16,7 +16,10 @@ import yaml
 from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
 
 from kits.checkpoint import Checkpoint, fingerprint
+from kits.cli import UserError
 from kits.compute import Compute
+from kits.samples import InMemory
+from kits.training import Settings, train
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
 EPOCHS = 12
@@ -102,11 +105,46 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
     assert "Traceback" not in rest
     saved = torch.load(tmp_path / "kidney.resume.pt", weights_only=True)["progress"]
     assert 2 <= len(saved["history"]) < EPOCHS
-    assert saved["trained"] > 0  # within an epoch
     result = run_script("train", *command, "--output", model)
     assert result.returncode == 0, result.stderr
     assert f"after {len(saved['history'])} epochs and {saved['trained']} slices" in result.stdout
     assert_same(model, undisturbed)
+
+
+class StopsAtBatch(Checkpoint):
+    """One that is told to stop when it is asked for the n-th time, as it is before each batch."""
+
+    remaining = 0
+
+    @property
+    def stop_asked(self):
+        self.remaining -= 1
+        return self.remaining == 0
+
+    @stop_asked.setter
+    def stop_asked(self, value):
+        pass
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 5, 7])
+def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
+    """Four batches in an epoch: the fifth is the second epoch's first."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
+    slices = InMemory(images, (images > 100).to(torch.uint8))
+    cpu, chosen = Compute(torch.device("cpu")), Settings(epochs=3, batch_size=2)
+    given = (slices, (-79, 304), {"base_channels": 2, "depth": 2}, chosen, cpu, lambda line: None)
+    expected, record = train(*given)
+    checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
+    checkpoint.remaining = batch
+    with pytest.raises(UserError, match=f"told to stop in epoch {1 + (batch - 1) // 4}"):
+        train(*given, checkpoint)
+    saved = torch.load(checkpoint.path, weights_only=True)["progress"]
+    assert (len(saved["history"]), saved["trained"]) == ((batch - 1) // 4, 2 * ((batch - 1) % 4))
+    network, resumed = train(*given, checkpoint)
+    for name, value in expected.state_dict().items():
+        assert torch.equal(value, network.state_dict()[name])
+    assert [epoch["loss"] for epoch in resumed["history"]] == [epoch["loss"] for epoch in record["history"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

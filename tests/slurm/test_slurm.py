@@ -105,17 +105,17 @@ def test_everything_through_slurm(project, finished):
 
 
 def test_training_goes_on_after_its_time_is_over(project):
-    """One minute, then two: within the first epoch SLURM's SIGTERM saves the state, and the retry goes on from it."""
+    """One minute, then two: SLURM's SIGTERM saves the state within an epoch, and the retry goes on from it."""
     goal = f"{RESULTS}/models/kidney.pt"
-    config = merged(
-        AUTO, slices={"size": 256}, network={"base_channels": 64}, training={"batch_size": 1}, phantom={"cases": 20}
-    )
-    run = started(project, config, goal, *LIGHT, "train:mem_mb=2000", "train:runtime=1*attempt")
+    # Batches of a second, of which SLURM waits for the one under way, and epochs of half a minute.
+    network, training = {"base_channels": 20, "depth": 4}, {"batch_size": 1}
+    config = merged(AUTO, slices={"size": 256}, network=network, training=training, phantom={"slices": [60, 64]})
+    run = started(project, config, goal, *LIGHT, "train:mem_mb=8000", "train:runtime=1*attempt")
     first = wait_for(lambda: job_of(project, "train", "TIMEOUT"), 400)
     second = wait_for(lambda: job_of(project, "train", "RUNNING"))
     log = project.folder / RESULTS / "logs/train/kidney.log"
     wait_for(lambda: log.exists() and "goes on after" in log.read_text())
-    assert re.search(r"goes on after 0 epochs and [1-9]\d* slices", log.read_text())
+    assert re.search(r"goes on after \d+ epochs and [1-9]\d* slices", log.read_text())
     limits = dict(ask("sacct", "-nPX", "--format=JobID,Timelimit"))
     assert (limits[first], limits[second]) == ("00:01:00", "00:02:00")
     run.kill()
