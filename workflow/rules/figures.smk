@@ -50,7 +50,7 @@ rule plot_surfaces:
         tumors=of_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         segmentations=of_test_cases("<results>/{split}segmentations/{case}.nii.gz"),
         script=script("plot_surfaces"),
-        modules=modules("figures/cases", "figures/__init__", "summary", "tables", "nifti"),
+        modules=modules("figures/cases", "figures/__init__", "scoring", "postprocessing", "runs", "tables", "nifti"),
     output:
         report(
             "<results>/figures/fig4.png",
@@ -77,7 +77,7 @@ rule plot_slice:
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
         script=script("plot_slice"),
-        modules=modules("figures/cases", "figures/__init__", "slices", "nifti"),
+        modules=modules("figures/cases", "figures/__init__", "postprocessing", "runs", "slices", "nifti"),
     output:
         report(
             "<results>/{split}figures/slices/{case}.png",

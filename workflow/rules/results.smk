@@ -73,7 +73,7 @@ rule plot_dice:
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
         script=script("plot_dice"),
-        modules=modules("figures/dice", "figures/__init__", "summary", "tables"),
+        modules=modules("figures/dice", "figures/__init__", "scoring", "tables"),
     output:
         report(
             "<results>/figures/fig3.png",

@@ -7,17 +7,18 @@ import numpy as np
 
 from kits import cli
 from kits.figures.cases import plot_slice
-from kits.nifti import TUMOR, read_geometry, read_label, read_mask
+from kits.nifti import read_geometry, read_label
+from kits.postprocessing import merge
+from kits.runs import read_mask_runs
 from kits.slices import open_slices, resize
 
 
 def main(arguments: argparse.Namespace) -> None:
     stored = open_slices(arguments.slices)
     size = stored.images.shape[2]
-    kidney, tumor = (resize(read_mask(path), size, size) for path in (arguments.kidney, arguments.tumor))
     labels = {
         "truth": stored.labels,
-        "before": np.where(tumor, TUMOR, kidney).astype(np.uint8),
+        "before": resize(merge(read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)), size, size),
         "after": resize(read_label(arguments.segmentation), size, size),
     }
     geometry = read_geometry(arguments.segmentation)

@@ -3,20 +3,19 @@
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from kits import cli, tables
 from kits.figures.cases import most_removed, plot_surfaces
-from kits.nifti import TUMOR, read_geometry, read_label, read_mask
+from kits.nifti import read_geometry, read_label
+from kits.postprocessing import merge
+from kits.runs import read_mask_runs
 
 
 def main(arguments: argparse.Namespace) -> None:
     chosen = most_removed(tables.read([arguments.scores]))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
-    kidney, tumor = (read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor"))
-    before = np.where(tumor, TUMOR, kidney).astype(np.uint8)
-    plot_surfaces(chosen["case"], before, read_label(after), read_geometry(after).affine, arguments.output)
+    raw = [read_mask_runs(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]
+    plot_surfaces(chosen["case"], merge(*raw), read_label(after), read_geometry(after).affine, arguments.output)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kits.cohort import KITS19_LABELLED
-from kits.scoring import STAGES, TARGETS
-from kits.summary import by_case, false_positives
+from kits.scoring import STAGES, TARGETS, by_case, false_positives
 
 NOT_STATED = "no figure in the paper"
 

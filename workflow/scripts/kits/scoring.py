@@ -58,3 +58,21 @@ def score(
         for stage in STAGES
         for target in TARGETS
     )
+
+
+def by_case(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row for each case, stage and target: a case that several splits test counts once, with its mean Dice.
+
+    Args:
+        scores: as `score` returns, of all test cases; column split where there are several.
+
+    Returns:
+        Index case, columns (stage, target), mean Dice; NaN where it is defined in no split.
+    """
+    return scores.groupby(["case", "stage", "target"])["dice"].mean().unstack(["stage", "target"])
+
+
+def false_positives(scores: pd.DataFrame) -> pd.Series:
+    """Predicted voxels outside the label in each row of scores: they follow from Dice and the two sizes."""
+    sizes = scores["label_voxels"] + scores["predicted_voxels"]
+    return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()

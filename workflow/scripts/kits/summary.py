@@ -2,20 +2,8 @@
 
 import pandas as pd
 
-from kits.scoring import STAGES, TARGETS
+from kits.scoring import STAGES, TARGETS, by_case
 from kits.statistics import paired, with_intervals
-
-
-def by_case(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row for each case, stage and target: a case that several splits test counts once, with its mean Dice.
-
-    Args:
-        scores: as `score` returns, of all test cases; column split where there are several.
-
-    Returns:
-        Index case, columns (stage, target), mean Dice; NaN where it is defined in no split.
-    """
-    return scores.groupby(["case", "stage", "target"])["dice"].mean().unstack(["stage", "target"])
 
 
 def emptied(scores: pd.DataFrame) -> pd.Series:
@@ -24,12 +12,6 @@ def emptied(scores: pd.DataFrame) -> pd.Series:
     empty = scores.assign(empty=scores["predicted_voxels"] == 0).pivot(index=keys, columns="stage", values="empty")
     lost = (empty["after"] & ~empty["before"]).groupby(["case", "target"]).any()
     return lost.groupby("target").sum()
-
-
-def false_positives(scores: pd.DataFrame) -> pd.Series:
-    """Predicted voxels outside the label in each row of scores: they follow from Dice and the two sizes."""
-    sizes = scores["label_voxels"] + scores["predicted_voxels"]
-    return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()
 
 
 def summarize(scores: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from skimage.measure import block_reduce, marching_cubes
 
 from kits.figures import LABEL_COLOURS, save
 from kits.nifti import KIDNEY, TUMOR
-from kits.summary import false_positives
+from kits.scoring import false_positives
 
 FINEST = 96
 """Voxels along an edge of what is drawn in 3-D: more take minutes."""

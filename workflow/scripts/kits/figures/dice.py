@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from kits.figures import COLOURS, TITLES, save
-from kits.scoring import STAGES, TARGETS
-from kits.summary import by_case
+from kits.scoring import STAGES, TARGETS, by_case
 
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """The paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
-        scores: as `summary.by_case` takes them; undefined values are left out.
+        scores: as `scoring.by_case` takes them; undefined values are left out.
         paths: .png, .svg or .pdf.
     """
     dices = by_case(scores)
@@ -49,7 +48,7 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
     """Dice of each case before and after, joined by a line: red where it falls.
 
     Args:
-        scores: as `summary.by_case` takes them; undefined values are left out.
+        scores: as `scoring.by_case` takes them; undefined values are left out.
         effect: as `summary.effect` returns.
         path: .png.
     """
