@@ -32,7 +32,8 @@ TINY = {
     "sensitivity": {"percentiles": [[0, 100]], "tumor_kidney_overlap": [0.5]},
     "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
 }
-
+NO_SWEEP = {"percentiles": [], "tumor_kidney_overlap": []}
+"""For runs that need not compare thresholds."""
 
 RESULTS = f"results/{TINY['run']}"
 

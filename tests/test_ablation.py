@@ -7,10 +7,11 @@ import yaml
 from conftest import RESULTS, ROOT, TINY, merged
 
 from kits import settings
-from kits.ablation import Setting, summarize
+from kits.ablation import Setting
 from kits.nifti import read_label
 from kits.postprocessing import merge, postprocess, ratio_range
 from kits.runs import Runs, read_mask_runs
+from kits.summary import compare_settings
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 COMPARED = settings.compared(CONFIG)
@@ -86,7 +87,7 @@ def table(setting, *dices):
 
 def test_summary_by_hand():
     base, off = COMPARED[0], COMPARED[0] | {"fill_holes": "off"}
-    summary = summarize([table(base, 0.5, 0.7), table(off, 0.0, 0.6), table(settings.OFF, 1.0, 1.0)], seed=1)
+    summary = compare_settings([table(base, 0.5, 0.7), table(off, 0.0, 0.6), table(settings.OFF, 1.0, 1.0)], seed=1)
     tumor = summary[summary["target"] == "tumor"].reset_index()
     assert tumor["changed"].tolist() == ["nothing", "fill_holes", "everything"]
     assert tumor["mean"].tolist() == pytest.approx([0.6, 0.3, 1.0])

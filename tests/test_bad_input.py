@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OWN, RESULTS, TINY, cohort_of, errors, merged, save
+from conftest import NO_SWEEP, OWN, RESULTS, TINY, cohort_of, errors, merged, save
 
 
 def test_no_cohort_stops_at_once(project):
@@ -117,7 +117,8 @@ def test_names_with_spaces_and_semicolons(finished, project):
     root = cohort_of(finished, project.folder / odd)
     label = np.asarray(nib.load(root / "case_00002" / "segmentation.nii.gz").dataobj)
     save(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
-    config = merged(OWN, run="it's; touch oops", data={"root": odd}, training={"epochs": 1})
+    few = {"data": {"root": odd, "cases": [0, 1, 2]}, "split": {"test_cases": 1}, "sensitivity": NO_SWEEP}
+    config = merged(OWN, run="it's; touch oops", training={"epochs": 1}, **few)
     result = project.snakemake(config)
     assert result.returncode == 0, result.stdout
     assert not list(project.folder.rglob("oops"))

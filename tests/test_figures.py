@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from kits import figures
-from kits.ablation import summarize as summarize_ablation
 from kits.ceiling import STEPS, summarize
 from kits.figures.ablation import plot_ablation
 from kits.figures.cases import most_removed, plot_slice, plot_surfaces
@@ -18,7 +17,7 @@ from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
 from kits.settings import OFF
-from kits.summary import effect
+from kits.summary import compare_settings, effect
 from kits.unet import UNet, features
 
 
@@ -196,7 +195,7 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         ).assign(**setting)
         for number, setting in enumerate(settings, 1)
     ]
-    plot_ablation(summarize_ablation(tables, seed=1), [tmp_path / "ablation.png"])
+    plot_ablation(compare_settings(tables, seed=1), [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:

@@ -39,10 +39,11 @@ def test_components_of_real_labels_need_no_imaging(project):
 
 
 @pytest.mark.skipif(not MINI.is_dir(), reason="no kits19-mini beside the repository")
-def test_the_whole_workflow_on_real_slices(project):
+def test_every_stage_on_real_slices(project):
     """Real CT, 512 x 512 and 512 x 796, through a tiny network."""
-    config = merged(TINY, run="mini", data={"source": "kits19", "root": str(MINI), "cases": [25, 28, 30, 47, 151, 160]})
-    result = project.snakemake(config)
+    config = merged(TINY, run="mini", data={"source": "kits19", "root": str(MINI), "cases": [25, 47, 151, 160]})
+    goals = [f"results/mini/{name}" for name in ("scores.tsv", "figures/fig3.png")]
+    result = project.snakemake(config, *goals)
     assert result.returncode == 0, result.stdout
     results = project.folder / "results/mini"
     scores = pd.read_csv(results / "scores.tsv", sep="\t")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, merged, run_script
+from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, cohort_of, merged, run_script
 
 AFTER_FILTER = {
     "postprocess": 2,
@@ -254,7 +254,8 @@ def test_one_warning_without_a_gpu(finished, project):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     cohort_of(finished, project.folder / "cohort")
-    config = merged(OWN, device="auto", training={"epochs": 1})
+    few = {"data": {"cases": [0, 1, 2]}, "split": {"test_cases": 1}}
+    config = merged(OWN, device="auto", training={"epochs": 1}, **few)
     result = project.snakemake(config, *(f"results/own/models/{target}.pt" for target in ("kidney", "tumor")))
     assert result.returncode == 0, result.stdout
     assert result.stdout.count("No GPU found") == 1
@@ -286,9 +287,8 @@ def graph(mermaid):
 
 def test_several_splits_are_pooled(project):
     repeats, cases = 2, 4
-    config = merged(
-        TINY, split={"scheme": "kfold", "repeats": repeats}, training={"epochs": 1}, phantom={"cases": cases}
-    )
+    split, few = {"scheme": "kfold", "repeats": repeats}, {"phantom": {"cases": cases}, "sensitivity": NO_SWEEP}
+    config = merged(TINY, split=split, training={"epochs": 1}, **few)
     goals = [f"{RESULTS}/{name}" for name in ("summary.tsv", "ablation.tsv", "morphometry.tsv", "figures/fig4.png")]
     result = project.snakemake(config, *goals)
     assert result.returncode == 0, result.stdout

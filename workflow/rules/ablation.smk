@@ -40,7 +40,7 @@ rule ablation:
         settings=expand("<results>/ablation/{setting}.tsv", setting=SETTINGS.instance_patterns),
         script=script("summarize_ablation"),
         modules=modules(
-            "ablation", "settings", "statistics", "figures/ablation", "figures/__init__", "scoring", "tables"
+            "summary", "settings", "statistics", "figures/ablation", "figures/__init__", "scoring", "tables"
         ),
     output:
         table=report(

@@ -27,7 +27,7 @@ rule summarize:
         ratio_range="<results>/ratio_range.json",
         paper=PAPER,
         script=script("summarize"),
-        modules=modules("summary", "statistics", "claims", "scoring", "tables"),
+        modules=modules("summary", "settings", "statistics", "claims", "scoring", "tables"),
     output:
         report(
             "<results>/summary.tsv",

@@ -3,14 +3,15 @@
 import argparse
 from pathlib import Path
 
-from kits import ablation, cli, tables
+from kits import cli, tables
 from kits.figures.ablation import plot_ablation
 from kits.settings import OFF
+from kits.summary import compare_settings
 
 
 def main(arguments: argparse.Namespace) -> None:
     settings = [tables.read([path]).astype(dict.fromkeys(OFF, str)) for path in arguments.settings]
-    summary = ablation.summarize(settings, arguments.seed)
+    summary = compare_settings(settings, arguments.seed)
     tables.write(arguments.output, summary)
     plot_ablation(summary, arguments.figure)
 

@@ -1,18 +1,15 @@
 """What each constraint of the filter does (paper, section 2.2), on the predictions of a run."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from kits.nifti import TUMOR
 from kits.postprocessing import Filtered, postprocess, ratio_range
 from kits.runs import Runs, read_mask_runs, read_tumor_runs
 from kits.scoring import TARGETS, dice_of_runs
 from kits.settings import OFF
-from kits.statistics import with_intervals
 
 
 @dataclass(frozen=True)
@@ -91,43 +88,3 @@ def score_case(
         (prediction.name, target, dice_of_runs(truth, mask), mask.voxels)
         for target, (truth, mask) in zip(TARGETS, pairs, strict=True)
     ]
-
-
-def changed(setting: Mapping[str, str], base: Mapping[str, str]) -> str:
-    """Which constraint a setting changes: its name, `nothing`, or `everything` where it is more than one."""
-    names = [name for name in OFF if setting[name] != base[name]]
-    return {0: "nothing", 1: names[0] if names else ""}.get(len(names), "everything")
-
-
-def summarize(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
-    """Dice over the cases under each setting.
-
-    Args:
-        tables: of one setting each, the configured one first: columns of `OFF`, case, target, dice,
-            predicted_voxels.
-        seed: of the bootstrap.
-
-    Returns:
-        The setting's columns, changed (as `changed`), target, n, mean and median with 95 % intervals, empty (cases
-        with nothing left, in at least one split), difference (mean over the cases, to the configured setting), a row
-        for each setting and target.
-    """
-    base = tables[0].groupby(["case", "target"])["dice"].mean()
-    rows = []
-    for table in tables:
-        setting = table.iloc[0][list(OFF)].to_dict()
-        dice = table.groupby(["case", "target"])["dice"].mean()
-        for target in TARGETS:
-            of_target = table[table["target"] == target]
-            rows.append(
-                {
-                    **setting,
-                    "changed": changed(setting, tables[0].iloc[0]),
-                    "target": target,
-                    "n": dice.xs(target, level="target").count(),
-                    **with_intervals(dice.xs(target, level="target"), seed),
-                    "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
-                    "difference": (dice - base).xs(target, level="target").mean(),
-                }
-            )
-    return pd.DataFrame(rows)

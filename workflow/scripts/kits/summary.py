@@ -1,8 +1,11 @@
-"""Dice over the cases, with its uncertainty, and the effect of post-processing."""
+"""Dice over the cases, with its uncertainty, the effect of post-processing and of each of its constraints."""
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from kits.scoring import STAGES, TARGETS, by_case
+from kits.settings import OFF
 from kits.statistics import paired, with_intervals
 
 
@@ -51,3 +54,43 @@ def effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {"target": target, **paired(dices["before", target], dices["after", target], seed)} for target in TARGETS
     )
+
+
+def changed(setting: Mapping[str, str], base: Mapping[str, str]) -> str:
+    """Which constraint a setting changes: its name, `nothing`, or `everything` where it is more than one."""
+    names = [name for name in OFF if setting[name] != base[name]]
+    return {0: "nothing", 1: names[0] if names else ""}.get(len(names), "everything")
+
+
+def compare_settings(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Dice over the cases under each setting.
+
+    Args:
+        tables: of one setting each, the configured one first: columns of `OFF`, case, target, dice,
+            predicted_voxels.
+        seed: of the bootstrap.
+
+    Returns:
+        The setting's columns, changed (as `changed`), target, n, mean and median with 95 % intervals, empty (cases
+        with nothing left, in at least one split), difference (mean over the cases, to the configured setting), a row
+        for each setting and target.
+    """
+    base = tables[0].groupby(["case", "target"])["dice"].mean()
+    rows = []
+    for table in tables:
+        setting = table.iloc[0][list(OFF)].to_dict()
+        dice = table.groupby(["case", "target"])["dice"].mean()
+        for target in TARGETS:
+            of_target = table[table["target"] == target]
+            rows.append(
+                {
+                    **setting,
+                    "changed": changed(setting, tables[0].iloc[0]),
+                    "target": target,
+                    "n": dice.xs(target, level="target").count(),
+                    **with_intervals(dice.xs(target, level="target"), seed),
+                    "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
+                    "difference": (dice - base).xs(target, level="target").mean(),
+                }
+            )
+    return pd.DataFrame(rows)
