@@ -18,7 +18,7 @@ from conftest import AFFINE, OWN, SCRIPTS, merged
 
 from kits import slots
 from kits.cli import UserError
-from kits.download import CHUNK, check_locked
+from kits.download import CHUNK, check_locked, download
 
 
 def volume(shape, seed=0, kind=np.int16):
@@ -38,6 +38,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.faults, self.requests, self.closing = {}, {}, [], threading.Event()
         self.ranges, self.tags, self.retry_after, self.shift = True, True, None, 0
+        self.dated = False  # by the day it was changed, and a tag that does not stand for every byte
         self.most, self.delay = None, 0  # bytes of a range, seconds
         self.at_once, self.most_at_once, self.counting = 0, 0, threading.Lock()
 
@@ -79,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
         content = server.files[self.path]
         tag = f'"{hashlib.sha256(content).hexdigest()[:8]}"'
         begin = 0
+        if server.dated:
+            tag = "Thu, 01 Jan 2026 00:00:00 GMT"
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if asked and server.ranges and self.headers.get("If-Range", tag) == tag:
             begin = int(asked[1]) + server.shift
@@ -88,7 +91,10 @@ class Handler(BaseHTTPRequestHandler):
             content = content[:end]
         else:
             self.send_response(200)
-        if server.tags:
+        if server.dated:
+            self.send_header("ETag", 'W/"weak"')
+            self.send_header("Last-Modified", tag)
+        elif server.tags:
             self.send_header("ETag", tag)
         self.send_header("Content-Length", str(len(content) - begin))
         self.end_headers()
@@ -272,14 +278,74 @@ def test_a_server_that_gives_less_than_was_asked_for(server, fetch):
     assert len(server.requests) == 3
 
 
+def test_a_server_that_knows_dates_only(server, fetch):
+    server.dated = True
+    server.faults["/image"] = ["truncate"]
+    assert_complete(server, *fetch())
+    date = "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert [expected for *_, expected in server.requests] == [None, date]
+
+
+def test_many_small_steps_are_progress(server, fetch):
+    """More attempts than are allowed in a row, but each brings more than a megabyte."""
+    server.files["/image"] = gzipped(volume((6, 1000, 1000)))
+    server.faults["/image"] = ["truncate"]
+    server.most = 1_100_000
+    result, output = fetch()
+    assert_complete(server, result, output)
+    assert len(server.requests) > 4
+
+
+def test_another_address_starts_over(server, fetch):
+    server.files["/mirror"] = gzipped(volume((6, 200, 200), seed=1))
+    server.faults["/image"] = ["truncate"] * 3
+    assert fetch()[0].returncode == 1
+    result, output = fetch("/mirror")
+    assert_complete(server, result, output, "/mirror")
+    assert server.requests[-1] == ("/mirror", None, None)
+
+
+def test_pauses_grow_and_end(server, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("kits.download.time.sleep", pauses.append)
+    server.faults["/image"] = [500] * 8
+    download(server.url("/image"), tmp_path / "a", lambda path: None, attempts=9)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    pauses.clear()
+    server.faults["/image"], server.retry_after = [429], "999999"
+    download(server.url("/image"), tmp_path / "b", lambda path: None)
+    assert pauses == [3600]
+
+
+def test_a_damaged_label_or_lock_file_costs_no_download(server, fetch, tmp_path):
+    label = tmp_path / "segmentation.nii.gz"
+    label.write_bytes(b"")
+    result, _ = fetch("/image", "--like", label)
+    assert "segmentation.nii.gz is truncated" in result.stderr
+    (tmp_path / "lock").write_text("# comment\n")
+    result, _ = fetch()
+    assert "lock has the line '# comment'" in result.stderr
+    assert not server.requests
+
+
+def test_a_volume_of_this_workflow_is_one(server, fetch):
+    """It has a case in its header."""
+    image = nib.Nifti1Image(np.zeros((2, 3, 4), np.uint8), AFFINE)
+    image.header["descrip"] = b"case_00001"
+    server.files["/image"] = gzipped(image.to_bytes())
+    assert_complete(server, *fetch())
+
+
 def test_other_content_than_the_lock_has(server, fetch):
     result, output = fetch()
     output.unlink()
+    begun = len(server.requests)
     server.files["/image"] = gzipped(volume((6, 200, 200), seed=1))
     result, output = fetch()
     assert result.returncode == 1
     assert "what came is not what" in result.stderr
     assert "remove its line from" in result.stderr
+    assert len(server.requests) == begun + 1  # no attempt mends that
     assert not list(output.parent.iterdir())
 
 
@@ -289,7 +355,8 @@ def test_other_content_than_the_lock_has(server, fetch):
         (b"<html>sign in</html>", "no whole gzip file"),
         (gzipped(volume((6, 200, 200)))[:-9], "no whole gzip file"),
         (gzipped(b"hello" * 1000), "what came is no volume in NIfTI-1 format"),
-        (gzipped(volume((5, 40, 40))), r"has shape \(5, 40, 40\), .*segmentation.nii.gz has \(6, 200, 200\)"),
+        (gzipped(volume((6, 200, 200))[:100_000]), r"ends before its last voxel \(100000 of 480352 bytes\)"),
+        (gzipped(volume((5, 40, 40))), r"has shape \(5, 40, 40\), the label has \(6, 200, 200\)"),
     ],
 )
 def test_what_is_no_volume_never_gets_the_name(server, fetch, content, says):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -22,14 +23,17 @@ def flip(path, where=0.5):
     path.write_bytes(content)
 
 
-def truncate(path):
-    path.write_bytes(path.read_bytes()[:-100])
+def truncate(path, count=100):
+    path.write_bytes(path.read_bytes()[:-count])
 
 
 def swap(first, second):
-    kept = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(kept)
+    """Two files or folders, whose times stay with the names."""
+    files = [path.relative_to(first) for path in first.rglob("*")] if first.is_dir() else [Path()]
+    for name in files:
+        kept = (first / name).read_bytes()
+        (first / name).write_bytes((second / name).read_bytes())
+        (second / name).write_bytes(kept)
 
 
 def prediction(results, number, target="tumor"):
@@ -50,6 +54,11 @@ DAMAGE = {
         lambda r: swap(prediction(r, 0), prediction(r, 0, "kidney")), "kidney.nii.gz", "postprocess",
     ),
     "segmentations swapped": (lambda r: swap(*sorted((r / "segmentations").iterdir())), "segmentations/", "score"),
+    "slices of two cases swapped": (
+        lambda r: swap(r / "slices/case_00000", r / "slices/case_00001"), "slices/case_0000", "train",
+    ),
+    "a truncated table": (lambda r: truncate(r / "tumor_components.tsv"), "tumor_components.tsv", "ratio_range"),
+    "a truncated split": (lambda r: truncate(r / "split.tsv", 3), "split.tsv", "train"),
     "a truncated range": (lambda r: truncate(r / "ratio_range.json"), "ratio_range.json", "postprocess"),
 }  # fmt: skip
 

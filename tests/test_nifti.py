@@ -10,6 +10,7 @@ from conftest import AFFINE, save
 
 from kits import nifti
 from kits.cli import UserError
+from kits.runs import read_mask_runs
 
 
 def whole(path):
@@ -124,7 +125,7 @@ def broken(tmp_path, kind):
         ("flipped bit", "truncated"),
         ("empty file", "truncated"),
         ("cut before it was gzipped", "truncated"),
-        ("negative axis", "truncated"),
+        ("negative axis", "expected three axes"),
         ("colours", "holds colours"),
         ("no gzip", "truncated or not a gzipped NIfTI"),
         ("no nifti", "not a gzipped NIfTI"),
@@ -184,10 +185,10 @@ def test_any_change_of_the_header_is_an_error_or_harmless(tmp_path, rng):
 
 def test_masks_are_everything_above_0(tmp_path):
     mask = np.array([[[0, 1, 255]]], np.uint8)
-    assert nifti.read_mask(save(tmp_path / "kidney.nii.gz", mask)).tolist() == [[[False, True, True]]]
+    assert read_mask_runs(save(tmp_path / "kidney.nii.gz", mask)).mask().tolist() == [[[False, True, True]]]
     (tmp_path / "kidney.nii.gz").write_bytes(b"")
     with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*check the path$"):
-        nifti.read_mask(tmp_path / "kidney.nii.gz")
+        read_mask_runs(tmp_path / "kidney.nii.gz")
 
 
 def test_an_unreadable_file_is_not_called_truncated(tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,11 +12,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 import yaml
 from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
 
+from kits import slots
 from kits.checkpoint import Checkpoint, fingerprint
 from kits.cli import UserError
 from kits.compute import Compute
@@ -53,9 +57,11 @@ def undisturbed(command, tmp_path_factory):
     return model
 
 
-def start(command, model):
+def start(command, model, environment=None):
     arguments = [sys.executable, SCRIPTS / "train.py", *command, "--output", model]
-    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
 
 
 def after_epoch(process, number):
@@ -126,15 +132,19 @@ class StopsAtBatch(Checkpoint):
         pass
 
 
-@pytest.mark.parametrize("batch", [1, 2, 4, 5, 7])
+@pytest.mark.parametrize("batch", [1, 2, 4, 5, 7, 11, 18, 22])
 def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
-    """Four batches in an epoch: the fifth is the second epoch's first."""
+    """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early."""
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
     slices = InMemory(images, (images > 100).to(torch.uint8))
-    cpu, chosen = Compute(torch.device("cpu")), Settings(epochs=3, batch_size=2)
+    cpu = Compute(torch.device("cpu"))
+    falls = {"scheduler_patience": 1, "early_stopping_patience": 5, "min_improvement": 0.5}  # none is large enough
+    chosen = Settings(epochs=20, batch_size=2, **falls)
     given = (slices, (-79, 304), {"base_channels": 2, "depth": 2}, chosen, cpu, lambda line: None)
     expected, record = train(*given)
+    assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
+    assert len(record["history"]) == 6
     checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
     checkpoint.remaining = batch
     with pytest.raises(UserError, match=f"told to stop in epoch {1 + (batch - 1) // 4}"):
@@ -144,7 +154,8 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     network, resumed = train(*given, checkpoint)
     for name, value in expected.state_dict().items():
         assert torch.equal(value, network.state_dict()[name])
-    assert [epoch["loss"] for epoch in resumed["history"]] == [epoch["loss"] for epoch in record["history"]]
+    for key in ("loss", "learning_rate"):
+        assert [epoch[key] for epoch in resumed["history"]] == [epoch[key] for epoch in record["history"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -190,6 +201,55 @@ def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
     assert "another process trains this model; wait for it, or end it" in result.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
+    """Before it has anything to save: torch is still being imported."""
+    project = copy_of(finished)
+    (project.folder / "user.yaml").write_text(yaml.safe_dump(merged(TINY, training={"epochs": 4000})))
+    command = [sys.executable, "-m", "snakemake", f"{RESULTS}/models/kidney.pt", "--cores", "1"]
+    process = subprocess.Popen(
+        [*command, "--configfile", "user.yaml"], cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    begun = psutil.Process(process.pid)
+    while not any(child.name().startswith("python") for child in begun.children(recursive=True)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    try:
+        assert not re.search(r"epoch +\d+/", process.communicate(timeout=30)[0])
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for _ in range(2):
+        slots.take("gpu", ["0", "1"])
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
+    process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
+    assert process.stdout.readline() == "waits for a free gpu\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) != 0
+    process.stdout.close()
+
+
+def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "kidney.resume.pt")
+    checkpoint.save({"progress": 1})
+
+    def stopped(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", stopped)
+        with pytest.raises(OSError, match="Input"):
+            checkpoint.save({"progress": 2})
+    assert checkpoint.load(print) == {"progress": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["kidney.resume.pt"]
+
+
 def test_a_state_that_cannot_be_read_now_is_kept(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "kidney.resume.pt")
     checkpoint.save({"progress": 1})
@@ -223,7 +283,7 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
 
 
 def test_the_fingerprint_holds_what_decides(tmp_path):
-    """Settings, slices, threads and precision on the CPU; on a GPU that need not be deterministic, not which one."""
+    """Settings, slices, code, threads and precision on the CPU."""
     folder = tmp_path / "case_00000"
     folder.mkdir()
     (folder / "slices.json").write_text("{}")
@@ -241,4 +301,9 @@ def test_the_fingerprint_holds_what_decides(tmp_path):
     torch.set_num_threads(torch.get_num_threads() + 1)
     others.append(fingerprint({"epochs": 3}, cpu, [folder]))
     torch.set_num_threads(torch.get_num_threads() - 1)
-    assert len({first, *others}) == 7
+    package = shutil.copytree(SCRIPTS / "kits", tmp_path / "kits")
+    assert fingerprint({"epochs": 3}, cpu, [folder], package) == others[4]
+    for name in ("training", "samples", "unet", "models", "compute", "slices"):
+        (package / f"{name}.py").write_text((package / f"{name}.py").read_text() + "\n")
+        others.append(fingerprint({"epochs": 3}, cpu, [folder], package))
+    assert len({first, *others}) == 13

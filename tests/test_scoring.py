@@ -8,27 +8,20 @@ import pytest
 from conftest import run_script, save
 
 from kits.runs import Runs
-from kits.scoring import dice, dice_of_runs, score
+from kits.scoring import dice, score
 
 
 def test_dice_by_hand():
     truth, prediction = np.zeros((2, 2, 3), bool), np.zeros((2, 2, 3), bool)
     truth[0] = True  # 6 voxels
     prediction[:, 0] = True  # 6 voxels, 3 of them true
-    assert dice(truth, prediction) == 2 * 3 / 12
-    assert dice(truth, truth) == 1
-    assert dice(truth, ~truth) == 0
-
-
-def test_dice_of_runs_is_dice(rng):
-    for density in (0, 0.1, 0.5, 1):
-        truth, prediction = rng.random((2, 5, 6, 7)) < density
-        expected = dice(truth, prediction)
-        assert dice_of_runs(Runs.of(truth), Runs.of(prediction)) == pytest.approx(expected, nan_ok=True)
+    assert dice(Runs.of(truth), Runs.of(prediction)) == 2 * 3 / 12
+    assert dice(Runs.of(truth), Runs.of(truth)) == 1
+    assert dice(Runs.of(truth), Runs.of(~truth)) == 0
 
 
 def test_empty_masks():
-    nothing, something = np.zeros((1, 2, 2), bool), np.ones((1, 2, 2), bool)
+    nothing, something = Runs.of(np.zeros((1, 2, 2), bool)), Runs.of(np.ones((1, 2, 2), bool))
     assert math.isnan(dice(nothing, nothing))
     assert dice(nothing, something) == dice(something, nothing) == 0
 
@@ -53,7 +46,8 @@ EXPECTED = {
 
 def test_a_case_by_hand(volumes):
     label, kidney, tumor, segmentation = volumes
-    table = score("case_00001", label, kidney > 0, tumor > 0, segmentation).set_index(["stage", "target"])
+    masks = ((label > 0, label == 2), (kidney > 0, tumor > 0), (segmentation > 0, segmentation == 2))
+    table = score("case_00001", *(tuple(map(Runs.of, pair)) for pair in masks)).set_index(["stage", "target"])
     assert table["dice"].to_dict() == pytest.approx(EXPECTED)
     assert table.loc[("before", "tumor"), "predicted_voxels"] == 6
     assert set(table["label_voxels"]) == {8, 4}

@@ -125,7 +125,7 @@ def test_damaged_slices_are_refused(tmp_path, rng, damage):
 
 def test_an_incomplete_record_is_refused(tmp_path):
     (tmp_path / "slices.json").write_text('{"shape": [1, 2, 3]}')
-    with pytest.raises(UserError, match=r"slices\.json lacks affine, crc32"):
+    with pytest.raises(UserError, match=r"slices\.json lacks affine, case, crc32"):
         slices.open_slices(tmp_path)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kits import compute, models, samples
 from kits.cli import UserError
-from kits.nifti import read_mask, write_volume
+from kits.nifti import read_label, write_volume
 from kits.slices import extract
 from kits.training import Settings, loss_function, train
 from kits.unet import UNet
@@ -98,8 +97,8 @@ def stored(tmp_path):
     affine = np.eye(4).tolist()
     write_volume(tmp_path / "imaging.nii.gz", image, affine)
     write_volume(tmp_path / "segmentation.nii.gz", label, affine)
-    extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "slices")
-    return tmp_path / "slices", label
+    extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "case_00000")
+    return tmp_path / "case_00000", label
 
 
 def test_kidney_network_sees_whole_positive_slices(stored):
@@ -415,11 +414,11 @@ def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, leve
     image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
     write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
     write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())
-    folder = tmp_path / "slices" / "case_00007"
-    stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, folder)
+    for case in ("case_00003", "case_00007"):
+        folder = tmp_path / "slices" / case
+        stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, folder)
     for target in ("kidney", "tumor"):
         identity_model(tmp_path / f"{target}.pt", target, 16)
-    shutil.copytree(folder, tmp_path / "slices" / "case_00003")
     arguments = ["--slices", "slices", "--cases", "case_00003", "case_00007", "--kidney-model", "kidney.pt"]
     outputs = ["--tumor-model", "tumor.pt", "--output", "masks", "--batch-size", 3, "--threshold", threshold]
     result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
@@ -427,10 +426,10 @@ def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, leve
     rows, columns = (np.arange(12) * 2 + 1) * 16 // 24, (np.arange(20) * 2 + 1) * 16 // 40
     expected = (stored_slices.images > level)[:, rows[:, None], columns]
     for case in ("case_00003", "case_00007"):
-        np.testing.assert_array_equal(read_mask(tmp_path / "masks" / case / "kidney.nii.gz"), expected)
+        np.testing.assert_array_equal(read_label(tmp_path / "masks" / case / "kidney.nii.gz"), expected)
     expected[:, :6] = False
     for case in ("case_00003", "case_00007"):
-        np.testing.assert_array_equal(read_mask(tmp_path / "masks" / case / "tumor.nii.gz"), expected)
+        np.testing.assert_array_equal(read_label(tmp_path / "masks" / case / "tumor.nii.gz"), expected)
     identity_model(tmp_path / "kidney.pt", "kidney", 32)
     result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)

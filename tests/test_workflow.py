@@ -317,3 +317,11 @@ def test_the_rule_graph_in_the_readme_is_the_workflows(project):
     readme = (ROOT / "README.md").read_text()
     assert graph(result.stdout) == graph(readme)
     assert ("postprocess", "score") in graph(readme)
+
+
+@pytest.mark.parametrize(("device", "asked"), [("auto", {"train", "predict_1", "predict_2"}), ("cpu", set())])
+def test_only_what_may_use_a_gpu_asks_for_one(project, device, asked):
+    result = project.snakemake(merged(TINY, device=device), f"{RESULTS}/scores.tsv", "--dry-run")
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)+)", result.stdout, re.MULTILINE)
+    assert len(jobs) > 10
+    assert {rule for rule, what in jobs if "gpu=1" in what} == asked

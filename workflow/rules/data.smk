@@ -32,6 +32,7 @@ if config["data"]["source"] == "download":
             "<cohort>/{case}/segmentation.nii.gz",
         log:
             "<logs>/download_label/{case}.log",
+        retries: 0  # it tries again by itself, and says what no attempt can mend
         conda:
             "../../envs/imaging.yaml"
         params:
@@ -47,6 +48,7 @@ if config["data"]["source"] == "download":
             "<cohort>/{case}/imaging.nii.gz",
         log:
             "<logs>/download_image/{case}.log",
+        retries: 0  # it tries again by itself, and says what no attempt can mend
         conda:
             "../../envs/imaging.yaml"
         params:

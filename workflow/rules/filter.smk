@@ -31,7 +31,7 @@ rule ratio_range:
     input:
         components="<results>/tumor_components.tsv",
         script=script("ratio_range"),
-        modules=modules("postprocessing"),
+        modules=modules("postprocessing", "tables"),
     output:
         "<results>/ratio_range.json",
     log:

@@ -1,3 +1,6 @@
+GPUS = int(config["device"] != "cpu")
+
+
 rule train:
     input:
         slices=lambda wildcards: slices_of(TRAINED[wildcards.split]),
@@ -16,15 +19,15 @@ rule train:
     threads: config["cpu_threads"]
     resources:
         **growing(mem_mb=16000, runtime=240),
-        gpu=1,
+        gpu=GPUS,
     params:
         slices=subpath(input[0], ancestor=2),
         options=options("network") + options("training") + options("slices", "hu_window") + compute_options(),
     shell:
         # What asks a whole job to stop must reach the training only, which saves its state, and not what it writes to.
-        "trap '' TERM INT; "
+        "trap : TERM INT; "
         "python3 {input.script:q} --target {wildcards.target} --split {input.split:q} --slices {params.slices:q}"
-        " --output {output.model:q} {params.options:q} --threads {threads} 2>&1 | tee {log:q}"
+        " --output {output.model:q} {params.options:q} --threads {threads} 2>&1 | (trap '' TERM INT; tee {log:q})"
 
 
 rule plot_training:
@@ -74,7 +77,7 @@ for number, (folder, cases) in enumerate(BATCHES, 1):
         threads: config["cpu_threads"]
         resources:
             **growing(mem_mb=6000, runtime=60),
-            gpu=1,
+            gpu=GPUS,
         params:
             cases=cases,
             slices=subpath(input[0], ancestor=2),

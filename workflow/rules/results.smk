@@ -5,7 +5,7 @@ rule score:
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
         script=script("score"),
-        modules=modules("scoring", "tables", "nifti"),
+        modules=modules("scoring", "runs", "tables"),
     output:
         "<results>/{split}scores/{case}.tsv",
     log:
@@ -13,7 +13,7 @@ rule score:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **growing(mem_mb=2500, runtime=10),
+        **growing(mem_mb=1000, runtime=10),
     shell:
         "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"

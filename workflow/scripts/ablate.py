@@ -11,7 +11,7 @@ from kits.settings import OFF
 
 def main(arguments: argparse.Namespace) -> None:
     chosen = {name: getattr(arguments, name) for name in OFF}
-    ratios = tables.read([arguments.components])["ratio"].to_numpy(float)
+    ratios = tables.read([arguments.components], "ratio")["ratio"].to_numpy(float)
     rows = [
         row
         for folder in arguments.predictions

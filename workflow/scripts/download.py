@@ -4,15 +4,18 @@ import argparse
 from pathlib import Path
 
 from kits import cli, slots
-from kits.download import check_locked, check_volume, download, sha256
+from kits.download import check_locked, check_volume, download, read_lock, sha256
+from kits.nifti import read_geometry
 
 
 def main(arguments: argparse.Namespace) -> None:
     name = "/".join(arguments.output.parts[-2:])
+    shape = read_geometry(arguments.like).shape if arguments.like else None
+    read_lock(arguments.lock)  # before the download, not after it
     slots.take("download", [str(number) for number in range(arguments.connections)])
 
     def verify(path: Path) -> None:
-        check_volume(path, arguments.like)
+        check_volume(path, shape)
         check_locked(arguments.lock, name, sha256(path))
 
     download(

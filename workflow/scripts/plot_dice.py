@@ -5,10 +5,11 @@ from pathlib import Path
 
 from kits import cli, tables
 from kits.figures.dice import plot_dice, plot_pairs
+from kits.scoring import COLUMNS
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read([arguments.scores])
+    scores = tables.read([arguments.scores], *COLUMNS)
     plot_dice(scores, arguments.output)
     plot_pairs(scores, tables.read([arguments.effect]), arguments.output_pairs)
 

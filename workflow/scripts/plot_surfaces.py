@@ -8,10 +8,11 @@ from kits.figures.cases import most_removed, plot_surfaces
 from kits.nifti import read_geometry, read_label
 from kits.postprocessing import merge
 from kits.runs import read_mask_runs
+from kits.scoring import COLUMNS
 
 
 def main(arguments: argparse.Namespace) -> None:
-    chosen = most_removed(tables.read([arguments.scores]))
+    chosen = most_removed(tables.read([arguments.scores], *COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
     raw = [read_mask_runs(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]

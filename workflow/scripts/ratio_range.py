@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from kits import cli
+from kits import cli, tables
 from kits.postprocessing import ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = pd.read_csv(arguments.components, sep="\t")["ratio"].to_numpy(float)
+    ratios = tables.read([arguments.components], "ratio")["ratio"].to_numpy(float)
     low, high = ratio_range(ratios, arguments.percentiles)
     measured = int(np.isfinite(ratios).sum())
     record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}

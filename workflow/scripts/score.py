@@ -4,24 +4,20 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
-from kits.nifti import read_label, read_mask
+from kits.runs import read_mask_runs, read_tumor_runs
 from kits.scoring import score
 
 
 def main(arguments: argparse.Namespace) -> None:
-    volumes = {
-        "label": read_label(arguments.label),
-        "kidney": read_mask(arguments.kidney),
-        "tumor": read_mask(arguments.tumor),
-        "segmentation": read_label(arguments.segmentation),
-    }
-    for name, volume in volumes.items():
-        if volume.shape != volumes["label"].shape:
+    paths = (arguments.label, arguments.kidney, arguments.tumor, arguments.segmentation)
+    label, kidney, tumor, segmentation = map(read_mask_runs, paths)
+    for path, runs in zip(paths, (label, kidney, tumor, segmentation), strict=True):
+        if runs.shape != label.shape:
             raise cli.UserError(
-                f"{getattr(arguments, name)} has shape {volume.shape}, "
-                f"{arguments.label} has {volumes['label'].shape}; give files of one case"
+                f"{path} has shape {runs.shape}, {arguments.label} has {label.shape}; give files of one case"
             )
-    tables.write(arguments.output, score(arguments.case, **volumes))
+    truth, after = (label, read_tumor_runs(arguments.label)), (segmentation, read_tumor_runs(arguments.segmentation))
+    tables.write(arguments.output, score(arguments.case, truth, (kidney, tumor), after))
 
 
 if __name__ == "__main__":

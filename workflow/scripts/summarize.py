@@ -7,10 +7,11 @@ import pandas as pd
 
 from kits import claims, cli, summary, tables
 from kits.cohort import read_split
+from kits.scoring import COLUMNS
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read(arguments.scores)
+    scores = tables.read(arguments.scores, *COLUMNS)
     dice = summary.summarize(scores, arguments.seed)
     models = [cli.read_json(path, "target", "history") for path in arguments.records]
     checked = claims.check(

@@ -10,7 +10,10 @@ from kits.summary import compare_settings
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = [tables.read([path]).astype(dict.fromkeys(OFF, str)) for path in arguments.settings]
+    settings = [
+        tables.read([path], "case", "target", "dice", *OFF).astype(dict.fromkeys(OFF, str))
+        for path in arguments.settings
+    ]
     summary = compare_settings(settings, arguments.seed)
     tables.write(arguments.output, summary)
     plot_ablation(summary, arguments.figure)

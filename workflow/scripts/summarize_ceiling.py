@@ -10,7 +10,7 @@ from kits.figures.ceiling import plot_ceiling, plot_losses
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read(arguments.cases)
+    table = tables.read(arguments.cases, "case", "target", "step", "dice")
     summary = ceiling.summarize(table)
     slices = {path.stem: path for path in arguments.slices}
     final = table[(table["step"] == ceiling.STEPS[-1]) & (table["target"] == "tumor")].set_index("case")["dice"]

@@ -8,7 +8,7 @@ from kits.figures.morphometry import plot_agreement
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read(arguments.cases)
+    table = tables.read(arguments.cases, "case")
     tables.write(arguments.output, table)
     plot_agreement(table, arguments.figure)
 

@@ -14,9 +14,9 @@ def main(arguments: argparse.Namespace) -> None:
     settings = Settings(**{name: given[name] for name in asdict(Settings())})
     network = {name: given[name] for name in ("base_channels", "depth", "batch_norm")}
     cases = [case for case, subset in cohort.read_split(arguments.split).items() if subset == "train"]
+    chosen = compute.choose(arguments)  # may wait for a GPU; until then there is nothing to save, and a signal ends it
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
-    chosen = compute.choose(arguments)
     folders = [arguments.slices / case for case in cases]
     loaded = samples.load(folders, target, chosen, arguments.loading)
     name = f"{target} network"

@@ -8,7 +8,7 @@ import numpy as np
 from kits.nifti import TUMOR
 from kits.postprocessing import Filtered, postprocess, ratio_range
 from kits.runs import Runs, read_mask_runs, read_tumor_runs
-from kits.scoring import TARGETS, dice_of_runs
+from kits.scoring import TARGETS, dice
 from kits.settings import OFF
 
 
@@ -85,6 +85,6 @@ def score_case(
         (read_tumor_runs(label), Runs.of(segmentation == TUMOR)),
     )
     return [
-        (prediction.name, target, dice_of_runs(truth, mask), mask.voxels)
+        (prediction.name, target, dice(truth, mask), mask.voxels)
         for target, (truth, mask) in zip(TARGETS, pairs, strict=True)
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from kits.nifti import TUMOR, read_geometry, read_label_columns
 from kits.postprocessing import postprocess
 from kits.runs import Runs, read_mask_runs, read_tumor_runs
-from kits.scoring import TARGETS, dice_of_runs
+from kits.scoring import TARGETS, dice
 from kits.slices import collect, lower_half, resize, restore
 
 STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
@@ -68,7 +68,7 @@ def trace(
         ("merge", Runs.of(segmentation > 0), Runs.of(segmentation == TUMOR)),
     ]
     rows = [
-        (case, target, step, dice_of_runs(truth[target], mask), truth[target].voxels, mask.voxels)
+        (case, target, step, dice(truth[target], mask), truth[target].voxels, mask.voxels)
         for target, place in zip(TARGETS, (1, 2), strict=True)
         for step, mask in ((entry[0], entry[place]) for entry in steps)
     ]

@@ -86,19 +86,21 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def fingerprint(settings: dict[str, Any], compute: Compute, folders: Sequence[Path]) -> str:
+def fingerprint(
+    settings: dict[str, Any], compute: Compute, folders: Sequence[Path], package: Path = Path(__file__).parent
+) -> str:
     """A hash of all that decides a training's result.
 
     Args:
         settings: of the training, as JSON holds them.
         compute: where it runs; another GPU may go on with it unless it is to be deterministic.
         folders: of the extracted slices; their records have the checksums of what is in them.
+        package: of the code.
     """
     place = compute.name if compute.deterministic else f"{compute.device.type}, {compute.precision}"
     digest = hashlib.sha256(json.dumps([settings, place, torch.__version__], sort_keys=True).encode())
     for folder in folders:
         digest.update(folder.name.encode() + (folder / "slices.json").read_bytes())
-    package = Path(__file__).parent
     for name in ("training", "samples", "unet", "models", "compute", "slices"):
         digest.update((package / f"{name}.py").read_bytes())
     return digest.hexdigest()

@@ -34,6 +34,10 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         main(arguments)
     except UserError as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted")
+    except MemoryError as error:
+        fail(f"there is not enough memory ({error or 'out of memory'}); give it more, or run fewer jobs at once")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}")

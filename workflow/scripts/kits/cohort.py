@@ -17,6 +17,7 @@ KITS19_UNLABELLED = range(KITS19_LABELLED, 300)
 """KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
 
 CASE = re.compile(r"case_(\d{5})")
+SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 
 
 def case_name(number: int) -> str:
@@ -71,8 +72,8 @@ def find_cases(root: Path) -> list[str]:
             return cases
     raise UserError(
         f"data.root: no cohort in {root}; expected {root}/case_00000/imaging.nii.gz and segmentation.nii.gz, "
-        "case_00001/..., as KiTS19 has them (get it with https://github.com/neheller/kits19, "
-        "or point data.root at your copy); `make demo` needs no data"
+        "case_00001/..., as KiTS19 has them (https://github.com/neheller/kits19): point data.root at your copy, or "
+        "fetch them with --config data='{source: download}'; `make demo` needs no data"
     )
 
 
@@ -135,9 +136,9 @@ def read_split(path: Path) -> dict[str, str]:
     """Read what `write_split` wrote.
 
     Raises:
-        UserError: the file does not have the two columns.
+        UserError: the file does not have the two columns, or ends within a line.
     """
-    try:
-        return dict(line.split("\t") for line in path.read_text().splitlines()[1:])
-    except ValueError as error:
-        raise UserError(f"{path} is not a split; expected the columns case and subset; {remake(path)}") from error
+    _, *lines = path.read_text(errors="replace").split("\n")
+    if len(lines) > 1 and lines.pop() == "" and all(SUBSET.fullmatch(line) for line in lines):
+        return dict(line.split("\t") for line in lines)
+    raise UserError(f"{path} is not a split; expected the columns case and subset, train or test; {remake(path)}")

@@ -15,7 +15,7 @@ from filelock import FileLock
 from isal import igzip
 
 from kits.cli import UserError, atomic, naming, write_json
-from kits.nifti import BROKEN, read_geometry
+from kits.nifti import BROKEN, decompressed_bytes, read_geometry
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Answers after which it is worth to ask again."""
@@ -29,6 +29,10 @@ LONGEST_WAIT = 60.0
 LONGEST_PAUSE = 3600.0
 """Seconds, of those a server asks for."""
 REPORT_SECONDS = 10.0
+
+
+class WrongContent(UserError):
+    """What came is not the file; another attempt may bring it."""
 
 
 class Interrupted(Exception):
@@ -60,14 +64,15 @@ def download(
     Args:
         url: of the file.
         path: where it goes.
-        verify: raises `UserError` where the whole file is not what it should be; it is then fetched once more.
+        verify: raises `WrongContent` where the whole file is not what it should be; it is then fetched once more.
         attempts: in a row that bring less than a megabyte, before this gives up.
         timeout: seconds without a byte after which an attempt is given up.
         backoff: seconds before the second attempt; doubled before each further one, up to a minute.
         report: receives a line from time to time.
 
     Raises:
-        UserError: the server has no such file or gives it to nobody, every attempt failed, or the file is wrong twice.
+        UserError: the server has no such file or gives it to nobody, every attempt failed, the file is wrong twice,
+            or `verify` raised it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".partial.{path.name}.lock")
@@ -111,7 +116,7 @@ def _download(
             part.unlink(missing_ok=True)
             record.unlink(missing_ok=True)
             wrong += 1
-            if wrong == 2:
+            if wrong == 2 or not isinstance(error, WrongContent):
                 raise UserError(f"{url}: {error}") from error
             report(f"{error}; fetching it again")
             continue
@@ -203,28 +208,47 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_volume(path: Path, like: Path | None = None) -> None:
+def check_volume(path: Path, shape: tuple[int, int, int] | None = None) -> None:
     """Check a downloaded volume without its voxels.
 
     Args:
         path: gzipped NIfTI.
-        like: a volume that must have the same shape.
+        shape: (slices, rows, columns) that it must have.
 
     Raises:
-        UserError: gzip's checksum fails, there is no NIfTI header, or the shapes differ.
+        WrongContent: gzip's checksum fails, there is no NIfTI header, voxels are missing, or the shape is another.
     """
+    size = 0
     try:
         with igzip.open(path) as stream:
-            while stream.read(CHUNK):
-                pass
+            while chunk := stream.read(CHUNK):
+                size += len(chunk)
     except BROKEN as error:
-        raise UserError(f"what came is no whole gzip file ({error})") from error
+        raise WrongContent(f"what came is no whole gzip file ({error})") from error
     try:
-        shape = read_geometry(path).shape
+        found, expected = read_geometry(path).shape, decompressed_bytes(path)
     except UserError as error:
-        raise UserError("what came is no volume in NIfTI-1 format") from error
-    if like and read_geometry(like).shape != shape:
-        raise UserError(f"what came has shape {shape}, {like} has {read_geometry(like).shape}")
+        raise WrongContent("what came is no volume in NIfTI-1 format") from error
+    if size < expected:
+        raise WrongContent(f"what came ends before its last voxel ({size} of {expected} bytes)")
+    if shape and found != shape:
+        raise WrongContent(f"what came has shape {found}, the label has {shape}")
+
+
+def read_lock(lock: Path) -> dict[str, str]:
+    """SHA-256 of each file, from a lock file as `sha256sum` writes it; empty where there is none.
+
+    Raises:
+        UserError: it has another line.
+    """
+    known: dict[str, str] = {}
+    for line in lock.read_text().splitlines() if lock.exists() else []:
+        if not line.strip():
+            continue
+        if not (entry := LOCKED.fullmatch(line.strip())):
+            raise UserError(f"{lock} has the line {line!r}; expected a sha256, two blanks, a name")
+        known[entry[2]] = entry[1]
+    return known
 
 
 def check_locked(lock: Path, name: str, found: str) -> None:
@@ -234,13 +258,7 @@ def check_locked(lock: Path, name: str, found: str) -> None:
         UserError: they differ.
     """
     with FileLock(lock.with_name(f".{lock.name}.lock")):
-        known: dict[str, str] = {}
-        for line in lock.read_text().splitlines() if lock.exists() else []:
-            if not line.strip():
-                continue
-            if not (entry := LOCKED.fullmatch(line.strip())):
-                raise UserError(f"{lock} has the line {line!r}; expected a sha256, two blanks, a name")
-            known[entry[2]] = entry[1]
+        known = read_lock(lock)
         if name not in known:
             known[name] = found
             with atomic(lock) as temporary:

@@ -66,6 +66,8 @@ def load(path: Path, target: str, compute: Compute) -> Model:
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
         model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]))
+    except (OSError, MemoryError):  # not the file, but the reading of it
+        raise
     except Exception as error:  # torch raises many kinds for a file that is cut or not a model
         raise damaged(path, type(error).__name__) from error
     network.to(compute.device, memory_format=compute.layout)  # whose memory may be full: no fault of the file

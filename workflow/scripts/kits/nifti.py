@@ -4,6 +4,7 @@ NIfTI stores the first axis fastest, so a file is a run of `(slices, rows)` plan
 therefore streamed by columns: a 1059-slice volume of float64 never needs more than one block of planes.
 """
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from kits.cohort import CASE, VOLUMES
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
+DEFLATE = 1032
+"""Of so many bytes at most gzip makes one."""
 BLOCK_BYTES = 16 * 2**20
 """Of a block of columns as stored: small enough to stay in the processor's cache."""
 # What gzip and nibabel raise for a file cut or changed anywhere.
@@ -65,6 +68,8 @@ def problem(path: Path, what: str) -> UserError:
 def _identity(path: Path) -> str:
     """What a mask of the workflow is by its place, `case_00003/kidney` or `case_00003`; empty of any other file."""
     name = path.name.removesuffix(".nii.gz")
+    if name.startswith("."):  # a download's temporary name
+        return ""
     if CASE.fullmatch(name):
         return name
     return f"{path.parent.name}/{name}" if CASE.fullmatch(path.parent.name) and path.name not in VOLUMES else ""
@@ -78,10 +83,12 @@ def _opened(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
     try:
         with igzip.open(path) as stream:
             image = nib.Nifti1Image.from_stream(stream)
-            if image.ndim != 3 or 0 in image.shape:
+            if image.ndim != 3 or min(image.shape) < 1:
                 raise problem(path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty")
             if image.get_data_dtype().kind not in "iuf":
                 raise problem(path, "holds colours or complex numbers; expected plain numbers")
+            if stored_bytes(image) > DEFLATE * path.stat().st_size:
+                raise problem(path, f"is truncated: {path.stat().st_size} bytes cannot hold the shape {image.shape}")
             written = bytes(image.header["descrip"].item()).decode("latin-1")
             if CASE.search(written) and _identity(path) not in ("", written):
                 raise UserError(f"{path} holds {written}; if it is one of a run's results, {remake(path)}")
@@ -101,6 +108,21 @@ def read_geometry(path: Path) -> Geometry:
     """
     with _opened(path) as (image, _):
         return Geometry(image.shape, image.affine.tolist())
+
+
+def stored_bytes(image: nib.Nifti1Image) -> int:
+    """What a volume's header promises, header and voxels, before compression."""
+    return image.dataobj.offset + math.prod(image.shape) * image.get_data_dtype().itemsize
+
+
+def decompressed_bytes(path: Path) -> int:
+    """How many bytes a volume's file must decompress to, by its header.
+
+    Raises:
+        UserError: as `read_geometry`.
+    """
+    with _opened(path) as (image, _):
+        return stored_bytes(image)
 
 
 def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
@@ -157,18 +179,6 @@ def read_label(path: Path) -> np.ndarray:
     for span, block in read_label_columns(path):
         label[..., span] = block
     return label
-
-
-def read_mask(path: Path) -> np.ndarray:
-    """A binary mask, shape (slices, rows, columns), bool: everything above 0 is foreground.
-
-    Raises:
-        UserError: as `read_columns`.
-    """
-    mask = np.empty(read_geometry(path).shape, bool, order="F")
-    for span, block in read_columns(path):
-        mask[..., span] = block > 0
-    return mask
 
 
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:

@@ -1,14 +1,15 @@
 """Slice extraction (paper, section 2): axial slices and their labels, resized once and kept for both networks.
 
 A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both (slices, size, size), and `slices.json`
-with the volume's geometry and the checksums of the two. Three files a case, whatever its length. HU are stored
-unwindowed, so that another window needs no second extraction.
+with the case, the volume's geometry and the checksums of the two. Three files a case, whatever its length. HU are
+stored unwindowed, so that another window needs no second extraction.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from errno import ENOENT
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from isal import isal_zlib
@@ -108,7 +109,7 @@ def save_slices(folder: Path, store: SliceStore) -> None:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
             file.write(array.data)  # np.save does not say that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
-    record = asdict(store.geometry) | {"size": store.images.shape[2], "crc32": checksums}
+    record = asdict(store.geometry) | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums}
     write_json(folder / "slices.json", record)
 
 
@@ -158,10 +159,17 @@ def open_slices(folder: Path) -> SliceStore:
     Raises:
         UserError: a file is missing, unreadable, or differs from what extraction wrote.
     """
-    record = read_json(folder / "slices.json", "shape", "affine", "crc32")
+    record = _read_record(folder)
     return SliceStore(
         Geometry(tuple(record["shape"]), record["affine"]), stored(folder, "images.npy"), stored(folder, "labels.npy")
     )
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    record = read_json(folder / "slices.json", "case", "shape", "affine", "crc32")
+    if record["case"] != folder.name:
+        raise UserError(f"{folder} holds the slices of {record['case']}; {remake(folder / 'slices.json')}")
+    return record
 
 
 def stored(folder: Path, name: str) -> np.ndarray:
@@ -170,10 +178,12 @@ def stored(folder: Path, name: str) -> np.ndarray:
     Raises:
         UserError: as `open_slices`.
     """
-    checksum = read_json(folder / "slices.json", "crc32")["crc32"].get(name)
+    checksum = _read_record(folder)["crc32"].get(name)
     try:
         array = np.load(folder / name)
     except (OSError, EOFError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, ENOENT):  # not the file, but the reading of it
+            raise
         raise damaged(folder / name, str(error)) from error
     if isal_zlib.crc32(array) != checksum:
         raise damaged(folder / name, "its checksum differs from slices.json")

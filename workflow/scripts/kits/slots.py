@@ -23,6 +23,7 @@ def take(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
     """
     folder = Path(tempfile.gettempdir()) / f"kits-{kind}-{os.getuid()}"
     folder.mkdir(exist_ok=True)
+    told = False
     while True:
         for name in names:
             lock = FileLock(folder / f"{name.replace('/', '_')}.lock")
@@ -32,4 +33,7 @@ def take(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
                 continue
             _held.append(lock)
             return name
+        if not told:
+            print(f"waits for a free {kind}", flush=True)
+        told = True
         time.sleep(wait)

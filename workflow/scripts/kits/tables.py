@@ -1,5 +1,6 @@
 """Tables on disk: tab-separated, one file a job, pooled for a run."""
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +13,27 @@ SPLIT = re.compile(r"split_(\d+)")
 """Folder of one of several splits."""
 
 
-def read(paths: Sequence[Path]) -> pd.DataFrame:
+def read(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
     """The rows of some tables, one after the other; a first column `split` where they lie in folders of splits.
 
+    Args:
+        paths: of the tables.
+        columns: that each must have.
+
     Raises:
-        UserError: a file is no table.
+        UserError: a file is no table, ends within a line, or lacks a column.
     """
     tables = []
     for path in paths:
         try:
-            table = pd.read_csv(path, sep="\t")
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            text = path.read_text()
+            table = pd.read_csv(io.StringIO(text), sep="\t")
+        except ValueError as error:  # pandas' and the decoder's errors are
             raise UserError(f"{path} is not a table ({str(error).strip()}); {remake(path)}") from error
+        if not text.endswith("\n"):
+            raise UserError(f"{path} ends within a line; {remake(path)}")
+        if missing := [column for column in columns if column not in table]:
+            raise UserError(f"{path} lacks the columns {', '.join(missing)}; {remake(path)}")
         splits = [int(found[1]) for part in path.parts if (found := SPLIT.fullmatch(part))]
         if splits:
             table.insert(0, "split", splits[-1])
