@@ -26,8 +26,8 @@ MASKS = st.one_of(
     SHAPES.map(lambda shape: np.zeros(shape, bool)),
     SHAPES.map(lambda shape: np.ones(shape, bool)),
 )
-FILES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MEMORY = settings(max_examples=150, deadline=None)
+FILES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MEMORY = settings(max_examples=60, deadline=None)
 
 
 @st.composite

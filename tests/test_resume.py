@@ -132,7 +132,7 @@ class StopsAtBatch(Checkpoint):
         pass
 
 
-@pytest.mark.parametrize("batch", [1, 2, 4, 5, 7, 11, 18, 22])
+@pytest.mark.parametrize("batch", [1, 4, 5, 11, 22])
 def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early."""
     generator = torch.Generator().manual_seed(1)

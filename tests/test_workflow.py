@@ -215,14 +215,10 @@ def test_a_second_run_is_identical(finished, project):
         "scores.tsv",
         "summary.tsv",
         "effect.tsv",
-        "ceiling.tsv",
-        "ablation.tsv",
-        "morphometry.tsv",
         "split.tsv",
         "tumor_components.tsv",
         "figures/fig3.svg",
         "figures/fig3.pdf",
-        "figures/ablation.svg",
     )
     result = project.snakemake(TINY, *(f"{RESULTS}/{name}" for name in names))
     assert result.returncode == 0, result.stdout
