@@ -8,9 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
+
+from kits import models
+from kits.compute import Compute
+from kits.slices import stored
 
 ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
@@ -198,7 +204,6 @@ def test_jobs_at_once_take_different_gpus(finished, copy_of):
 
 def test_a_model_that_would_run_code_is_refused(tmp_path, finished):
     """weights_only: a pickle that calls a function is not loaded."""
-    import torch
 
     class Evil:
         def __reduce__(self):
@@ -223,3 +228,18 @@ def test_a_case_cannot_leave_its_folder(finished, tmp_path, name):
     assert result.returncode != 0
     assert "expected case_XXXXX" in result.stderr
     assert not list(tmp_path.rglob("*"))
+
+
+def test_what_cannot_be_read_now_is_not_called_damaged(finished, monkeypatch):
+    """A file system that stumbles is no reason to delete a model or slices."""
+    results = finished.folder / RESULTS
+
+    def stale(*_):
+        raise OSError(116, "Stale file handle")
+
+    monkeypatch.setattr(np, "load", stale)
+    with pytest.raises(OSError, match="Stale"):
+        stored(results / "slices/case_00000", "images.npy")
+    monkeypatch.setattr(Path, "read_bytes", stale)
+    with pytest.raises(OSError, match="Stale"):
+        models.load(results / "models/kidney.pt", "kidney", Compute(torch.device("cpu")))
