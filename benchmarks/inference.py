@@ -1,6 +1,5 @@
 """Time inference against one slice at a time, against MONAI's BasicUNet, and against its own parts measured apart."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -50,9 +49,8 @@ def main(arguments):
         folder = Path(temporary)
         cases = [f"case_{number:05d}" for number in range(CASES)]
         store = SliceStore(Geometry(shape, np.eye(4).tolist()), images, labels)
-        save_slices(folder / "slices" / cases[0], store)
-        for case in cases[1:]:
-            shutil.copytree(folder / "slices" / cases[0], folder / "slices" / case)
+        for case in cases:
+            save_slices(folder / "slices" / case, store)
         paths = [folder / f"{target}.pt" for target in TARGETS]
         for path, network, target in zip(paths, networks, TARGETS, strict=True):
             trained = models.Model(network, target, size, WINDOW)
