@@ -117,6 +117,18 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
     assert_same(model, undisturbed)
 
 
+@pytest.mark.parametrize(("number", "asked"), [(signal.SIGTERM, "True\n"), (signal.SIGINT, "")])
+def test_told_to_stop_twice(tmp_path, number, asked):
+    """By SLURM, through a job's step and its srun, it still saves; by Ctrl-C it ends."""
+    code = (
+        "import pathlib, signal, sys; from kits.checkpoint import Checkpoint;"
+        "checkpoint = Checkpoint(pathlib.Path(sys.argv[1])); checkpoint.open();"
+        f"signal.raise_signal({number:d}); signal.raise_signal({number:d}); print(checkpoint.stop_asked)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "kidney.resume.pt")]
+    assert subprocess.run(command, cwd=SCRIPTS, capture_output=True, text=True).stdout == asked
+
+
 class StopsAtBatch(Checkpoint):
     """One that is told to stop when it is asked for the n-th time, as it is before each batch."""
 

@@ -38,7 +38,8 @@ class Checkpoint:
     def open(self) -> None:
         """Keep other processes from the state, and let SIGTERM (SLURM's warning before the kill) or SIGINT ask to stop.
 
-        A second signal ends the process.
+        A second SIGINT, Ctrl-C again, ends the process. A second SIGTERM does not: SLURM sends one to the job's step,
+        and its srun sends it on.
 
         Raises:
             UserError: another process trains this model.
@@ -55,7 +56,8 @@ class Checkpoint:
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         self.stop_asked = True
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state, whole or not at all."""
