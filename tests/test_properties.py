@@ -15,7 +15,7 @@ from kits.cli import UserError
 from kits.components import connected_components, eigenvalue_ratio, eigenvalues, fill_holes, largest
 from kits.nifti import read_geometry, read_label, write_volume
 from kits.postprocessing import merge, postprocess
-from kits.runs import Runs, read_mask_runs
+from kits.runs import Runs, read_label_runs, read_mask_runs
 from kits.scoring import dice
 from kits.slices import extract, resize, restore
 
@@ -56,6 +56,8 @@ def test_any_label_is_read_as_nibabel_reads_it(tmp_path, volume, spacing, big):
     assert read_geometry(path).shape == volume.shape
     assert read_geometry(path).spacing == pytest.approx(spacing, rel=1e-5)
     assert (read_mask_runs(path).mask() == (volume > 0)).all()
+    for runs, mask in zip(read_label_runs(path), (volume > 0, volume == 2), strict=True):
+        assert (runs.mask() == mask).all()
 
 
 @FILES

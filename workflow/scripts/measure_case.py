@@ -8,15 +8,15 @@ import pandas as pd
 from kits import cli, tables
 from kits.morphometry import measure
 from kits.nifti import read_geometry
-from kits.runs import read_mask_runs, read_tumor_runs
+from kits.runs import read_label_runs, read_mask_runs
 
 
 def main(arguments: argparse.Namespace) -> None:
     spacing = read_geometry(arguments.segmentation).spacing  # the image's, in which predictions lie
     masks = {
-        "truth": (read_mask_runs(arguments.label), read_tumor_runs(arguments.label)),
+        "truth": read_label_runs(arguments.label),
         "before": (read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)),
-        "after": (read_mask_runs(arguments.segmentation), read_tumor_runs(arguments.segmentation)),
+        "after": read_label_runs(arguments.segmentation),
     }
     rows = [
         {"case": arguments.case, "stage": stage, **measure(kidney, tumor, spacing)}

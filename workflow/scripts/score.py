@@ -4,20 +4,18 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
-from kits.runs import read_mask_runs, read_tumor_runs
+from kits.runs import read_label_runs, read_mask_runs
 from kits.scoring import score
 
 
 def main(arguments: argparse.Namespace) -> None:
-    paths = (arguments.label, arguments.kidney, arguments.tumor, arguments.segmentation)
-    label, kidney, tumor, segmentation = map(read_mask_runs, paths)
-    for path, runs in zip(paths, (label, kidney, tumor, segmentation), strict=True):
-        if runs.shape != label.shape:
-            raise cli.UserError(
-                f"{path} has shape {runs.shape}, {arguments.label} has {label.shape}; give files of one case"
-            )
-    truth, after = (label, read_tumor_runs(arguments.label)), (segmentation, read_tumor_runs(arguments.segmentation))
-    tables.write(arguments.output, score(arguments.case, truth, (kidney, tumor), after))
+    truth, after = read_label_runs(arguments.label), read_label_runs(arguments.segmentation)
+    before = read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)
+    shape, paths = truth[0].shape, (arguments.kidney, arguments.tumor, arguments.segmentation)
+    for path, runs in zip(paths, (*before, after[0]), strict=True):
+        if runs.shape != shape:
+            raise cli.UserError(f"{path} has shape {runs.shape}, {arguments.label} has {shape}; give files of one case")
+    tables.write(arguments.output, score(arguments.case, truth, before, after))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 
 from kits.nifti import TUMOR
 from kits.postprocessing import Filtered, postprocess, ratio_range
-from kits.runs import Runs, read_mask_runs, read_tumor_runs
+from kits.runs import Runs, read_label_runs, read_mask_runs
 from kits.scoring import TARGETS, dice
 from kits.settings import OFF
 
@@ -80,11 +80,8 @@ def score_case(
     """
     kidney, tumor = (read_mask_runs(prediction / f"{name}.nii.gz") for name in ("kidney", "tumor"))
     segmentation = setting.apply(kidney, tumor, ratios, closing_iterations=closing_iterations).segmentation
-    pairs = (
-        (read_mask_runs(label), Runs.of(segmentation > 0)),
-        (read_tumor_runs(label), Runs.of(segmentation == TUMOR)),
-    )
+    masks = Runs.of(segmentation > 0), Runs.of(segmentation == TUMOR)
     return [
         (prediction.name, target, dice(truth, mask), mask.voxels)
-        for target, (truth, mask) in zip(TARGETS, pairs, strict=True)
+        for target, truth, mask in zip(TARGETS, read_label_runs(label), masks, strict=True)
     ]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kits.nifti import TUMOR, read_geometry, read_label_columns
 from kits.postprocessing import postprocess
-from kits.runs import Runs, read_mask_runs, read_tumor_runs
+from kits.runs import Runs, read_label_runs
 from kits.scoring import TARGETS, dice
 from kits.slices import collect, lower_half, resize, restore
 
@@ -53,7 +53,7 @@ def trace(
         UserError: the file is no label volume.
     """
     geometry = read_geometry(label_path)
-    truth = dict(zip(TARGETS, (read_mask_runs(label_path), read_tumor_runs(label_path)), strict=True))
+    truth = dict(zip(TARGETS, read_label_runs(label_path), strict=True))
     small = collect(read_label_columns(label_path), geometry.shape, size, np.uint8)
     kidney, tumor, seen = (
         Runs.of(restore(mask, size, geometry.shape).view(bool))

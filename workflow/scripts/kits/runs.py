@@ -135,10 +135,19 @@ def read_mask_runs(path: Path) -> Runs:
     return Runs.collect(read_geometry(path).shape, ((span, block > 0) for span, block in read_columns(path)))
 
 
-def read_tumor_runs(path: Path) -> Runs:
-    """The runs of the tumors in a label volume.
+def read_label_runs(path: Path) -> tuple[Runs, Runs]:
+    """The runs of kidney + tumor, and those of tumor, in a label volume, which is decompressed once.
 
     Raises:
-        UserError: as `nifti.read_label`.
+        UserError: as `nifti.read_label_columns`.
     """
-    return Runs.collect(read_geometry(path).shape, ((span, block == TUMOR) for span, block in read_label_columns(path)))
+    shape = read_geometry(path).shape
+    both = [
+        [Runs.collect(shape, [(span, mask)]) for mask in (block > 0, block == TUMOR)]
+        for span, block in read_label_columns(path)
+    ]
+    kidney_tumor, tumor = (
+        Runs(shape, np.concatenate([part.start for part in parts]), np.concatenate([part.stop for part in parts]))
+        for parts in zip(*both, strict=True)
+    )
+    return kidney_tumor, tumor

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kits.components import connected_components, eigenvalue_ratio, eigenvalues
-from kits.runs import read_tumor_runs
+from kits.runs import read_label_runs
 
 
 def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
@@ -21,7 +21,8 @@ def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
     Raises:
         UserError: the file is no label volume.
     """
-    components = connected_components(read_tumor_runs(path))
+    _, tumor = read_label_runs(path)
+    components = connected_components(tumor)
     values = eigenvalues(components)
     table = pd.DataFrame(values, columns=[f"eigenvalue_{i}" for i in (1, 2, 3)])
     table.index = pd.RangeIndex(1, len(components) + 1, name="component")
