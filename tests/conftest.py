@@ -13,6 +13,9 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from kits.nifti import write_volume
+from kits.slices import extract
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 SHARED = ROOT.parent / "shared"
@@ -151,3 +154,20 @@ OWN = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
 def errors(output: str) -> list[str]:
     """The jobs' own error lines, each once: they come as they happen and again at the end."""
     return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A case of 5 slices, 8 x 8: nothing; kidney; tumor in the upper half; tumor in the lower half; both."""
+    label = np.zeros((5, 8, 8), np.uint8)
+    label[1, 1:7, 2:6] = 1
+    label[2, 1, 1] = 2
+    label[3, 6, 6] = 2
+    label[4, 2:6, 2:6] = 1
+    label[4, 5, 5] = 2
+    image = np.arange(5, dtype=np.int16)[:, None, None] * np.ones((1, 8, 8), np.int16)
+    affine = np.eye(4).tolist()
+    write_volume(tmp_path / "imaging.nii.gz", image, affine)
+    write_volume(tmp_path / "segmentation.nii.gz", label, affine)
+    extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "case_00000")
+    return tmp_path / "case_00000", label

@@ -10,7 +10,7 @@ from conftest import AFFINE, save
 
 from kits import nifti
 from kits.cli import UserError
-from kits.runs import read_mask_runs
+from kits.runs import read_label_runs, read_mask_runs
 
 
 def whole(path):
@@ -26,6 +26,15 @@ def test_columns_are_the_volume(tmp_path, rng, dtype, shape, monkeypatch):
     assert nifti.read_geometry(path).shape == shape
     np.testing.assert_array_equal(nifti.read_geometry(path).affine, nib.load(path).affine)
     np.testing.assert_array_equal(whole(path), nib.load(path).get_fdata())
+
+
+def test_both_masks_of_a_label(tmp_path, rng, monkeypatch):
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 30)  # two columns
+    label = rng.integers(0, 3, (5, 3, 7)).astype(np.uint8)
+    label[..., 2:4] = 0  # a block of nothing
+    kidney_tumor, tumor = read_label_runs(save(tmp_path / "segmentation.nii.gz", label))
+    np.testing.assert_array_equal(kidney_tumor.mask(), label > 0)
+    np.testing.assert_array_equal(tumor.mask(), label == 2)
 
 
 def test_header_scaling_is_applied(tmp_path):

@@ -1,0 +1,85 @@
+"""Models as files, and what they predict."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import run_script
+from toys import CPU, SMALL, fitted, squares
+
+from kits import models
+from kits.cli import UserError
+from kits.nifti import read_label, write_volume
+from kits.slices import extract
+from kits.unet import UNet
+
+
+def test_window():
+    image = torch.tensor([[[-1000, -79, 112], [113, 304, 3000]]], dtype=torch.int16)
+    expected = [[0, 0, 191 / 383], [192 / 383, 1, 1]]
+    np.testing.assert_allclose(models.normalise(image, (-79, 304))[0, 0].numpy(), expected, rtol=1e-6)
+
+
+def test_both_networks_in_one_pass_are_each_alone(rng):
+    images, masks = squares(rng)
+    kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304))
+    tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200))
+    both = models.predict([kidney, tumor], images, CPU, 5, 0.5)
+    for model, mask in zip((kidney, tumor), both, strict=True):
+        np.testing.assert_array_equal(mask, models.predict([model], images, CPU, 5, 0.5)[0])
+    assert both[1].shape == (len(images), 8, 16)
+
+
+def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
+    network, _ = fitted(*squares(rng, 4), epochs=1)
+    path = tmp_path / "kidney.pt"
+    with pytest.raises(UserError, match=r"kidney.pt is missing"):
+        models.load(path, "kidney", CPU)
+    models.save(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
+    with pytest.raises(UserError, match="is a kidney model; expected a tumor model"):
+        models.load(path, "tumor", CPU)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match=r"kidney.pt is damaged"):
+        models.load(path, "kidney", CPU)
+
+
+def identity_model(path, target, size):
+    """A U-Net that passes its input through the skip connection: foreground where the windowed image is above 0.5."""
+    network = UNet(base_channels=1, depth=1, batch_norm=False)
+    for parameter in network.parameters():
+        torch.nn.init.zeros_(parameter)
+    for convolution in (network.encoder[0][0], network.encoder[0][2], network.decoder[0][0], network.decoder[0][2]):
+        convolution.weight.data[0, 0, 1, 1] = 1
+    network.output.weight.data[:] = 10
+    network.output.bias.data[:] = -5
+    settings = {"base_channels": 1, "depth": 1, "batch_norm": False}
+    models.save(path, models.Model(network, target, size, (0, 100)), settings)
+
+
+@pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])
+def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, level):
+    """Through networks that only compare with a level, the masks are the image compared with it; the tumor below."""
+    image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
+    write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
+    write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())
+    for case in ("case_00003", "case_00007"):
+        folder = tmp_path / "slices" / case
+        stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, folder)
+    for target in ("kidney", "tumor"):
+        identity_model(tmp_path / f"{target}.pt", target, 16)
+    arguments = ["--slices", "slices", "--cases", "case_00003", "case_00007", "--kidney-model", "kidney.pt"]
+    outputs = ["--tumor-model", "tumor.pt", "--output", "masks", "--batch-size", 3, "--threshold", threshold]
+    result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows, columns = (np.arange(12) * 2 + 1) * 16 // 24, (np.arange(20) * 2 + 1) * 16 // 40
+    expected = (stored_slices.images > level)[:, rows[:, None], columns]
+    for case in ("case_00003", "case_00007"):
+        np.testing.assert_array_equal(read_label(tmp_path / "masks" / case / "kidney.nii.gz"), expected)
+    expected[:, :6] = False
+    for case in ("case_00003", "case_00007"):
+        np.testing.assert_array_equal(read_label(tmp_path / "masks" / case / "tumor.nii.gz"), expected)
+    identity_model(tmp_path / "kidney.pt", "kidney", 32)
+    result = run_script("predict", *arguments, *outputs, cwd=tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "kidney.pt was trained on slices of 32 pixels" in result.stderr
