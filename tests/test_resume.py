@@ -213,6 +213,11 @@ def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
     assert "another process trains this model; wait for it, or end it" in result.stderr
 
 
+def is_training(process):
+    """Not Snakemake's fork that is to become its shell, and takes a signal for Snakemake's own."""
+    return process.name().startswith("python") and any(word.endswith("train.py") for word in process.cmdline())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
     """Before it has anything to save: torch is still being imported."""
@@ -224,7 +229,7 @@ def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
         text=True, start_new_session=True,
     )  # fmt: skip
     begun = psutil.Process(process.pid)
-    while not any(child.name().startswith("python") for child in begun.children(recursive=True)):
+    while not any(is_training(child) for child in begun.children(recursive=True)):
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, number)
