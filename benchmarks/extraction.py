@@ -9,8 +9,8 @@ import numpy as np
 from isal import igzip
 from skimage.transform import resize
 
-from kits.nifti import write_volume
-from kits.slices import extract
+from kits.data.nifti import write_volume
+from kits.data.slices import extract
 
 SIZE = 256
 NOISE = 18

@@ -9,10 +9,11 @@ import torch
 from monai.networks.nets import BasicUNet
 from training import SCALES, WINDOW, phantoms
 
-from kits import compute, models
-from kits.nifti import Geometry, write_volume
-from kits.slices import SliceStore, lower_half, open_slices, restore, save_slices
-from kits.unet import UNet
+from kits.data.nifti import Geometry, write_volume
+from kits.data.slices import SliceStore, crop_lower_half, open_slices, restore, save_slices
+from kits.networks import models
+from kits.networks.device import add_device_options, choose_device
+from kits.networks.unet import UNet
 
 TARGETS = ("kidney", "tumor")
 CASES = 5
@@ -23,7 +24,7 @@ def one_by_one(networks, images, device):
     """The masks of both networks, a network after the other, a slice at a time, in float32."""
     masks = []
     with torch.inference_mode():
-        for network, view in zip(networks, (images, lower_half(images)), strict=True):
+        for network, view in zip(networks, (images, crop_lower_half(images)), strict=True):
             whole = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
                 slice_ = models.normalise(torch.from_numpy(image)[None].to(device), WINDOW)
@@ -34,12 +35,12 @@ def one_by_one(networks, images, device):
 
 def main(arguments):
     scale = dict(SCALES[arguments.scale])
-    chosen = compute.choose(arguments)
+    chosen = choose_device(arguments)
     torch.manual_seed(0)
-    networks = [UNet(scale["base_channels"]).to(chosen.device).eval() for _ in TARGETS]
+    networks = [UNet(scale["base_channels"]).to(chosen.torch_device).eval() for _ in TARGETS]
     width = [scale["base_channels"] * 2**level for level in range(5)]
     peers = [
-        BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(chosen.device).eval()
+        BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(chosen.torch_device).eval()
         for _ in TARGETS
     ]
     size, batch = scale["size"], scale["batch_size"]
@@ -54,23 +55,23 @@ def main(arguments):
         paths = [folder / f"{target}.pt" for target in TARGETS]
         for path, network, target in zip(paths, networks, TARGETS, strict=True):
             trained = models.Model(network, target, size, WINDOW)
-            models.save(path, trained, {"base_channels": scale["base_channels"]})
-        loaded = [models.load(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
+            models.save_model(path, trained, {"base_channels": scale["base_channels"]})
+        loaded = [models.load_model(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
         monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
         if chosen.precision == torch.float32:
-            alone = one_by_one(networks, images, chosen.device)
-            for mask, expected in zip(models.predict(loaded, images, chosen, batch, 0.5), alone, strict=True):
+            alone = one_by_one(networks, images, chosen.torch_device)
+            for mask, expected in zip(models.predict_slices(loaded, images, chosen, batch, 0.5), alone, strict=True):
                 assert np.mean(mask != expected) < 1e-4  # sums of another order round otherwise
         contenders = {
-            "a slice at a time, float32": lambda: one_by_one(networks, images, chosen.device),
-            "MONAI BasicUNet, batches": lambda: models.predict(monai, images, chosen, batch, 0.5),
-            "here": lambda: models.predict(loaded, images, chosen, batch, 0.5),
+            "a slice at a time, float32": lambda: one_by_one(networks, images, chosen.torch_device),
+            "MONAI BasicUNet, batches": lambda: models.predict_slices(monai, images, chosen, batch, 0.5),
+            "here": lambda: models.predict_slices(loaded, images, chosen, batch, 0.5),
         }
         print(f"{arguments.slices} slices of {size} pixels, volume {shape}, on {chosen.name}")
         facts = {**scale, "slices": arguments.slices}
         comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **facts)
 
-        masks = models.predict(loaded, images, chosen, batch, 0.5)
+        masks = models.predict_slices(loaded, images, chosen, batch, 0.5)
         wholes = [restore(mask, size, shape) for mask in masks]
         affine = np.eye(4).tolist()
 
@@ -80,12 +81,12 @@ def main(arguments):
 
         def whole_case():
             stored = open_slices(folder / "slices" / cases[0])
-            found = models.predict(loaded, stored.images, chosen, batch, 0.5)
+            found = models.predict_slices(loaded, stored.images, chosen, batch, 0.5)
             write([restore(mask, size, shape) for mask in found])
 
         parts = {
             "reading": lambda: open_slices(folder / "slices" / cases[0]),
-            "network": lambda: models.predict(loaded, images, chosen, batch, 0.5),
+            "network": lambda: models.predict_slices(loaded, images, chosen, batch, 0.5),
             "writing": lambda: write(wholes),
             "a case": whole_case,
         }
@@ -110,5 +111,5 @@ if __name__ == "__main__":
     options = measure.parser(__doc__)
     options.add_argument("--scale", choices=SCALES, default="demo", help="network, slices and batch of which run")
     options.add_argument("--slices", type=int, default=216, help="of the case; KiTS19's cases have 216 on average")
-    compute.add_arguments(options)
+    add_device_options(options)
     main(options.parse_args())

@@ -11,9 +11,9 @@ from scipy import ndimage
 from skimage.measure import regionprops
 
 from kits.cli import write_json
-from kits.nifti import KIDNEY, TUMOR, read_label, write_volume
-from kits.postprocessing import postprocess
-from kits.runs import Runs
+from kits.data.nifti import KIDNEY, TUMOR, read_label, write_volume
+from kits.filter.masks import RunLengthMask
+from kits.filter.postprocessing import postprocess
 
 RANGE = (1.07, 2.8)  # section 2.2
 SHAPE = (1059, 512, 512)  # of KiTS19's largest case
@@ -74,7 +74,7 @@ def in_box(kidney, tumor):
 
 def by_runs(kidney, tumor):
     """This project's."""
-    return postprocess(Runs.of(kidney), Runs.of(tumor), RANGE).segmentation
+    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RANGE).segmentation
 
 
 def phantom():

@@ -13,12 +13,13 @@ from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from kits import compute, models
-from kits.nifti import Geometry
-from kits.samples import InMemory, OnDisk
-from kits.slices import SliceStore, save_slices
-from kits.training import Settings, loss_function, train
-from kits.unet import UNet
+from kits.data.nifti import Geometry
+from kits.data.slices import SliceStore, save_slices
+from kits.networks import models
+from kits.networks.dataset import DiskDataset, MemoryDataset
+from kits.networks.device import add_device_options, choose_device
+from kits.networks.training import Hyperparameters, compute_loss, train
+from kits.networks.unet import UNet
 
 WINDOW = (-79, 304)
 SCALES = {
@@ -54,7 +55,7 @@ def ordinary(network, loader, device):
         for images, masks in loader:
             images, masks = images.to(device), masks.to(device)
             optimizer.zero_grad()
-            loss = loss_function(network(images), masks, 0.5)
+            loss = compute_loss(network(images), masks, 0.5)
             loss.backward()
             optimizer.step()
             total += loss.item()
@@ -66,7 +67,7 @@ def ordinary(network, loader, device):
 def here(samples, scale, chosen, **changes):
     """An epoch of this project's training, the making of the network included."""
     network = {"base_channels": scale["base_channels"]}
-    settings = Settings(epochs=1, batch_size=scale["batch_size"], **changes)
+    settings = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
 
     def epoch():
         torch.use_deterministic_algorithms(chosen.deterministic)
@@ -79,7 +80,7 @@ def epochs(samples, scale, chosen, count, compile):
     """Seconds of the first epoch, in which a network is compiled, and the median of those after it."""
     torch.use_deterministic_algorithms(chosen.deterministic)
     torch._inductor.config.force_disable_caches = True  # of an earlier run's compilation
-    settings = Settings(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
+    settings = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
     _, record = train(samples, WINDOW, {"base_channels": scale["base_channels"]}, settings, chosen, lambda line: None)
     first, *later = (epoch["seconds"] for epoch in record["history"])
     return {"first": first, "later": measure.spread(later)}
@@ -87,13 +88,13 @@ def epochs(samples, scale, chosen, count, compile):
 
 def matmul_rate(chosen):
     """FLOP/s of a large matrix product in the precision of the training: the median of five."""
-    edge = 8192 if chosen.device.type == "cuda" else 1024
-    matrix = torch.randn(edge, edge, device=chosen.device).to(chosen.precision)
+    edge = 8192 if chosen.torch_device.type == "cuda" else 1024
+    matrix = torch.randn(edge, edge, device=chosen.torch_device).to(chosen.precision)
 
     def product():
         for _ in range(10):
             torch.mm(matrix, matrix)
-        if chosen.device.type == "cuda":
+        if chosen.torch_device.type == "cuda":
             torch.cuda.synchronize()
 
     product()
@@ -126,21 +127,21 @@ def held_out_dice(samples, scale, chosen, epochs):
         samples,
         WINDOW,
         {"base_channels": scale["base_channels"]},
-        Settings(epochs=epochs, batch_size=scale["batch_size"]),
+        Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
         chosen,
         lambda line: None,
     )
     images, truth = phantoms(64, scale["size"], seed=1)
     model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
-    (mask,) = models.predict([model], images, chosen, scale["batch_size"], 0.5)
+    (mask,) = models.predict_slices([model], images, chosen, scale["batch_size"], 0.5)
     return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
 
 
 def main(arguments):
     scale = dict(SCALES[arguments.scale])
     scale |= {key: value for key in scale if (value := getattr(arguments, key)) is not None}
-    chosen = compute.choose(arguments)
-    device = chosen.device
+    chosen = choose_device(arguments)
+    device = chosen.torch_device
     images, masks = phantoms(scale["slices"], scale["size"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -148,8 +149,8 @@ def main(arguments):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
         save_slices(folder, SliceStore(Geometry(images.shape, np.eye(4).tolist()), images, masks))
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
-        disk = OnDisk("kidney", [folder], members, scale["size"], scale["size"], device)
-        memory = InMemory(torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device))
+        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], device)
+        memory = MemoryDataset(torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device))
         width = [scale["base_channels"] * 2**level for level in range(5)]
 
         def loader(workers):
@@ -211,5 +212,5 @@ if __name__ == "__main__":
     options.add_argument("--workers", type=int, default=2, help="loader processes of the second reference")
     options.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="try torch.compile")
     options.add_argument("--dice-epochs", type=int, default=4, help="epochs before mixed precision is compared")
-    compute.add_arguments(options)
+    add_device_options(options)
     main(options.parse_args())

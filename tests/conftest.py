@@ -13,8 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from kits.nifti import write_volume
-from kits.slices import extract
+from kits.data.nifti import write_volume
+from kits.data.slices import extract
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"

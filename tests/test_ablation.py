@@ -6,12 +6,12 @@ import pytest
 import yaml
 from conftest import RESULTS, ROOT, TINY, merged
 
-from kits import settings
-from kits.ablation import Setting
-from kits.nifti import read_label
-from kits.postprocessing import merge, postprocess, ratio_range
-from kits.runs import Runs, read_mask_runs
-from kits.summary import compare_settings
+from kits.analysis.ablation import Setting
+from kits.analysis.summary import compare_variants
+from kits.data.nifti import read_label
+from kits.filter import options as settings
+from kits.filter.masks import RunLengthMask, read_mask
+from kits.filter.postprocessing import derive_ratio_range, merge, postprocess
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 COMPARED = settings.compared(CONFIG)
@@ -52,14 +52,16 @@ def masks(rng):
 
 
 def apply(masks, setting, closing_iterations=0):
-    kidney, tumor = map(Runs.of, masks)
+    kidney, tumor = map(RunLengthMask.from_mask, masks)
     return Setting(**setting).apply(kidney, tumor, RATIOS, closing_iterations=closing_iterations).segmentation
 
 
 def test_everything_on_is_the_filter(masks):
-    expected = postprocess(*map(Runs.of, masks), ratio_range(RATIOS, [5, 95])).segmentation
+    expected = postprocess(*map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95])).segmentation
     np.testing.assert_array_equal(apply(masks, COMPARED[0]), expected)
-    closed = postprocess(*map(Runs.of, masks), ratio_range(RATIOS, [5, 95]), closing_iterations=1).segmentation
+    closed = postprocess(
+        *map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95]), closing_iterations=1
+    ).segmentation
     np.testing.assert_array_equal(apply(masks, COMPARED[0], closing_iterations=1), closed)
 
 
@@ -67,7 +69,7 @@ def test_everything_off_is_the_raw_masks_merged(masks):
     expected = np.where(masks[1], 2, masks[0]).astype(np.uint8)
     for closing in (0, 1):
         np.testing.assert_array_equal(apply(masks, settings.OFF, closing_iterations=closing), expected)
-    np.testing.assert_array_equal(merge(*map(Runs.of, masks)), expected)
+    np.testing.assert_array_equal(merge(*map(RunLengthMask.from_mask, masks)), expected)
 
 
 @pytest.mark.parametrize("key", settings.OFF)
@@ -87,7 +89,7 @@ def table(setting, *dices):
 
 def test_summary_by_hand():
     base, off = COMPARED[0], COMPARED[0] | {"fill_holes": "off"}
-    summary = compare_settings([table(base, 0.5, 0.7), table(off, 0.0, 0.6), table(settings.OFF, 1.0, 1.0)], seed=1)
+    summary = compare_variants([table(base, 0.5, 0.7), table(off, 0.0, 0.6), table(settings.OFF, 1.0, 1.0)], seed=1)
     tumor = summary[summary["target"] == "tumor"].reset_index()
     assert tumor["changed"].tolist() == ["nothing", "fill_holes", "everything"]
     assert tumor["mean"].tolist() == pytest.approx([0.6, 0.3, 1.0])
@@ -114,7 +116,7 @@ def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
     results = finished.folder / RESULTS
     ratios = pd.read_csv(results / "tumor_components.tsv", sep="\t")["ratio"].to_numpy()
     for folder in sorted((results / "predictions").iterdir()):
-        raw = [read_mask_runs(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
+        raw = [read_mask(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
         expected = read_label(results / "segmentations" / f"{folder.name}.nii.gz")
         found = Setting(**COMPARED[0]).apply(*raw, ratios, closing_iterations=0).segmentation
         np.testing.assert_array_equal(found, expected)

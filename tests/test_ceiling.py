@@ -6,7 +6,7 @@ import pytest
 from conftest import SHARED, run_script, save
 from skimage.transform import resize
 
-from kits.ceiling import STEPS, summarize, trace, worst_cases
+from kits.analysis.ceiling import STEPS, find_worst_cases, summarize_steps, trace_case
 from kits.cli import write_json
 
 WIDE = (1.0, 1000.0)
@@ -25,7 +25,7 @@ def label():
 
 
 def traced(path, size=32, ratios=WIDE, **constraints):
-    table, loss = trace("case_00001", path, size, ratios, **constraints)
+    table, loss = trace_case("case_00001", path, size, ratios, **constraints)
     return table.set_index(["target", "step"]), loss
 
 
@@ -85,7 +85,7 @@ def cases(*finals):
 
 def test_summary_by_hand():
     table = cases((0.0, 10, 0), (0.5, 10, 5), (1.0, 10, 10), (float("nan"), 0, 0))
-    summary = summarize(table).set_index(["target", "step"])
+    summary = summarize_steps(table).set_index(["target", "step"])
     ratio = summary.loc[("tumor", "ratio")]
     assert (ratio["n"], ratio["emptied"]) == (3, 1)  # a case without a tumor counts for nothing
     assert (ratio["mean"], ratio["median"], ratio["cost"]) == (0.5, 0.5, 0.5)
@@ -95,8 +95,8 @@ def test_summary_by_hand():
 
 def test_the_worst_cases():
     table = cases((0.5, 10, 5), (0.0, 10, 0), (0.0, 99, 0), (1.0, 5, 5), (float("nan"), 0, 0))
-    assert worst_cases(table) == ["case_2", "case_1", "case_0"]
-    assert worst_cases(cases((1.0, 5, 5))) == ["case_0"]
+    assert find_worst_cases(table) == ["case_2", "case_1", "case_0"]
+    assert find_worst_cases(cases((1.0, 5, 5))) == ["case_0"]
 
 
 def test_the_scripts_alone(tmp_path, label):

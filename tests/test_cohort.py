@@ -4,7 +4,8 @@ import pytest
 from conftest import run_script
 
 from kits.cli import UserError
-from kits.cohort import find_cases, read_split, selected, split_cases, write_split
+from kits.data.cohort import find_cases, select_cases
+from kits.data.split import read_split, split_cases, write_split
 
 NAMES = [f"case_{number:05d}" for number in range(210)]
 
@@ -96,7 +97,7 @@ def test_the_script_writes_one_of_several(tmp_path):
 
 
 def test_selected():
-    assert selected([3, "0-1", 7]) == ["case_00000", "case_00001", "case_00003", "case_00007"]
+    assert select_cases([3, "0-1", 7]) == ["case_00000", "case_00001", "case_00003", "case_00007"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_selected():
 )
 def test_bad_selection(cases, says):
     with pytest.raises(UserError, match=f"data.cases: .*{says}"):
-        selected(cases)
+        select_cases(cases)
 
 
 def test_find_cases(tmp_path):

@@ -7,10 +7,10 @@ import pytest
 from conftest import save
 from scipy import ndimage
 
-from kits import components as package
-from kits.components import eigenvalue_ratio, eigenvalues, largest
-from kits.runs import Runs
-from kits.tumors import measure_label
+from kits.filter import components as package
+from kits.filter.components import compute_eigenvalues, compute_ratio, mark_largest
+from kits.filter.masks import RunLengthMask
+from kits.filter.tumors import measure_label
 
 SHAPES = [(1, 1, 1), (1, 9, 8), (7, 1, 6), (6, 7, 5), (9, 10, 11)]
 
@@ -36,11 +36,11 @@ def flood(mask):
 
 
 def connected_components(mask):
-    return package.connected_components(Runs.of(mask))
+    return package.find_components(RunLengthMask.from_mask(mask))
 
 
 def fill_holes(mask):
-    return package.fill_holes(Runs.of(mask)).mask()
+    return package.fill_holes(RunLengthMask.from_mask(mask)).to_volume()
 
 
 def whole(components):
@@ -71,17 +71,17 @@ def test_components_are_those_of_flood_fill(rng, shape, density):
 def test_runs_are_the_mask(rng, shape, density):
     mask = rng.random(shape) < density
     for layout in "CF":
-        runs = Runs.of(np.asarray(mask, order=layout))
+        runs = RunLengthMask.from_mask(np.asarray(mask, order=layout))
         np.testing.assert_array_equal(runs.mask(), mask)
         assert runs.length.sum() == mask.sum()
         assert len(runs) == (np.diff(mask, axis=0, prepend=False) & mask).sum()
     blocks = [(slice(c, c + 1), mask[..., c : c + 1]) for c in range(shape[2])]
-    np.testing.assert_array_equal(Runs.collect(shape, blocks).start, Runs.of(mask).start)
+    np.testing.assert_array_equal(RunLengthMask.from_blocks(shape, blocks).start, RunLengthMask.from_mask(mask).start)
 
 
 def test_runs_are_not_painted_where_they_would_be_lost():
     with pytest.raises(ValueError, match="order F"):
-        Runs.of(np.ones((2, 3, 4), bool)).paint(np.zeros((2, 3, 4)), 1)
+        RunLengthMask.from_mask(np.ones((2, 3, 4), bool)).paint(np.zeros((2, 3, 4)), 1)
 
 
 def test_corner_neighbours_are_connected():
@@ -110,7 +110,7 @@ def test_a_cavity_is_filled_a_tunnel_is_not():
 @pytest.mark.parametrize("density", [0.1, 0.2, 0.5])
 def test_eigenvalues_are_numpys(rng, density):
     components = connected_components(rng.random((8, 9, 10)) < density)
-    values = eigenvalues(components)
+    values = compute_eigenvalues(components)
     for number, voxels in enumerate(components.voxels, 1):
         if voxels > 1:
             covariance = np.cov(np.argwhere(whole(components) == number).T)
@@ -124,11 +124,11 @@ def test_ratio_of_a_box_by_hand():
     """A run of n equally spaced indices has variance (n^2 - 1) / 12; of a full box the covariance is diagonal."""
     mask = np.zeros((20, 20, 20), bool)
     mask[3:7, 2:10, 1:17] = True  # 4 x 8 x 16 voxels
-    values = eigenvalues(connected_components(mask))
+    values = compute_eigenvalues(connected_components(mask))
     n = mask.sum()
     expected = np.array([(16**2 - 1), (8**2 - 1), (4**2 - 1)]) / 12 * n / (n - 1)
     np.testing.assert_allclose(values[0], expected)
-    assert eigenvalue_ratio(values)[0] == pytest.approx(255 / 63)
+    assert compute_ratio(values)[0] == pytest.approx(255 / 63)
 
 
 def test_far_from_the_origin_nothing_is_lost():
@@ -138,7 +138,7 @@ def test_far_from_the_origin_nothing_is_lost():
     far = mask.copy()
     far[:, :2, -12:] = True
     np.testing.assert_allclose(
-        eigenvalues(connected_components(near)), eigenvalues(connected_components(far)), rtol=1e-9
+        compute_eigenvalues(connected_components(near)), compute_eigenvalues(connected_components(far)), rtol=1e-9
     )
 
 
@@ -147,13 +147,13 @@ def test_a_line_has_an_infinite_ratio(direction):
     mask = np.zeros((12, 12, 12), bool)
     for step in range(12):
         mask[tuple(step * d for d in direction)] = True
-    assert eigenvalue_ratio(eigenvalues(connected_components(mask)))[0] == np.inf
+    assert compute_ratio(compute_eigenvalues(connected_components(mask)))[0] == np.inf
 
 
 def test_a_flat_component_has_a_finite_ratio():
     mask = np.zeros((1, 12, 12), bool)
     mask[0, 2:8, 2:8] = True
-    assert eigenvalue_ratio(eigenvalues(connected_components(mask)))[0] == pytest.approx(1)
+    assert compute_ratio(compute_eigenvalues(connected_components(mask)))[0] == pytest.approx(1)
 
 
 def test_largest_and_its_ties():
@@ -161,9 +161,9 @@ def test_largest_and_its_ties():
     for start, length in ((0, 2), (4, 3), (9, 3), (14, 3)):
         mask[..., start : start + length] = True
     components = connected_components(mask)
-    assert largest(components, 2).tolist() == [False, True, True, False]
-    assert largest(components, 9).all()
-    assert components.select(largest(components, 1)).mask().sum() == 3
+    assert mark_largest(components, 2).tolist() == [False, True, True, False]
+    assert mark_largest(components, 9).all()
+    assert components.select(mark_largest(components, 1)).to_volume().sum() == 3
 
 
 def test_select_and_inside_are_brute_force(rng):
@@ -171,17 +171,19 @@ def test_select_and_inside_are_brute_force(rng):
     mask[0] = mask[:, :2] = False
     components = connected_components(mask)
     keep = rng.random(len(components)) < 0.5
-    np.testing.assert_array_equal(components.select(keep).mask(), np.isin(whole(components), np.flatnonzero(keep) + 1))
+    np.testing.assert_array_equal(
+        components.select(keep).to_volume(), np.isin(whole(components), np.flatnonzero(keep) + 1)
+    )
     counts = [(whole(components)[other] == number + 1).sum() for number in range(len(components))]
-    assert components.inside(Runs.of(other)).tolist() == counts
+    assert components.count_inside(RunLengthMask.from_mask(other)).tolist() == counts
 
 
 def test_no_foreground():
     components = connected_components(np.zeros((3, 4, 5), bool))
     assert len(components) == 0
-    assert eigenvalues(components).shape == (0, 3)
-    assert eigenvalue_ratio(eigenvalues(components)).shape == (0,)
-    assert len(components.select(largest(components, 2))) == 0
+    assert compute_eigenvalues(components).shape == (0, 3)
+    assert compute_ratio(compute_eigenvalues(components)).shape == (0,)
+    assert len(components.select(mark_largest(components, 2))) == 0
 
 
 def test_measured_label(tmp_path):

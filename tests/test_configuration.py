@@ -108,7 +108,7 @@ def test_numbers_of_the_command_line_arrive_as_text():
 def test_options():
     values = {"batch_size": 8, "batch_norm": False, "on": True, "percentiles": [5, 95], "test_cases": None, "x": 0.5}
     expected = ["--batch-size", "8", "--no-batch-norm", "--on", "--percentiles", "5", "95", "--x", "0.5"]
-    assert configuration.options(values) == expected
+    assert configuration.make_options(values) == expected
 
 
 def test_phantom_cases():

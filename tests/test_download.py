@@ -15,9 +15,9 @@ import pytest
 from conftest import AFFINE, OWN, SCRIPTS, merged
 from web import Server, gzipped, volume
 
-from kits import slots
+from kits import locks as slots
 from kits.cli import UserError
-from kits.download import CHUNK, check_locked, download
+from kits.data.download import CHUNK, check_locked, download
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_another_address_starts_over(server, fetch):
 
 def test_pauses_grow_and_end(server, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr("kits.download.time.sleep", pauses.append)
+    monkeypatch.setattr("kits.data.download.time.sleep", pauses.append)
     server.faults["/image"] = [500] * 8
     download(server.url("/image"), tmp_path / "a", lambda path: None, attempts=9)
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -281,7 +281,7 @@ def test_what_is_no_volume_never_gets_the_name(server, fetch, content, says):
 
 
 def test_the_lock_file_of_many_jobs(tmp_path):
-    code = "import sys; from kits.download import *; lock, job = sys.argv[1:]; "
+    code = "import sys; from kits.data.download import *; lock, job = sys.argv[1:]; "
     code += "[check_locked(Path(lock), f'{job}/{i}', 'ab' * 32) for i in range(20)]"
     lock = tmp_path / "lock"
     jobs = [subprocess.Popen([sys.executable, "-c", code, str(lock), str(job)], cwd=SCRIPTS) for job in range(3)]
@@ -315,7 +315,7 @@ def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
         others.append(process)
     others[1].kill()
     others[1].wait()
-    assert slots.take("thing", ["a", "b"]) == "b"
+    assert slots.acquire("thing", ["a", "b"]) == "b"
     others[0].kill()
 
 

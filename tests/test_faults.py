@@ -14,9 +14,9 @@ import torch
 import yaml
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
 
-from kits import models
-from kits.compute import Compute
-from kits.slices import stored
+from kits.data.slices import load_stored
+from kits.networks import models
+from kits.networks.device import Device
 
 ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
@@ -239,7 +239,7 @@ def test_what_cannot_be_read_now_is_not_called_damaged(finished, monkeypatch):
 
     monkeypatch.setattr(np, "load", stale)
     with pytest.raises(OSError, match="Stale"):
-        stored(results / "slices/case_00000", "images.npy")
+        load_stored(results / "slices/case_00000", "images.npy")
     monkeypatch.setattr(Path, "read_bytes", stale)
     with pytest.raises(OSError, match="Stale"):
-        models.load(results / "models/kidney.pt", "kidney", Compute(torch.device("cpu")))
+        models.load_model(results / "models/kidney.pt", "kidney", Device(torch.device("cpu")))

@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 
 from kits import figures
-from kits.ceiling import STEPS, summarize
+from kits.analysis.ceiling import STEPS, summarize_steps
+from kits.analysis.summary import compare_variants, measure_effect
 from kits.figures.ablation import plot_ablation
-from kits.figures.cases import most_removed, plot_slice, plot_surfaces
+from kits.figures.cases import find_most_filtered, plot_slice, plot_surfaces
 from kits.figures.ceiling import plot_ceiling
 from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
-from kits.settings import OFF
-from kits.summary import compare_settings, effect
-from kits.unet import UNet, features
+from kits.filter.options import OFF
+from kits.networks.unet import UNet, trace_features
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_several_splits_show_each_case_once(drawn, tmp_path):
     table = pd.concat([scores((10, (5, 5), (5, 0))).assign(split=split) for split in (1, 2, 3)])
     table.loc[(table["split"] > 1) & (table["stage"] == "after"), "dice"] = 0.0
     plot_dice(table, [tmp_path / "fig3.png"])
-    plot_pairs(table, effect(table, seed=1), tmp_path / "pairs.png")
+    plot_pairs(table, measure_effect(table, seed=1), tmp_path / "pairs.png")
     fig3, pairs = drawn
     for axis in fig3.axes:
         assert [label.get_text().split("\n")[2] for label in axis.get_xticklabels()] == ["(n = 1)"] * 2
@@ -82,7 +82,7 @@ def test_several_splits_show_each_case_once(drawn, tmp_path):
 
 def test_pairs_join_each_case(drawn, tmp_path):
     table = scores((10, (5, 5), (5, 0)), (10, (10, 0), (2, 0)), (0, (0, 0), (0, 0)))
-    plot_pairs(table, effect(table, seed=1), tmp_path / "pairs.png")
+    plot_pairs(table, measure_effect(table, seed=1), tmp_path / "pairs.png")
     for axis in drawn[0].axes:
         lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
         assert lines == {(0.5, 0.667): "tab:grey", (1, 0.333): "tab:red"}  # the third is undefined
@@ -91,9 +91,9 @@ def test_pairs_join_each_case(drawn, tmp_path):
 def test_the_case_with_most_removed_false_positives():
     """Case 1 loses 30 false and 5 true voxels; case 0 loses more voxels, but true ones; case 2 has an empty label."""
     table = scores((100, (90, 20), (10, 0)), (50, (40, 40), (35, 10)), (0, (0, 29), (0, 0)))
-    assert most_removed(table).to_dict() == {"case": "case_1"}
+    assert find_most_filtered(table).to_dict() == {"case": "case_1"}
     split = pd.concat([table.assign(split=1), scores((50, (40, 99), (40, 0))).assign(split=2)])
-    assert most_removed(split).to_dict() == {"split": 2, "case": "case_0"}
+    assert find_most_filtered(split).to_dict() == {"split": 2, "case": "case_0"}
 
 
 def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
@@ -105,7 +105,7 @@ def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
         for step, dice in zip(STEPS, values, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
-    plot_ceiling(table, summarize(table), tmp_path / "ceiling.png")
+    plot_ceiling(table, summarize_steps(table), tmp_path / "ceiling.png")
     for axis in drawn[0].axes:
         ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, figures.plt.Rectangle)]
         assert ends == pytest.approx([0.9 * dice for dice in values])
@@ -195,7 +195,7 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         ).assign(**setting)
         for number, setting in enumerate(settings, 1)
     ]
-    plot_ablation(compare_settings(tables, seed=1), [tmp_path / "ablation.png"])
+    plot_ablation(compare_variants(tables, seed=1), [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:
@@ -211,7 +211,7 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
 
 def test_the_network_is_drawn_as_built(drawn, tmp_path):
     """8 channels, two poolings, 32 x 64 pixels: by hand."""
-    found = features(UNet(base_channels=8, depth=2), 32, 64)
+    found = trace_features(UNet(base_channels=8, depth=2), 32, 64)
     assert found == [
         ("encoder", 8, 32, 64), ("encoder", 16, 16, 32), ("encoder", 32, 8, 16),
         ("decoder", 16, 16, 32), ("decoder", 8, 32, 64), ("output", 1, 32, 64),

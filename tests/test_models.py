@@ -8,11 +8,11 @@ import torch
 from conftest import run_script
 from toys import CPU, SMALL, fitted, squares
 
-from kits import models
 from kits.cli import UserError
-from kits.nifti import read_label, write_volume
-from kits.slices import extract
-from kits.unet import UNet
+from kits.data.nifti import read_label, write_volume
+from kits.data.slices import extract
+from kits.networks import models
+from kits.networks.unet import UNet
 
 
 def test_window():
@@ -25,9 +25,9 @@ def test_both_networks_in_one_pass_are_each_alone(rng):
     images, masks = squares(rng)
     kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304))
     tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200))
-    both = models.predict([kidney, tumor], images, CPU, 5, 0.5)
+    both = models.predict_slices([kidney, tumor], images, CPU, 5, 0.5)
     for model, mask in zip((kidney, tumor), both, strict=True):
-        np.testing.assert_array_equal(mask, models.predict([model], images, CPU, 5, 0.5)[0])
+        np.testing.assert_array_equal(mask, models.predict_slices([model], images, CPU, 5, 0.5)[0])
     assert both[1].shape == (len(images), 8, 16)
 
 
@@ -35,13 +35,13 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
     network, _ = fitted(*squares(rng, 4), epochs=1)
     path = tmp_path / "kidney.pt"
     with pytest.raises(UserError, match=r"kidney.pt is missing"):
-        models.load(path, "kidney", CPU)
-    models.save(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
+        models.load_model(path, "kidney", CPU)
+    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
     with pytest.raises(UserError, match="is a kidney model; expected a tumor model"):
-        models.load(path, "tumor", CPU)
+        models.load_model(path, "tumor", CPU)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match=r"kidney.pt is damaged"):
-        models.load(path, "kidney", CPU)
+        models.load_model(path, "kidney", CPU)
 
 
 def identity_model(path, target, size):
@@ -54,7 +54,7 @@ def identity_model(path, target, size):
     network.output.weight.data[:] = 10
     network.output.bias.data[:] = -5
     settings = {"base_channels": 1, "depth": 1, "batch_norm": False}
-    models.save(path, models.Model(network, target, size, (0, 100)), settings)
+    models.save_model(path, models.Model(network, target, size, (0, 100)), settings)
 
 
 @pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])

@@ -10,8 +10,8 @@ from conftest import run_script
 from scipy.spatial.distance import pdist
 from skimage.measure import marching_cubes
 
-from kits.morphometry import diameter, measure
-from kits.runs import Runs
+from kits.analysis.morphometry import measure_diameter, measure_masks
+from kits.filter.masks import RunLengthMask
 
 SPACING = (3.0, 0.8, 0.7)
 
@@ -25,7 +25,7 @@ def ball(radius, shape=(40, 110, 120), spacing=SPACING):
 
 def test_a_ball_of_known_volume_and_diameter():
     mask = ball(30)
-    result = measure(Runs.of(mask), Runs.of(mask), SPACING)
+    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)
     assert result["tumor_ml"] == pytest.approx(4 / 3 * math.pi * 3.0**3, rel=0.01)  # radius in cm: mL
     assert result["kidney_ml"] == 0
     assert result["tumor_diameter_mm"] == pytest.approx(60, abs=max(SPACING))  # a voxel
@@ -33,14 +33,14 @@ def test_a_ball_of_known_volume_and_diameter():
 
 
 def test_a_shell_of_kidney_around_a_tumor():
-    result = measure(Runs.of(ball(30)), Runs.of(ball(20)), SPACING)
+    result = measure_masks(RunLengthMask.from_mask(ball(30)), RunLengthMask.from_mask(ball(20)), SPACING)
     assert result["kidney_ml"] == pytest.approx(4 / 3 * math.pi * (3.0**3 - 2.0**3), rel=0.01)
 
 
 def test_a_box_by_hand():
     mask = np.zeros((6, 10, 12), bool)
     mask[1:3, 2:7, 3:11] = True  # 2 x 5 x 8 voxels of 3 x 0.8 x 0.7 mm
-    result = measure(Runs.of(mask), Runs.of(mask), SPACING)
+    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)
     assert result["tumor_ml"] == pytest.approx(2 * 5 * 8 * 3 * 0.8 * 0.7 / 1000)
     # From the middle of one voxel's face to that of the opposite corner's: one of the three edges is whole.
     edges = np.array([1 * 3.0, 4 * 0.8, 7 * 0.7])
@@ -53,21 +53,21 @@ def test_diameter_is_that_of_the_mesh(rng, density):
     """As pyradiomics measures it: the largest distance between two vertices of the marching-cubes mesh."""
     mask = rng.random((7, 9, 8)) < density
     vertices = marching_cubes(np.pad(mask, 1).astype(float), 0.5, spacing=SPACING)[0]
-    assert diameter(Runs.of(mask), SPACING) == pytest.approx(pdist(vertices).max(), rel=1e-6)
+    assert measure_diameter(RunLengthMask.from_mask(mask), SPACING) == pytest.approx(pdist(vertices).max(), rel=1e-6)
 
 
 def test_one_voxel_is_as_long_as_its_longest_edge():
     mask = np.zeros((3, 3, 3), bool)
     mask[1, 1, 1] = True
-    assert diameter(Runs.of(mask), SPACING) == pytest.approx(3.0)
+    assert measure_diameter(RunLengthMask.from_mask(mask), SPACING) == pytest.approx(3.0)
 
 
 def test_only_the_largest_tumor_is_measured_across():
     mask = np.zeros((4, 30, 30), bool)
     mask[1:3, 2:6, 2:6] = True
-    alone = measure(Runs.of(mask), Runs.of(mask), SPACING)
+    alone = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)
     mask[1, 25, 25] = True
-    both = measure(Runs.of(mask), Runs.of(mask), SPACING)
+    both = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)
     assert both["tumor_diameter_mm"] == alone["tumor_diameter_mm"]
     assert both["tumor_ratio"] == alone["tumor_ratio"]
     assert both["tumor_ml"] > alone["tumor_ml"]
@@ -75,7 +75,7 @@ def test_only_the_largest_tumor_is_measured_across():
 
 def test_no_tumor():
     kidney, nothing = np.ones((2, 3, 4), bool), np.zeros((2, 3, 4), bool)
-    result = measure(Runs.of(kidney), Runs.of(nothing), (1, 1, 1))
+    result = measure_masks(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(nothing), (1, 1, 1))
     assert result["kidney_ml"] == pytest.approx(0.024)
     assert result["tumor_ml"] == 0
     assert math.isnan(result["tumor_diameter_mm"])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import AFFINE, save
 
-from kits import nifti
 from kits.cli import UserError
-from kits.runs import read_label_runs, read_mask_runs
+from kits.data import nifti
+from kits.filter.masks import read_label_masks, read_mask
 
 
 def whole(path):
@@ -32,7 +32,7 @@ def test_both_masks_of_a_label(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(nifti, "BLOCK_BYTES", 30)  # two columns
     label = rng.integers(0, 3, (5, 3, 7)).astype(np.uint8)
     label[..., 2:4] = 0  # a block of nothing
-    kidney_tumor, tumor = read_label_runs(save(tmp_path / "segmentation.nii.gz", label))
+    kidney_tumor, tumor = read_label_masks(save(tmp_path / "segmentation.nii.gz", label))
     np.testing.assert_array_equal(kidney_tumor.mask(), label > 0)
     np.testing.assert_array_equal(tumor.mask(), label == 2)
 
@@ -194,10 +194,10 @@ def test_any_change_of_the_header_is_an_error_or_harmless(tmp_path, rng):
 
 def test_masks_are_everything_above_0(tmp_path):
     mask = np.array([[[0, 1, 255]]], np.uint8)
-    assert read_mask_runs(save(tmp_path / "kidney.nii.gz", mask)).mask().tolist() == [[[False, True, True]]]
+    assert read_mask(save(tmp_path / "kidney.nii.gz", mask)).mask().tolist() == [[[False, True, True]]]
     (tmp_path / "kidney.nii.gz").write_bytes(b"")
     with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*check the path$"):
-        read_mask_runs(tmp_path / "kidney.nii.gz")
+        read_mask(tmp_path / "kidney.nii.gz")
 
 
 def test_an_unreadable_file_is_not_called_truncated(tmp_path, monkeypatch):

@@ -4,8 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from kits.nifti import read_label
-from kits.phantom import write_case
+from kits.data.nifti import read_label
+from kits.data.phantom import write_case
 
 
 @pytest.fixture(scope="module")

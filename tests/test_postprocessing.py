@@ -8,18 +8,20 @@ import pytest
 from conftest import AFFINE, run_script, save
 from scipy import ndimage
 
-from kits import postprocessing
 from kits.cli import UserError, write_json
-from kits.components import connected_components, eigenvalue_ratio, eigenvalues
-from kits.nifti import read_label
-from kits.postprocessing import ratio_range
-from kits.runs import Runs
+from kits.data.nifti import read_label
+from kits.filter import postprocessing
+from kits.filter.components import compute_eigenvalues, compute_ratio, find_components
+from kits.filter.masks import RunLengthMask
+from kits.filter.postprocessing import derive_ratio_range
 
 WIDE = (1.0, 1000.0)
 
 
 def postprocess(kidney, tumor, *arguments, **options):
-    return postprocessing.postprocess(Runs.of(kidney), Runs.of(tumor), *arguments, **options)
+    return postprocessing.postprocess(
+        RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), *arguments, **options
+    )
 
 
 def merge(kidney, tumor):
@@ -105,7 +107,7 @@ def test_ten_voxels_are_enough(voxels, kept):
 def test_ends_of_the_range_are_included():
     kidney = np.ones((6, 20, 20), bool)
     tumor = box(kidney.shape, (1, 5), (2, 10), (2, 18))
-    ratio = eigenvalue_ratio(eigenvalues(connected_components(Runs.of(tumor))))[0]
+    ratio = compute_ratio(compute_eigenvalues(find_components(RunLengthMask.from_mask(tumor))))[0]
     for accepted in ((ratio, ratio), (1.0, ratio), (ratio, 10.0)):
         assert 2 in postprocess(kidney, tumor, accepted).segmentation
     for outside in ((np.nextafter(ratio, 10), 10.0), (1.0, np.nextafter(ratio, 0))):
@@ -194,7 +196,7 @@ def test_closing_is_off_by_default_and_joins_when_on():
     assert len(postprocess(kidney, nothing, WIDE).kidneys) == 2
     assert len(postprocess(kidney, nothing, WIDE, closing_iterations=1).kidneys) == 1
     edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
-    np.testing.assert_array_equal(postprocessing.close(Runs.of(edge), 2).mask(), edge)
+    np.testing.assert_array_equal(postprocessing.close(RunLengthMask.from_mask(edge), 2).mask(), edge)
 
 
 def test_an_overlap_in_percent_is_refused():
@@ -218,10 +220,10 @@ def test_shapes_must_agree():
 
 def test_ratio_range_is_numpys_percentile():
     ratios = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.inf])
-    assert ratio_range(ratios, (0, 100)) == (1, 5)
-    assert ratio_range(ratios, (25, 60)) == (pytest.approx(2), pytest.approx(3.4))  # ranks 1 and 2.4 of 0..4
+    assert derive_ratio_range(ratios, (0, 100)) == (1, 5)
+    assert derive_ratio_range(ratios, (25, 60)) == (pytest.approx(2), pytest.approx(3.4))  # ranks 1 and 2.4 of 0..4
     with pytest.raises(UserError, match="at least one"):
-        ratio_range(np.array([np.inf]), (5, 95))
+        derive_ratio_range(np.array([np.inf]), (5, 95))
 
 
 def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):

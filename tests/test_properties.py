@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import ndimage
 
+from kits.analysis.scoring import compute_dice
 from kits.cli import UserError
-from kits.components import connected_components, eigenvalue_ratio, eigenvalues, fill_holes, largest
-from kits.nifti import read_geometry, read_label, write_volume
-from kits.postprocessing import merge, postprocess
-from kits.runs import Runs, read_label_runs, read_mask_runs
-from kits.scoring import dice
-from kits.slices import extract, resize, restore
+from kits.data.nifti import read_geometry, read_label, write_volume
+from kits.data.slices import extract, resize, restore
+from kits.filter.components import compute_eigenvalues, compute_ratio, fill_holes, find_components, mark_largest
+from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kits.filter.postprocessing import merge, postprocess
 
 FULL = np.ones((3, 3, 3))  # 26 neighbours
 SHAPES = npst.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7)
@@ -55,8 +55,8 @@ def test_any_label_is_read_as_nibabel_reads_it(tmp_path, volume, spacing, big):
     assert read_label(path).tolist() == volume.tolist()
     assert read_geometry(path).shape == volume.shape
     assert read_geometry(path).spacing == pytest.approx(spacing, rel=1e-5)
-    assert (read_mask_runs(path).mask() == (volume > 0)).all()
-    for runs, mask in zip(read_label_runs(path), (volume > 0, volume == 2), strict=True):
+    assert (read_mask(path).mask() == (volume > 0)).all()
+    for runs, mask in zip(read_label_masks(path), (volume > 0, volume == 2), strict=True):
         assert (runs.mask() == mask).all()
 
 
@@ -81,7 +81,7 @@ def test_any_header_is_a_volume_or_one_line(tmp_path, changes):
     path = tmp_path / "case_00000" / "segmentation.nii.gz"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(gzip.compress(bytes(content)))
-    for read in (read_label, read_mask_runs, read_geometry):
+    for read in (read_label, read_mask, read_geometry):
         said = "case_00000"
         try:
             assert min(read(path).shape) > 0
@@ -98,7 +98,7 @@ def test_a_shape_that_no_file_can_hold(tmp_path, shape):
     path = tmp_path / "case_00000" / "segmentation.nii.gz"
     path.parent.mkdir()
     path.write_bytes(gzip.compress(bytes(content)))
-    for read in (read_label, read_mask_runs):
+    for read in (read_label, read_mask):
         with pytest.raises(UserError, match=r"expected three axes|cannot hold the shape"):
             read(path)
 
@@ -136,23 +136,23 @@ def test_each_pixel_comes_from_where_its_centre_falls(shape, size, tumor):
 @given(mask=MASKS)
 def test_components_are_scipys(mask):
     labels, count = ndimage.label(mask, FULL)
-    found = connected_components(Runs.of(mask))
+    found = find_components(RunLengthMask.from_mask(mask))
     assert len(found) == count
     assert sorted(found.voxels.tolist()) == sorted(np.bincount(labels.ravel())[1:].tolist())
     for number in range(count):
-        chosen = found.select(np.arange(count) == number).mask()
+        chosen = found.select(np.arange(count) == number).to_volume()
         assert len(np.unique(labels[chosen])) == 1
-    assert (fill_holes(Runs.of(mask)).mask() == ndimage.binary_fill_holes(mask)).all()
+    assert (fill_holes(RunLengthMask.from_mask(mask)).to_volume() == ndimage.binary_fill_holes(mask)).all()
 
 
 @MEMORY
 @given(mask=MASKS)
 def test_ratios_are_numpys_and_flat_ones_defined(mask):
     """A component of one line, or one voxel, has an infinite ratio; a flat one has that of its plane."""
-    components = connected_components(Runs.of(mask))
-    ratios = eigenvalue_ratio(eigenvalues(components))
+    components = find_components(RunLengthMask.from_mask(mask))
+    ratios = compute_ratio(compute_eigenvalues(components))
     for number, ratio in enumerate(ratios):
-        points = np.argwhere(components.select(np.arange(len(components)) == number).mask())
+        points = np.argwhere(components.select(np.arange(len(components)) == number).to_volume())
         assert not np.isnan(ratio)
         assert ratio >= 1
         spread = np.linalg.matrix_rank(points - points[0])
@@ -169,7 +169,7 @@ def test_ties_for_the_largest_go_to_the_first(sizes, count):
     mask = np.zeros((3, 1, 2 * len(sizes)), bool)
     for number, size in enumerate(sizes):
         mask[:size, 0, 2 * number] = True
-    kept = largest(connected_components(Runs.of(mask)), count)
+    kept = mark_largest(find_components(RunLengthMask.from_mask(mask)), count)
     ranked = sorted(range(len(sizes)), key=lambda number: (-sizes[number], number))[:count]
     assert np.flatnonzero(kept).tolist() == sorted(ranked)
 
@@ -178,17 +178,19 @@ def test_ties_for_the_largest_go_to_the_first(sizes, count):
 @given(masks=pairs())
 def test_merging_lays_tumor_over_kidney(masks):
     kidney, tumor = masks
-    assert (merge(Runs.of(kidney), Runs.of(tumor)) == np.where(tumor, 2, kidney)).all()
+    assert (merge(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)) == np.where(tumor, 2, kidney)).all()
 
 
 @MEMORY
 @given(masks=pairs(), low=st.floats(1, 3), high=st.floats(3, 9))
 def test_the_filter_only_removes_but_for_holes(masks, low, high):
     kidney, tumor = masks
-    result = postprocess(Runs.of(kidney), Runs.of(tumor), (low, high)).segmentation
+    result = postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), (low, high)).segmentation
     assert ((result == 2) <= ndimage.binary_fill_holes(tumor)).all()
     assert ((result == 1) <= ndimage.binary_fill_holes(kidney)).all()
-    again = postprocess(Runs.of(result > 0), Runs.of(result == 2), (low, high), tumor_kidney_overlap=0).segmentation
+    again = postprocess(
+        RunLengthMask.from_mask(result > 0), RunLengthMask.from_mask(result == 2), (low, high), tumor_kidney_overlap=0
+    ).segmentation
     assert ((again == 2) == (result == 2)).all()
 
 
@@ -196,7 +198,7 @@ def test_the_filter_only_removes_but_for_holes(masks, low, high):
 @given(masks=pairs())
 def test_dice_by_counting(masks):
     truth, prediction = (set(map(tuple, np.argwhere(mask))) for mask in masks)
-    found = dice(*map(Runs.of, masks))
+    found = compute_dice(*map(RunLengthMask.from_mask, masks))
     if truth or prediction:
         assert found == 2 * len(truth & prediction) / (len(truth) + len(prediction))
     else:

@@ -18,12 +18,12 @@ import torch
 import yaml
 from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
 
-from kits import slots
-from kits.checkpoint import Checkpoint, fingerprint
+from kits import locks as slots
 from kits.cli import UserError
-from kits.compute import Compute
-from kits.samples import InMemory
-from kits.training import Settings, train
+from kits.networks.checkpoint import Checkpoint, compute_fingerprint
+from kits.networks.dataset import MemoryDataset
+from kits.networks.device import Device
+from kits.networks.training import Hyperparameters, train
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
 EPOCHS = 12
@@ -121,7 +121,7 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
 def test_told_to_stop_twice(tmp_path, number, asked):
     """By SLURM, through a job's step and its srun, it still saves; by Ctrl-C it ends."""
     code = (
-        "import pathlib, signal, sys; from kits.checkpoint import Checkpoint;"
+        "import pathlib, signal, sys; from kits.networks.checkpoint import Checkpoint;"
         "checkpoint = Checkpoint(pathlib.Path(sys.argv[1])); checkpoint.open();"
         f"signal.raise_signal({number:d}); signal.raise_signal({number:d}); print(checkpoint.stop_asked)"
     )
@@ -149,10 +149,10 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early."""
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
-    slices = InMemory(images, (images > 100).to(torch.uint8))
-    cpu = Compute(torch.device("cpu"))
+    slices = MemoryDataset(images, (images > 100).to(torch.uint8))
+    cpu = Device(torch.device("cpu"))
     falls = {"scheduler_patience": 1, "early_stopping_patience": 5, "min_improvement": 0.5}  # none is large enough
-    chosen = Settings(epochs=20, batch_size=2, **falls)
+    chosen = Hyperparameters(epochs=20, batch_size=2, **falls)
     given = (slices, (-79, 304), {"base_channels": 2, "depth": 2}, chosen, cpu, lambda line: None)
     expected, record = train(*given)
     assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
@@ -243,7 +243,7 @@ def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
 def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for _ in range(2):
-        slots.take("gpu", ["0", "1"])
+        slots.acquire("gpu", ["0", "1"])
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
     assert process.stdout.readline() == "waits for a free gpu\n"
@@ -304,23 +304,23 @@ def test_the_fingerprint_holds_what_decides(tmp_path):
     folder = tmp_path / "case_00000"
     folder.mkdir()
     (folder / "slices.json").write_text("{}")
-    cpu = Compute(torch.device("cpu"))
-    first = fingerprint({"epochs": 3}, cpu, [folder])
-    assert fingerprint({"epochs": 3}, cpu, [folder]) == first
+    cpu = Device(torch.device("cpu"))
+    first = compute_fingerprint({"epochs": 3}, cpu, [folder])
+    assert compute_fingerprint({"epochs": 3}, cpu, [folder]) == first
     others = [
-        fingerprint({"epochs": 4}, cpu, [folder]),
-        fingerprint({"epochs": 3}, replace(cpu, precision=torch.bfloat16), [folder]),
-        fingerprint({"epochs": 3}, replace(cpu, deterministic=False), [folder]),
-        fingerprint({"epochs": 3}, cpu, [folder, folder]),
+        compute_fingerprint({"epochs": 4}, cpu, [folder]),
+        compute_fingerprint({"epochs": 3}, replace(cpu, precision=torch.bfloat16), [folder]),
+        compute_fingerprint({"epochs": 3}, replace(cpu, deterministic=False), [folder]),
+        compute_fingerprint({"epochs": 3}, cpu, [folder, folder]),
     ]
     (folder / "slices.json").write_text('{"crc32": 1}')
-    others.append(fingerprint({"epochs": 3}, cpu, [folder]))
+    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder]))
     torch.set_num_threads(torch.get_num_threads() + 1)
-    others.append(fingerprint({"epochs": 3}, cpu, [folder]))
+    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder]))
     torch.set_num_threads(torch.get_num_threads() - 1)
     package = shutil.copytree(SCRIPTS / "kits", tmp_path / "kits")
-    assert fingerprint({"epochs": 3}, cpu, [folder], package) == others[4]
+    assert compute_fingerprint({"epochs": 3}, cpu, [folder], package) == others[4]
     for name in ("training", "samples", "unet", "models", "compute", "slices"):
         (package / f"{name}.py").write_text((package / f"{name}.py").read_text() + "\n")
-        others.append(fingerprint({"epochs": 3}, cpu, [folder], package))
+        others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], package))
     assert len({first, *others}) == 13

@@ -7,23 +7,26 @@ import pandas as pd
 import pytest
 from conftest import run_script, save
 
-from kits.runs import Runs
-from kits.scoring import dice, score
+from kits.analysis.scoring import compute_dice, score_case
+from kits.filter.masks import RunLengthMask
 
 
 def test_dice_by_hand():
     truth, prediction = np.zeros((2, 2, 3), bool), np.zeros((2, 2, 3), bool)
     truth[0] = True  # 6 voxels
     prediction[:, 0] = True  # 6 voxels, 3 of them true
-    assert dice(Runs.of(truth), Runs.of(prediction)) == 2 * 3 / 12
-    assert dice(Runs.of(truth), Runs.of(truth)) == 1
-    assert dice(Runs.of(truth), Runs.of(~truth)) == 0
+    assert compute_dice(RunLengthMask.from_mask(truth), RunLengthMask.from_mask(prediction)) == 2 * 3 / 12
+    assert compute_dice(RunLengthMask.from_mask(truth), RunLengthMask.from_mask(truth)) == 1
+    assert compute_dice(RunLengthMask.from_mask(truth), RunLengthMask.from_mask(~truth)) == 0
 
 
 def test_empty_masks():
-    nothing, something = Runs.of(np.zeros((1, 2, 2), bool)), Runs.of(np.ones((1, 2, 2), bool))
-    assert math.isnan(dice(nothing, nothing))
-    assert dice(nothing, something) == dice(something, nothing) == 0
+    nothing, something = (
+        RunLengthMask.from_mask(np.zeros((1, 2, 2), bool)),
+        RunLengthMask.from_mask(np.ones((1, 2, 2), bool)),
+    )
+    assert math.isnan(compute_dice(nothing, nothing))
+    assert compute_dice(nothing, something) == compute_dice(something, nothing) == 0
 
 
 @pytest.fixture
@@ -47,7 +50,9 @@ EXPECTED = {
 def test_a_case_by_hand(volumes):
     label, kidney, tumor, segmentation = volumes
     masks = ((label > 0, label == 2), (kidney > 0, tumor > 0), (segmentation > 0, segmentation == 2))
-    table = score("case_00001", *(tuple(map(Runs.of, pair)) for pair in masks)).set_index(["stage", "target"])
+    table = score_case("case_00001", *(tuple(map(RunLengthMask.from_mask, pair)) for pair in masks)).set_index(
+        ["stage", "target"]
+    )
     assert table["dice"].to_dict() == pytest.approx(EXPECTED)
     assert table.loc[("before", "tumor"), "predicted_voxels"] == 6
     assert set(table["label_voxels"]) == {8, 4}

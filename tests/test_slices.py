@@ -8,8 +8,8 @@ import pytest
 from conftest import save_case
 from skimage.transform import resize as skimage_resize
 
-from kits import nifti, slices
 from kits.cli import UserError
+from kits.data import nifti, slices
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (512, 796), (128, 160), (511, 301), (40, 100), (17, 1)])
@@ -24,9 +24,9 @@ def test_nearest_is_scikit_image_order_0(rng, shape, size):
 
 
 def test_nearest_by_hand():
-    assert slices.nearest(8, 4).tolist() == [1, 3, 5, 7]
-    assert slices.nearest(4, 8).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert slices.nearest(5, 3).tolist() == [0, 2, 4]
+    assert slices.sample_nearest(8, 4).tolist() == [1, 3, 5, 7]
+    assert slices.sample_nearest(4, 8).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert slices.sample_nearest(5, 3).tolist() == [0, 2, 4]
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
@@ -58,7 +58,7 @@ def test_lower_half_is_the_rows_from_the_middle_resized():
     """Cropping the resized slice is resizing the cropped slice."""
     volume = np.arange(2 * 64 * 48).reshape(2, 64, 48)
     cropped_first = slices.resize(volume[:, 32:], 8, 16)
-    np.testing.assert_array_equal(slices.lower_half(slices.resize(volume, 16, 16)), cropped_first)
+    np.testing.assert_array_equal(slices.crop_lower_half(slices.resize(volume, 16, 16)), cropped_first)
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (2, 51, 79), (1, 16, 200), (2, 7, 5)])

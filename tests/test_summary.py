@@ -9,11 +9,12 @@ import pytest
 import yaml
 from conftest import ROOT, merged
 
-from kits import claims, tables
+from kits import tables
+from kits.analysis import claims
+from kits.analysis.statistics import compare_pairs, estimate_interval, summarize_values
+from kits.analysis.summary import measure_effect, summarize_dice
 from kits.cli import UserError
-from kits.configuration import departures
-from kits.statistics import interval, paired, with_intervals
-from kits.summary import effect, summarize
+from kits.configuration import list_deviations
 
 CLAIMS = pd.read_csv(ROOT / "workflow" / "resources" / "paper_claims.tsv", sep="\t", dtype=str)
 
@@ -33,7 +34,7 @@ FIVE = scores_of([(0.2, 5, 0.0, 0), (0.4, 5, 0.8, 3), (NAN, 0, NAN, 0), (0.6, 5,
 
 
 def test_summary_by_hand():
-    summary = summarize(FIVE, seed=1).set_index(["stage", "target"])
+    summary = summarize_dice(FIVE, seed=1).set_index(["stage", "target"])
     before, after = summary.loc[("before", "tumor")], summary.loc[("after", "tumor")]
     assert (before["n"], before["undefined"], before["emptied"]) == (4, 1, 0)
     assert before["mean"] == pytest.approx(0.3)
@@ -48,7 +49,7 @@ def test_summary_by_hand():
 
 
 def test_one_case_has_no_interval():
-    summary = summarize(scores_of([(0.5, 5, 0.25, 2)]), seed=1)
+    summary = summarize_dice(scores_of([(0.5, 5, 0.25, 2)]), seed=1)
     assert summary["n"].tolist() == [1, 1, 1, 1]
     assert summary["median"].tolist() == [1, 0.5, 1, 0.25]
     assert summary[["mean_low", "mean_high", "median_low", "median_high"]].isna().all(axis=None)
@@ -58,11 +59,11 @@ def test_a_case_of_several_splits_counts_once():
     """Case 0 is tested twice, with 0.2 and 0.4; case 1 once, with 0.9."""
     first, second = scores_of([(0.2, 5, 0.2, 5), (0.9, 5, 0.9, 5)]), scores_of([(0.4, 5, 0.0, 0)])
     scores = pd.concat([first.assign(split=1), second.assign(split=2)])
-    row = summarize(scores, seed=1).set_index(["stage", "target"]).loc["before", "tumor"]
+    row = summarize_dice(scores, seed=1).set_index(["stage", "target"]).loc["before", "tumor"]
     assert row["n"] == 2
     assert row["mean"] == pytest.approx((0.3 + 0.9) / 2)
-    assert summarize(scores, seed=1).set_index(["stage", "target"]).loc[("after", "tumor"), "emptied"] == 1
-    assert effect(scores, seed=1).set_index("target").loc["tumor", "mean"] == pytest.approx((0.1 - 0.3) / 2)
+    assert summarize_dice(scores, seed=1).set_index(["stage", "target"]).loc[("after", "tumor"), "emptied"] == 1
+    assert measure_effect(scores, seed=1).set_index("target").loc["tumor", "mean"] == pytest.approx((0.1 - 0.3) / 2)
 
 
 def signed_rank(differences):
@@ -87,7 +88,7 @@ def signed_rank(differences):
 )
 def test_the_test_is_every_assignment_of_signs(differences):
     before = pd.Series(np.zeros(len(differences)))
-    result = paired(before, before + differences, seed=1)
+    result = compare_pairs(before, before + differences, seed=1)
     assert result["wilcoxon_p"] == pytest.approx(signed_rank(differences))
     assert result["mean"] == pytest.approx(np.mean(differences))
     assert result["median"] == pytest.approx(np.median(differences))
@@ -99,14 +100,14 @@ def test_equal_changes_are_ties_wherever_they_start():
     before = pd.Series([0.2, 0.8, 0.5, 0.1, 0.6, 0.3, 0.9])
     differences = np.array([0.1, 0.1, -0.1, 0.1, 0.1, 0.1, -0.1])
     assert len(set((before + differences).round(6) - before)) > 2
-    result = paired(before, (before + differences).round(6), seed=1)
+    result = compare_pairs(before, (before + differences).round(6), seed=1)
     assert result["wilcoxon_p"] == pytest.approx(signed_rank(differences))
 
 
 @pytest.mark.parametrize("value", [0.785786, 0.1, 0.333333, 0.91])
 @pytest.mark.parametrize("count", [3, 20, 21])
 def test_an_interval_holds_its_own_mean(value, count):
-    found = with_intervals(pd.Series([value] * count), seed=1)
+    found = summarize_values(pd.Series([value] * count), seed=1)
     assert found["mean_low"] <= found["mean"] <= found["mean_high"]
     assert found["mean_low"] == pytest.approx(value)
 
@@ -117,22 +118,22 @@ def test_two_differences_in_five():
 
 def test_no_difference_is_no_effect():
     same = pd.Series([0.5, 0.6, 0.7])
-    result = paired(same, same, seed=1)
+    result = compare_pairs(same, same, seed=1)
     assert (result["unchanged"], result["wilcoxon_p"]) == (3, 1)
     assert (result["mean"], result["mean_low"], result["mean_high"]) == (0, 0, 0)
 
 
 def test_a_constant_difference_has_no_width():
     before = pd.Series([0.25, 0.5, 0.125])
-    result = paired(before, before + 0.25, seed=1)
+    result = compare_pairs(before, before + 0.25, seed=1)
     assert (result["mean_low"], result["mean_high"], result["median_low"]) == (0.25, 0.25, 0.25)
 
 
 def test_one_case_and_none_claim_nothing():
-    one = paired(pd.Series([0.2]), pd.Series([0.9]), seed=1)
+    one = compare_pairs(pd.Series([0.2]), pd.Series([0.9]), seed=1)
     assert one["wilcoxon_p"] == 1
     assert math.isnan(one["mean_low"])
-    none = paired(pd.Series([NAN]), pd.Series([0.9]), seed=1)
+    none = compare_pairs(pd.Series([NAN]), pd.Series([0.9]), seed=1)
     assert none["n"] == 0
     assert math.isnan(none["wilcoxon_p"])
     assert math.isnan(none["mean"])
@@ -142,13 +143,13 @@ def test_the_interval_is_that_of_every_resample():
     """Of three values there are 27 resamples, each as likely: their percentiles are known."""
     values = np.array([0.1, 0.4, 1.0])
     means = np.array([np.mean(sample) for sample in itertools.product(values, repeat=3)])
-    low, high = interval(values, np.mean, seed=1)
+    low, high = estimate_interval(values, np.mean, seed=1)
     assert low == pytest.approx(np.sort(means)[0])  # 1 of 27 is more than 2.5 %
     assert high == pytest.approx(np.sort(means)[-1])
-    assert interval(values, np.median, seed=1) == (0.1, 1.0)
+    assert estimate_interval(values, np.median, seed=1) == (0.1, 1.0)
     skewed = np.random.default_rng(3).random(30) ** 3
-    assert interval(skewed, np.mean, seed=1) == interval(skewed, np.mean, seed=1)
-    width = np.diff(interval(skewed, np.mean, seed=1))[0]
+    assert estimate_interval(skewed, np.mean, seed=1) == estimate_interval(skewed, np.mean, seed=1)
+    width = np.diff(estimate_interval(skewed, np.mean, seed=1))[0]
     assert width == pytest.approx(2 * 1.96 * skewed.std() / np.sqrt(30), rel=0.1)  # central limit theorem
 
 
@@ -157,8 +158,8 @@ def checked(source="kits19", cases=210, scores=FIVE, ratios=(1.0651, 2.7514), lo
     split = {f"case_{n:05d}": "test" if n < 20 else "train" for n in range(cases)}
     limits = dict(zip(("low", "high"), ratios, strict=True))
     models = {"kidney": history, "tumor": history}
-    dice = summarize(scores, seed=1)
-    return claims.check(CLAIMS, dice, scores, [split], limits, models, source, departures).set_index("claim")
+    dice = summarize_dice(scores, seed=1)
+    return claims.check_claims(CLAIMS, dice, scores, [split], limits, models, source, departures).set_index("claim")
 
 
 def test_claims_beside_what_is_here():
@@ -199,9 +200,9 @@ def test_other_settings_than_the_papers_leave_what_does_not_depend_on_them():
 def test_departures_from_the_papers_settings():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     stated = ROOT / "workflow" / "resources" / "paper_settings.yaml"
-    assert departures(config, stated) == []
+    assert list_deviations(config, stated) == []
     changed = merged(config, training={"epochs": 3, "batch_size": 2}, postprocess={"percentiles": [1, 99]})
-    assert departures(changed, stated) == ["training.epochs", "postprocess.percentiles"]
+    assert list_deviations(changed, stated) == ["training.epochs", "postprocess.percentiles"]
 
 
 def test_kidneys_that_lose_false_voxels():
@@ -230,9 +231,9 @@ def test_every_dice_of_the_paper_is_a_claim():
 
 def test_tables_of_splits(tmp_path):
     for split in (1, 2):
-        tables.write(tmp_path / f"split_{split}" / "x.tsv", pd.DataFrame({"case": ["a"], "dice": [split / 3]}))
-    pooled = tables.read([tmp_path / f"split_{split}" / "x.tsv" for split in (1, 2)])
+        tables.write_table(tmp_path / f"split_{split}" / "x.tsv", pd.DataFrame({"case": ["a"], "dice": [split / 3]}))
+    pooled = tables.read_tables([tmp_path / f"split_{split}" / "x.tsv" for split in (1, 2)])
     assert pooled.to_dict("list") == {"split": [1, 2], "case": ["a", "a"], "dice": [0.333333, 0.666667]}
     (tmp_path / "empty.tsv").touch()
     with pytest.raises(UserError, match=r"empty\.tsv is not a table"):
-        tables.read([tmp_path / "empty.tsv"])
+        tables.read_tables([tmp_path / "empty.tsv"])

@@ -8,10 +8,11 @@ import torch
 from conftest import run_script
 from toys import CPU, SMALL, chosen, fitted, slices_of, squares
 
-from kits import compute, models
 from kits.cli import UserError
-from kits.training import Settings, loss_function, train
-from kits.unet import UNet
+from kits.networks import models
+from kits.networks.device import Device
+from kits.networks.training import Hyperparameters, compute_loss, train
+from kits.networks.unet import UNet
 
 
 def loss_by_hand(logits, mask, weight):
@@ -26,7 +27,7 @@ def loss_by_hand(logits, mask, weight):
 @pytest.mark.parametrize("weight", [0, 0.3, 0.5, 1])
 def test_loss_by_hand(weight):
     logits, mask = [2.0, -1.0, 0.5, -3.0, 0.0, 1.5], [1, 0, 0, 1, 1, 0]
-    given = loss_function(
+    given = compute_loss(
         torch.tensor(logits).reshape(1, 1, 2, 3), torch.tensor(mask).float().reshape(1, 1, 2, 3), weight
     )
     assert given.item() == pytest.approx(loss_by_hand(logits, mask, weight), rel=1e-6)
@@ -34,8 +35,8 @@ def test_loss_by_hand(weight):
 
 def test_loss_of_extreme_logits_is_finite():
     logits = torch.tensor([[-500.0, 500.0]])
-    assert loss_function(logits, torch.tensor([[0.0, 1.0]]), 0.5).item() == pytest.approx(0)
-    assert loss_function(logits, torch.tensor([[1.0, 0.0]]), 0.5).item() == pytest.approx(0.5 * 500 + 0.5)
+    assert compute_loss(logits, torch.tensor([[0.0, 1.0]]), 0.5).item() == pytest.approx(0)
+    assert compute_loss(logits, torch.tensor([[1.0, 0.0]]), 0.5).item() == pytest.approx(0.5 * 500 + 0.5)
 
 
 def test_training_learns(rng, tmp_path):
@@ -44,12 +45,12 @@ def test_training_learns(rng, tmp_path):
     losses = [epoch["loss"] for epoch in record["history"]]
     assert losses[-1] < 0.2 * losses[0]
     model = models.Model(network.eval(), "kidney", 16, (-79, 304))
-    models.save(tmp_path / "kidney.pt", model, SMALL)
-    loaded = models.load(tmp_path / "kidney.pt", "kidney", CPU)
+    models.save_model(tmp_path / "kidney.pt", model, SMALL)
+    loaded = models.load_model(tmp_path / "kidney.pt", "kidney", CPU)
     unseen, truth = squares(np.random.default_rng(99))
-    (predicted,) = models.predict([loaded], unseen, CPU, batch_size=5, threshold=0.5)
+    (predicted,) = models.predict_slices([loaded], unseen, CPU, batch_size=5, threshold=0.5)
     assert 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()) > 0.9
-    np.testing.assert_array_equal(predicted, models.predict([loaded], unseen, CPU, 24, 0.5)[0])
+    np.testing.assert_array_equal(predicted, models.predict_slices([loaded], unseen, CPU, 24, 0.5)[0])
 
 
 def test_same_seed_same_weights(rng):
@@ -70,12 +71,12 @@ def test_faster_arithmetic_learns_the_same(rng, options):
     unseen, truth = squares(np.random.default_rng(99), 60)
     scores = []
     for how in (chosen(), chosen(*options)):
-        settings = Settings(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
+        settings = Hyperparameters(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
         network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
         assert all(weights.dtype == torch.float32 for weights in network.parameters())
         model = models.Model(network.eval(), "kidney", 16, (-79, 304))
-        (mask,) = models.predict([model], unseen, how, batch_size=8, threshold=0.5)
-        (again,) = models.predict([model], unseen, CPU, batch_size=8, threshold=0.5)
+        (mask,) = models.predict_slices([model], unseen, how, batch_size=8, threshold=0.5)
+        (again,) = models.predict_slices([model], unseen, CPU, batch_size=8, threshold=0.5)
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
         scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert abs(scores[0] - scores[1]) < 0.005
@@ -84,9 +85,9 @@ def test_faster_arithmetic_learns_the_same(rng, options):
 def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     """Without a scale they vanish: the loss is divided by so much that its gradients are below float16's range."""
     images, masks = squares(rng, 8)
-    whole = loss_function
-    monkeypatch.setattr("kits.training.loss_function", lambda *values: whole(*values) * 1e-6)
-    settings = Settings(epochs=1, batch_size=8, learning_rate=0.01)
+    whole = compute_loss
+    monkeypatch.setattr("kits.networks.training.loss_function", lambda *values: whole(*values) * 1e-6)
+    settings = Hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
     before = UNet(**SMALL)
     before.initialise(torch.Generator().manual_seed(settings.seed))
     network, _ = train(
@@ -115,15 +116,15 @@ def test_what_auto_means_on_a_gpu(monkeypatch, has_bfloat16, precision):
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         chosen()
-    assert gpu == compute.Compute(torch.device("cuda"), precision, deterministic=False)
+    assert gpu == Device(torch.device("cuda"), precision, deterministic=False)
     assert gpu.layout == torch.channels_last
-    assert exact == compute.Compute(torch.device("cuda"), torch.float32, deterministic=True)
+    assert exact == Device(torch.device("cuda"), torch.float32, deterministic=True)
     assert chosen() == CPU
 
 
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """Losses of epochs that change nothing: the learning rate is next to none."""
-    settings = Settings(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
+    settings = Hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
     network = {"base_channels": 2, "depth": 1, "batch_norm": False}
     record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]
     return [epoch["loss"] for epoch in record["history"]]
@@ -162,7 +163,7 @@ def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
 def test_a_slow_fall_does_not_count(rng, monkeypatch):
     """Improvement is measured from the last loss that counted, as the scheduler does: 1 % over ten epochs is one."""
     falling = iter(1 - 0.001 * step for step in range(100))
-    monkeypatch.setattr("kits.training.loss_function", lambda logits, *_: logits.sum() * 0 + next(falling))
+    monkeypatch.setattr("kits.networks.training.loss_function", lambda logits, *_: logits.sum() * 0 + next(falling))
     images, masks = squares(rng, 4)
     settings = {"epochs": 40, "min_improvement": 0.0095, "scheduler_patience": 50, "early_stopping_patience": 12}
     assert fitted(images, masks, batch_size=4, **settings)[1]["epochs_run"] == 40

@@ -5,10 +5,11 @@ import argparse
 import numpy as np
 import torch
 
-from kits import compute, samples
-from kits.training import Settings, train
+from kits.networks.dataset import MemoryDataset
+from kits.networks.device import Device, add_device_options, choose_device
+from kits.networks.training import Hyperparameters, train
 
-CPU = compute.Compute(torch.device("cpu"))
+CPU = Device(torch.device("cpu"))
 SMALL = {"base_channels": 4, "depth": 2}
 
 
@@ -24,16 +25,16 @@ def squares(rng, count=24, size=16):
 
 
 def slices_of(images, masks):
-    return samples.InMemory(torch.from_numpy(images), torch.from_numpy(masks))
+    return MemoryDataset(torch.from_numpy(images), torch.from_numpy(masks))
 
 
 def chosen(*options):
     """What scripts compute with, given these options."""
     parser = argparse.ArgumentParser()
-    compute.add_arguments(parser)
-    return compute.choose(parser.parse_args(["--device", "cpu", "--threads", "1", *options]))
+    add_device_options(parser)
+    return choose_device(parser.parse_args(["--device", "cpu", "--threads", "1", *options]))
 
 
 def fitted(images, masks, **changes):
-    settings = Settings(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
+    settings = Hyperparameters(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
     return train(slices_of(images, masks), (-79, 304), SMALL, settings, chosen(), lambda line: None)

@@ -1,40 +1,49 @@
 import os
+import re
 import shlex
 import sys
 import time
-from pathlib import Path
 
 # Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
-SCRIPTS = os.path.relpath(Path(workflow.basedir) / "workflow" / "scripts")
-RESOURCES = Path(os.path.relpath(Path(workflow.basedir) / "workflow" / "resources"))
-PAPER = str(RESOURCES / "paper_claims.tsv")
-STATED = RESOURCES / "paper_settings.yaml"
-sys.path.insert(0, SCRIPTS)
+SCRIPTS = os.path.relpath(WORKFLOW / "scripts")
+PAPER_CLAIMS = os.path.relpath(WORKFLOW / "resources" / "paper_claims.tsv")
+PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
+sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from kits import cli, cohort, configuration, gpu, provenance
+from kits import cli, configuration, provenance
+from kits.data import cohort, split, targets
+from kits.filter import options as filter_options
+from kits.networks import gpu
+from kits.sources import find_sources
 
+# A cohort that is missing is said where jobs are planned; --lint and --list-rules need none.
+MISSING_COHORT = None
 try:
+    configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
     configuration.parse_texts(config)
     configuration.validate(config)
     RESULTS = f"results/{config['run']}"
-    COHORT, CASES = configuration.cohort_of(config)
-    SPLITS = cohort.split_cases(CASES, **config["split"])
+    try:
+        COHORT, CASES = cohort.find_cohort(config)
+        SPLITS = split.split_cases(CASES, **config["split"])
+    except cohort.NoCohortError as error:
+        MISSING_COHORT, COHORT, CASES, SPLITS = str(error), config["data"]["root"], [], [{}]
 except cli.UserError as error:
     cli.fail(str(error))
 
 STARTED = time.time()
 
-# A case that lacks a file is left to rule check, which names it beside all other bad cases and stops the run;
+# A case that lacks a file is left to rule check_cohort, which names it beside all other bad cases and stops the run;
 # Snakemake's own message would come first and know nothing of the others.
-COMPLETE = configuration.having(config, COHORT, CASES, *cohort.VOLUMES)
-LABELLED = configuration.having(config, COHORT, CASES, "segmentation.nii.gz")
+COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
+LABELLED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
 # The folder of each split under the run's, the run's own where there is only one; its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
 TRAINED, TESTED = (
     {
-        folder: [case for case in COMPLETE if split[case] == subset]
-        for folder, split in zip(FOLDERS, SPLITS, strict=True)
+        folder: [case for case in COMPLETE if parts[case] == subset]
+        for folder, parts in zip(FOLDERS, SPLITS, strict=True)
     }
     for subset in ("train", "test")
 )
@@ -42,42 +51,69 @@ SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
 
 # `python3` in a rule is the interpreter that runs snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:
-    interpreters = shlex.quote(os.path.dirname(sys.executable)).replace("{", "{{").replace("}", "}}")
-    shell.prefix(f'set -euo pipefail; export PATH={interpreters}:"$PATH"; ')
+    cli.prefer_commands(Path(sys.executable).parent)
+
+# Where this workflow is imported as a module, its rules carry what the importer adds to their names.
+ADDED_BEFORE, ADDED_AFTER = workflow.modifier.modify_rulename("@").split("@")
 
 
-def script(name):
-    """The script of a rule. As an input, like its modules: an edit reruns the rule."""
+def strip_name(rule):
+    """The name of a rule in this workflow, without what an importer added."""
+    return rule.name.removeprefix(ADDED_BEFORE).removesuffix(ADDED_AFTER)
+
+
+def require_cohort(wildcards):
+    """No file, but the error for a missing cohort, at the time when jobs are planned."""
+    if MISSING_COHORT:
+        cli.fail(MISSING_COHORT)
+    return []
+
+
+def find_script(name):
+    """The path of a script."""
     return f"{SCRIPTS}/{name}.py"
 
 
-def modules(*names):
-    """The modules of the package that decide a rule's result."""
-    return [f"{SCRIPTS}/kits/{name}.py" for name in names]
+def code(name):
+    """Inputs by which an edit of a script, or of the modules that decide what it writes, makes its rule run again."""
+    modules = find_sources(WORKFLOW / "scripts" / f"{name}.py")
+    return {"script": find_script(name), "modules": [os.path.relpath(path) for path in modules]}
 
 
-def options(section, *keys):
+def list_options(section, *keys):
     """Command-line options of a section of the configuration, or of some of its keys."""
-    return configuration.options({key: config[section][key] for key in keys or config[section]})
+    return configuration.make_options({key: config[section][key] for key in keys or config[section]})
 
 
-def compute_options():
-    """Options of the scripts that run networks."""
+def list_filter_options():
+    """Command-line options of the filter; its percentiles reach it through the range that follows from them."""
+    return configuration.make_options(
+        {key: value for key, value in config["postprocess"].items() if key != "percentiles"}
+    )
+
+
+def list_training_options():
+    """Command-line options of a training that decide its result."""
+    return configuration.make_options({key: value for key, value in config["training"].items() if key != "loading"})
+
+
+def list_device_options():
+    """Command-line options of the scripts that run networks."""
     choices = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
-    return configuration.options(choices)
+    return configuration.make_options(choices)
 
 
-# No parameters of a rule: how a volume is fetched does not decide what it is.
-DOWNLOADING = options("download", "connections", "attempts", "timeout", "lock")
+# These are no parameters, since how a volume is fetched does not decide what it is.
+DOWNLOADING = list_options("download", "connections", "attempts", "timeout", "lock")
 
 
-def address(volumes, case):
-    """Where a case's volume, `imaging` or `labels`, is fetched."""
+def make_address(volumes, case):
+    """The address from which a case's volume, `imaging` or `labels`, is fetched."""
     template, revision = config["download"][volumes], config["download"][f"{volumes}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
-def growing(mem_mb, runtime):
+def grow(mem_mb, runtime):
     """Memory (MB) and minutes that a job asks of a cluster, as much again with every further attempt."""
     return {
         "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
@@ -85,43 +121,44 @@ def growing(mem_mb, runtime):
     }
 
 
-def slices_of(cases):
+def list_slices(cases):
     """The extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
 
 
-def of_test_cases(pattern):
+def expand_test_cases(pattern):
     """A file for each test case of each split: `pattern` has the wildcards split and case."""
     return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
 
 
-def batched(cases, size):
-    """Cases in lists of `size`; the last may be shorter."""
-    return [cases[start : start + size] for start in range(0, len(cases), size)]
-
-
-def leading_to(goal):
+def find_edges(goal):
     """Pairs of rules on the way to one of them, as first:second, where the first makes what the second reads."""
-    jobs, edges = {job for job in workflow.dag.jobs if job.rule.name == goal}, set()
+    jobs, edges = {job for job in workflow.dag.jobs if strip_name(job.rule) == goal}, set()
     while jobs:
         above = {needed: job for job in jobs for needed in workflow.dag.dependencies[job]}
         for job in jobs:
-            edges |= {(plain(needed.rule.name), plain(job.rule.name)) for needed in workflow.dag.dependencies[job]}
+            edges |= {(strip_name(needed.rule), strip_name(job.rule)) for needed in workflow.dag.dependencies[job]}
         jobs = set(above)
     return sorted(f"{first}:{second}" for first, second in edges)
 
 
-def plain(name):
-    """A job's name without its number, since predict_1, predict_2 ... are one."""
-    return name.rstrip("0123456789").rstrip("_")
+def is_planned(*names):
+    """Whether a job of one of these rules is to run."""
+    return any(strip_name(job.rule) in names for job in workflow.dag.needrun_jobs())
+
+
+def is_complete():
+    """Whether the command made everything: only then does the configuration speak for all results."""
+    return any(strip_name(job.rule) == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)
 
 
 def warn_without_gpu():
     """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
-    networks = any(job.rule.name.startswith(("train", "predict")) for job in workflow.dag.needrun_jobs())
-    if networks and workflow.local_exec and config["device"] == "auto" and not gpu.gpu_present():
+    if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
+        changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
+        weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes weeks"
         logger.warning(
-            "No GPU found: the networks run on the CPU, where the paper's settings take weeks; "
+            f"No GPU found: the networks run on the CPU{weeks}. "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
         )
 
@@ -129,21 +166,16 @@ def warn_without_gpu():
 def see_cancelled_jobs():
     """Let the SLURM plugin ask about its jobs with workflow/slurm/sacct."""
     if not workflow.local_exec:
-        cli.prefer_commands(Path(workflow.basedir, "workflow", "slurm").resolve())
+        cli.prefer_commands((WORKFLOW / "slurm").resolve())
 
 
-def state_licence():
+def state_license():
     """The terms of the data, said where they are about to be fetched."""
-    if any(job.rule.name.startswith("download") for job in workflow.dag.needrun_jobs()):
+    if is_planned("download", "download_label", "download_image"):
         logger.warning(
             "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
             f"checksums are compared with, or added to, {config['download']['lock']}."
         )
-
-
-def complete_run():
-    """Whether the command made everything: only then does the configuration speak for all results."""
-    return any(job.rule.name == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)
 
 
 def repeat_errors():

@@ -1,21 +1,20 @@
 if config["data"]["source"] == "phantom":
 
-    rule phantom:
+    rule make_phantom:
         input:
-            script=script("make_phantom"),
-            modules=modules("phantom", "nifti"),
+            **code("make_phantom"),
         output:
             "<cohort>/{case}/imaging.nii.gz",
             "<cohort>/{case}/segmentation.nii.gz",
         log:
-            "<logs>/phantom/{case}.log",
+            "<logs>/make_phantom/{case}.log",
         conda:
             "../../envs/imaging.yaml"
         resources:
-            **growing(mem_mb=1000, runtime=5),
+            **grow(mem_mb=1000, runtime=5),
         params:
             folder=subpath(output[0], parent=True),
-            options=options("phantom", "size", "slices", "seed"),
+            options=list_options("phantom", "size", "slices", "seed"),
         shell:
             "python3 {input.script:q} --output {params.folder:q} {params.options:q} 2>&1 | tee {log:q}"
 
@@ -36,8 +35,8 @@ if config["data"]["source"] == "download":
         conda:
             "../../envs/imaging.yaml"
         params:
-            script=script("download"),
-            url=lambda wildcards: address("labels", wildcards.case),
+            script=find_script("download"),
+            url=lambda wildcards: make_address("labels", wildcards.case),
         shell:
             "python3 {params.script:q} --url {params.url:q} --output {output:q} {DOWNLOADING:q} 2>&1 | tee {log:q}"
 
@@ -52,19 +51,19 @@ if config["data"]["source"] == "download":
         conda:
             "../../envs/imaging.yaml"
         params:
-            script=script("download"),
-            url=lambda wildcards: address("imaging", wildcards.case),
+            script=find_script("download"),
+            url=lambda wildcards: make_address("imaging", wildcards.case),
         shell:
             "python3 {params.script:q} --url {params.url:q} --like {input.label:q} --output {output:q}"
             " {DOWNLOADING:q} 2>&1 | tee {log:q}"
 
 
-rule check:
+rule check_cohort:
     # First, so that a bad case is reported before hours of work.
     input:
+        require_cohort,
+        **code("check_cohort"),
         volumes=expand("<cohort>/{case}/{volume}", case=COMPLETE, volume=cohort.VOLUMES),
-        script=script("check_cohort"),
-        modules=modules("checks", "nifti"),
     output:
         report(
             "<results>/cohort.tsv",
@@ -73,61 +72,59 @@ rule check:
             labels={"what": "cases (table)"},
         ),
     log:
-        "<logs>/check.log",
+        "<logs>/check_cohort.log",
     benchmark:
-        "<benchmarks>/check.tsv"
+        "<benchmarks>/check_cohort.tsv"
     priority: 100
     conda:
         "../../envs/imaging.yaml"
-    threads: 8
     resources:
-        **growing(mem_mb=4000, runtime=30),
+        **grow(mem_mb=4000, runtime=30),
     params:
         cohort=["--root", COHORT, "--cases"] + CASES,
     shell:
-        "python3 {input.script:q} {params.cohort:q} --threads {threads}" " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} {params.cohort:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
 
 
-rule split:
+rule split_cases:
     input:
+        **code("split_cases"),
         cohort="<results>/cohort.tsv",
-        script=script("split_cases"),
-        modules=modules("cohort"),
     output:
         "<results>/{split}split.tsv",
     log:
-        "<logs>/{split}split.log",
+        "<logs>/{split}split_cases.log",
+    localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
         cases=CASES,
-        number=lambda wildcards: FOLDERS.index(wildcards.split) + 1,
-        options=options("split"),
+        options=lambda wildcards: configuration.make_options(
+            split.select_effective(config["split"], FOLDERS.index(wildcards.split) + 1)
+        ),
     shell:
-        "python3 {input.script:q} --cases {params.cases:q} --number {params.number} {params.options:q}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --cases {params.cases:q} {params.options:q}" " --output {output:q} 2>&1 | tee {log:q}"
 
 
-rule extract:
+rule extract_slices:
     # Needs no check: under --keep-going the good cases of a bad cohort are extracted all the same.
     input:
+        **code("extract_slices"),
         image="<cohort>/{case}/imaging.nii.gz",
         label="<cohort>/{case}/segmentation.nii.gz",
-        script=script("extract_slices"),
-        modules=modules("slices", "nifti"),
     output:
         multiext("<results>/slices/{case}/", "images.npy", "labels.npy", "slices.json"),
     log:
-        "<logs>/extract/{case}.log",
+        "<logs>/extract_slices/{case}.log",
     benchmark:
-        "<benchmarks>/extract/{case}.tsv"
+        "<benchmarks>/extract_slices/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **growing(mem_mb=1000, runtime=10),
+        **grow(mem_mb=1000, runtime=10),
     params:
         folder=subpath(output[0], parent=True),
-        options=options("slices", "size"),
+        options=list_options("slices", "size"),
     shell:
         "python3 {input.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
         " {params.options:q} 2>&1 | tee {log:q}"

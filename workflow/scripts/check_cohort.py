@@ -4,22 +4,23 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from kits import cli, cohort
-from kits.checks import check_case, write_table
+from kits import cli
+from kits.data import cohort
+from kits.data.checks import check_case, write_cohort
 
 
 def main(arguments: argparse.Namespace) -> None:
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
         rows = cli.collect(jobs)
-    write_table(arguments.output, rows)
+    write_cohort(arguments.output, rows)
     print(f"{len(rows)} cases: headers, shapes and labels are good")
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout")
-    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--threads", type=int, default=1, help="cases checked at once")
     parser.add_argument("--output", type=Path, required=True, help="table of the cohort, .tsv")
     cli.run(main, parser)

@@ -3,16 +3,17 @@
 import argparse
 from pathlib import Path
 
-from kits import cli, slots
-from kits.download import check_locked, check_volume, download, read_lock, sha256
-from kits.nifti import read_geometry
+from kits import cli
+from kits import locks as slots
+from kits.data.download import check_locked, check_volume, download, read_lock, sha256
+from kits.data.nifti import read_geometry
 
 
 def main(arguments: argparse.Namespace) -> None:
     name = "/".join(arguments.output.parts[-2:])
     shape = read_geometry(arguments.like).shape if arguments.like else None
     read_lock(arguments.lock)  # before the download, not after it
-    slots.take("download", [str(number) for number in range(arguments.connections)])
+    slots.acquire("download", [str(number) for number in range(arguments.connections)])
 
     def verify(path: Path) -> None:
         check_volume(path, shape)
@@ -31,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--url", required=True, help="of the volume")
     parser.add_argument("--output", type=Path, required=True, help="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
     parser.add_argument("--like", type=Path, help="a volume of the same shape: the label of an image")

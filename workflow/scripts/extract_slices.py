@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kits import cli
-from kits.slices import extract
+from kits.data.slices import extract
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--image", type=Path, required=True, help="imaging.nii.gz of the case")
     parser.add_argument("--label", type=Path, required=True, help="segmentation.nii.gz of the case")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice, pixels")

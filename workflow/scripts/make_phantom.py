@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kits import cli
-from kits.phantom import write_case
+from kits.data.phantom import write_case
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder of the case, named case_XXXXX")
     parser.add_argument("--size", type=int, default=128, help="rows and columns of a slice, pixels")
     parser.add_argument("--slices", type=int, nargs=2, default=(22, 32), help="fewest and most slices")

@@ -6,27 +6,27 @@ from pathlib import Path
 import pandas as pd
 
 from kits import cli, tables
-from kits.morphometry import measure
-from kits.nifti import read_geometry
-from kits.runs import read_label_runs, read_mask_runs
+from kits.analysis.morphometry import measure_masks
+from kits.data.nifti import read_geometry
+from kits.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
     spacing = read_geometry(arguments.segmentation).spacing  # the image's, in which predictions lie
     masks = {
-        "truth": read_label_runs(arguments.label),
-        "before": (read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)),
-        "after": read_label_runs(arguments.segmentation),
+        "truth": read_label_masks(arguments.label),
+        "before": (read_mask(arguments.kidney), read_mask(arguments.tumor)),
+        "after": read_label_masks(arguments.segmentation),
     }
     rows = [
-        {"case": arguments.case, "stage": stage, **measure(kidney, tumor, spacing)}
+        {"case": arguments.case, "stage": stage, **measure_masks(kidney, tumor, spacing)}
         for stage, (kidney, tumor) in masks.items()
     ]
-    tables.write(arguments.output, pd.DataFrame(rows))
+    tables.write_table(arguments.output, pd.DataFrame(rows))
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--case", required=True, help="its name, for the table")
     parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")

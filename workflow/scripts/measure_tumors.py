@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, cohort
-from kits.tumors import measure_label
+from kits import cli
+from kits.data import cohort
+from kits.filter.tumors import measure_label
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -16,14 +17,14 @@ def main(arguments: argparse.Namespace) -> None:
         jobs = [pool.submit(measure_label, label, arguments.min_component_voxels).result for label in labels]
         tables = cli.collect(jobs)
     table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
-    with cli.atomic(arguments.output) as temporary:
+    with cli.write_atomically(arguments.output) as temporary:
         table.to_csv(temporary, sep="\t")
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout; images are not needed")
-    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="smaller components are left out")
     parser.add_argument("--threads", type=int, default=1, help="labels measured at once")
     parser.add_argument("--output", type=Path, required=True, help="a row for each component, .tsv")

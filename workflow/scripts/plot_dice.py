@@ -4,18 +4,18 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
+from kits.analysis.scoring import COLUMNS
 from kits.figures.dice import plot_dice, plot_pairs
-from kits.scoring import COLUMNS
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read([arguments.scores], *COLUMNS)
+    scores = tables.read_tables([arguments.scores], *COLUMNS)
     plot_dice(scores, arguments.output)
-    plot_pairs(scores, tables.read([arguments.effect]), arguments.output_pairs)
+    plot_pairs(scores, tables.read_tables([arguments.effect]), arguments.output_pairs)
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.tsv")
     parser.add_argument("--effect", type=Path, required=True, help="effect.tsv")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="Figure 3, .png, .svg or .pdf")

@@ -5,22 +5,23 @@ from pathlib import Path
 
 import torch
 
-from kits import cli, models
-from kits.compute import Compute
+from kits import cli
 from kits.figures.network import plot_network
-from kits.unet import features
+from kits.networks import models
+from kits.networks.device import Device
+from kits.networks.unet import trace_features
 
 
 def main(arguments: argparse.Namespace) -> None:
-    model = models.load(arguments.model, arguments.target, Compute(torch.device("cpu")))
+    model = models.load_model(arguments.model, arguments.target, Device(torch.device("cpu")))
     rows = model.size // 2 if arguments.target == "tumor" else model.size
     count = sum(weights.numel() for weights in model.network.parameters())
     title = f"{arguments.target} network: {count:,} weights"
-    plot_network(title, features(model.network, rows, model.size), arguments.output)
+    plot_network(title, trace_features(model.network, rows, model.size), arguments.output)
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--model", type=Path, required=True, help="what train.py wrote, .pt")
     parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="of the model")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")

@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--edges", nargs="+", required=True, help="first:second, where the second rule needs the first")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
     cli.run(main, parser)

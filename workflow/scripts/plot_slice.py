@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from kits import cli
+from kits.data.nifti import read_geometry, read_label
+from kits.data.slices import open_slices, resize
 from kits.figures.cases import plot_slice
-from kits.nifti import read_geometry, read_label
-from kits.postprocessing import merge
-from kits.runs import read_mask_runs
-from kits.slices import open_slices, resize
+from kits.filter.masks import read_mask
+from kits.filter.postprocessing import merge
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     size = stored.images.shape[2]
     labels = {
         "truth": stored.labels,
-        "before": resize(merge(read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)), size, size),
+        "before": resize(merge(read_mask(arguments.kidney), read_mask(arguments.tumor)), size, size),
         "after": resize(read_label(arguments.segmentation), size, size),
     }
     geometry = read_geometry(arguments.segmentation)
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the case's extracted slices")
     parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")

@@ -4,23 +4,23 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
-from kits.figures.cases import most_removed, plot_surfaces
-from kits.nifti import read_geometry, read_label
-from kits.postprocessing import merge
-from kits.runs import read_mask_runs
-from kits.scoring import COLUMNS
+from kits.analysis.scoring import COLUMNS
+from kits.data.nifti import read_geometry, read_label
+from kits.figures.cases import find_most_filtered, plot_surfaces
+from kits.filter.masks import read_mask
+from kits.filter.postprocessing import merge
 
 
 def main(arguments: argparse.Namespace) -> None:
-    chosen = most_removed(tables.read([arguments.scores], *COLUMNS))
+    chosen = find_most_filtered(tables.read_tables([arguments.scores], *COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
-    raw = [read_mask_runs(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]
+    raw = [read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]
     plot_surfaces(chosen["case"], merge(*raw), read_label(after), read_geometry(after).affine, arguments.output)
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.tsv: names the cases to choose from")
     parser.add_argument("--run", type=Path, required=True, help="folder with their predictions and segmentations")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")

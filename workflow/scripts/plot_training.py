@@ -12,7 +12,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--record", type=Path, required=True, help="what train.py wrote beside the model, .json")
     parser.add_argument("--output", type=Path, required=True, help="figure, its suffix gives the format")
     cli.run(main, parser)

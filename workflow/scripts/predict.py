@@ -3,17 +3,20 @@
 import argparse
 from pathlib import Path
 
-from kits import cli, cohort, compute, models
-from kits.nifti import write_volume
-from kits.slices import open_slices, restore
+from kits import cli
+from kits.data import cohort
+from kits.data.nifti import write_volume
+from kits.data.slices import open_slices, restore
+from kits.networks import models
+from kits.networks.device import add_device_options, choose_device
 
 TARGETS = ("kidney", "tumor")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    chosen = compute.choose(arguments)
+    chosen = choose_device(arguments)
     paths = (arguments.kidney_model, arguments.tumor_model)
-    networks = [models.load(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
+    networks = [models.load_model(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
     for case in arguments.cases:
         stored = open_slices(arguments.slices / case)
         for path, model in zip(paths, networks, strict=True):
@@ -22,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
                     f"{path} was trained on slices of {model.size} pixels, "
                     f"{arguments.slices / case} holds {stored.images.shape[2]}; extract or train again"
                 )
-        masks = models.predict(networks, stored.images, chosen, arguments.batch_size, arguments.threshold)
+        masks = models.predict_slices(networks, stored.images, chosen, arguments.batch_size, arguments.threshold)
         for target, mask in zip(TARGETS, masks, strict=True):
             whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
             write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.affine)
@@ -30,13 +33,13 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
-    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--kidney-model", type=Path, required=True, help="kidney.pt")
     parser.add_argument("--tumor-model", type=Path, required=True, help="tumor.pt")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
     parser.add_argument("--batch-size", type=int, default=16, help="slices at a time")
     parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this sigmoid output")
-    compute.add_arguments(parser)
+    add_device_options(parser)
     cli.run(main, parser)

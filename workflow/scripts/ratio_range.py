@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from kits import cli, tables
-from kits.postprocessing import ratio_range
+from kits.filter.postprocessing import derive_ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = tables.read([arguments.components], "ratio")["ratio"].to_numpy(float)
-    low, high = ratio_range(ratios, arguments.percentiles)
+    ratios = tables.read_tables([arguments.components], "ratio")["ratio"].to_numpy(float)
+    low, high = derive_ratio_range(ratios, arguments.percentiles)
     measured = int(np.isfinite(ratios).sum())
     record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
     cli.write_json(arguments.output, record)
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
     parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="lowest and highest accepted")
     parser.add_argument("--output", type=Path, required=True, help="the range, .json")

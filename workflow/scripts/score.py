@@ -4,22 +4,22 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
-from kits.runs import read_label_runs, read_mask_runs
-from kits.scoring import score
+from kits.analysis.scoring import score_case
+from kits.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
-    truth, after = read_label_runs(arguments.label), read_label_runs(arguments.segmentation)
-    before = read_mask_runs(arguments.kidney), read_mask_runs(arguments.tumor)
+    truth, after = read_label_masks(arguments.label), read_label_masks(arguments.segmentation)
+    before = read_mask(arguments.kidney), read_mask(arguments.tumor)
     shape, paths = truth[0].shape, (arguments.kidney, arguments.tumor, arguments.segmentation)
     for path, runs in zip(paths, (*before, after[0]), strict=True):
         if runs.shape != shape:
             raise cli.UserError(f"{path} has shape {runs.shape}, {arguments.label} has {shape}; give files of one case")
-    tables.write(arguments.output, score(arguments.case, truth, before, after))
+    tables.write_table(arguments.output, score_case(arguments.case, truth, before, after))
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--case", required=True, help="its name, for the table")
     parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")

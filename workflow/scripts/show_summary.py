@@ -19,6 +19,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the run, results/<run>")
     cli.run(main, parser)

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from kits import cli, cohort
-from kits.cohort import split_cases, write_split
+from kits import cli
+from kits.data import cohort
+from kits.data.split import split_cases, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,8 +18,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
-    parser.add_argument("--cases", type=cohort.case, nargs="+", required=True, help="case names, case_XXXXX")
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
     parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="draw anew, or deal folds")
     parser.add_argument("--repeats", type=int, default=1, help="number of splits, or of folds")
     parser.add_argument("--number", type=int, default=1, help="the split to write, from 1")

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits import claims, cli, summary, tables
-from kits.cohort import read_split
-from kits.scoring import COLUMNS
+from kits import cli, tables
+from kits.analysis import claims, summary
+from kits.analysis.scoring import COLUMNS
+from kits.data.split import read_split
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read(arguments.scores, *COLUMNS)
-    dice = summary.summarize(scores, arguments.seed)
+    scores = tables.read_tables(arguments.scores, *COLUMNS)
+    dice = summary.summarize_dice(scores, arguments.seed)
     models = [cli.read_json(path, "target", "history") for path in arguments.records]
-    checked = claims.check(
+    checked = claims.check_claims(
         pd.read_csv(arguments.paper, sep="\t", dtype=str),
         dice,
         scores,
@@ -22,22 +23,27 @@ def main(arguments: argparse.Namespace) -> None:
         cli.read_json(arguments.ratio_range, "low", "high"),
         {record["target"]: record["history"] for record in models},
         arguments.source,
-        arguments.departures,
+        arguments.deviations,
     )
-    for name, table in {"scores": scores, "dice": dice, "effect": summary.effect(scores, arguments.seed)}.items():
-        tables.write(arguments.output / f"{name}.tsv", table)
-    tables.write(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # to be read by people
+    for name, table in {
+        "scores": scores,
+        "dice": dice,
+        "effect": summary.measure_effect(scores, arguments.seed),
+    }.items():
+        tables.write_table(arguments.output / f"{name}.tsv", table)
+    tables.write_table(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # to be read by people
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="what score.py wrote, a file a case")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="split.tsv, one for each split")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
     parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
     parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, .tsv")
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
-    parser.add_argument("--departures", nargs="*", default=[], help="settings that are not the paper's")
+    parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
+    parser.add_argument("--departures", nargs="*", action=cli.Renamed, const="--deviations", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

@@ -4,23 +4,26 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
+from kits.analysis.summary import compare_variants
 from kits.figures.ablation import plot_ablation
-from kits.settings import OFF
-from kits.summary import compare_settings
+from kits.filter.options import CONSTRAINTS_OFF, parse_options
 
 
 def main(arguments: argparse.Namespace) -> None:
-    settings = [
-        tables.read([path], "case", "target", "dice", *OFF).astype(dict.fromkeys(OFF, str))
+    read = [
+        tables.read_tables([path], "case", "target", "dice", *CONSTRAINTS_OFF).astype(
+            dict.fromkeys(CONSTRAINTS_OFF, str)
+        )
         for path in arguments.settings
     ]
-    summary = compare_settings(settings, arguments.seed)
-    tables.write(arguments.output, summary)
-    plot_ablation(summary, arguments.figure)
+    variants = [parse_options(table.iloc[0]) for table in read]
+    summary = compare_variants(variants, read, arguments.seed)
+    tables.write_table(arguments.output, summary)
+    plot_ablation(variants, summary, arguments.figure)
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument(
         "--settings", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured setting first"
     )

@@ -5,29 +5,30 @@ from pathlib import Path
 
 import numpy as np
 
-from kits import ceiling, cli, tables
+from kits import cli, tables
+from kits.analysis import ceiling
 from kits.figures.ceiling import plot_ceiling, plot_losses
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read(arguments.cases, "case", "target", "step", "dice")
-    summary = ceiling.summarize(table)
+    table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
+    summary = ceiling.summarize_steps(table)
     slices = {path.stem: path for path in arguments.slices}
     final = table[(table["step"] == ceiling.STEPS[-1]) & (table["target"] == "tumor")].set_index("case")["dice"]
     losses = []
-    for case in ceiling.worst_cases(table):
+    for case in ceiling.find_worst_cases(table):
         with np.load(slices[case]) as stored:
             kept = ceiling.Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
         losses.append((case, final[case], kept))
-    tables.write(arguments.output, table)
-    tables.write(arguments.output_summary, summary)
+    tables.write_table(arguments.output, table)
+    tables.write_table(arguments.output_summary, summary)
     plot_ceiling(table, summary, arguments.figure)
     plot_losses(losses, arguments.figure_cases)
     print(summary.round(3).to_string(index=False))
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one a case")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="its slices, .npz, named as the cases")
     parser.add_argument("--output", type=Path, required=True, help="all cases, .tsv")

@@ -8,13 +8,13 @@ from kits.figures.morphometry import plot_agreement
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read(arguments.cases, "case")
-    tables.write(arguments.output, table)
+    table = tables.read_tables(arguments.cases, "case")
+    tables.write_table(arguments.output, table)
     plot_agreement(table, arguments.figure)
 
 
 if __name__ == "__main__":
-    parser = cli.parser(__doc__)
+    parser = cli.make_parser(__doc__)
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py, one a case")
     parser.add_argument("--output", type=Path, required=True, help="all cases, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plot, .png")

@@ -5,8 +5,10 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import typing
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -50,7 +52,7 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def make_parser(description: str) -> argparse.ArgumentParser:
     """A parser that shows each option's default in `--help`."""
     return argparse.ArgumentParser(
         description=description.strip().splitlines()[0],
@@ -58,8 +60,58 @@ def parser(description: str) -> argparse.ArgumentParser:
     )
 
 
+def describe(default: Any, explanation: str) -> Any:
+    """Make a field of a dataclass that explains itself in `--help`."""
+    return field(default=default, metadata={"help": explanation})
+
+
+def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collection[str] = ()) -> None:
+    """Add an option for each field of a dataclass, whose fields `describe` made.
+
+    A field that may be None gets a second option, `--no-<name>`, which says so.
+    """
+    hints = typing.get_type_hints(kind)
+    for item in fields(kind):
+        if item.name in without:
+            continue
+        flag, hint = item.name.replace("_", "-"), hints[item.name]
+        choices = [choice for choice in typing.get_args(hint) if choice is not type(None)]
+        optional = type(None) in typing.get_args(hint)
+        value = choices[0] if optional else hint
+        settings: dict[str, Any] = {"default": item.default, "help": item.metadata["help"]}
+        if value is bool:
+            settings["action"] = argparse.BooleanOptionalAction
+        elif members := typing.get_args(value):
+            settings |= {"nargs": len(members), "type": members[0], "action": StoreTuple}
+        else:
+            settings["type"] = value
+        parser.add_argument(f"--{flag}", **settings)
+        if optional:
+            parser.add_argument(f"--no-{flag}", dest=item.name, action="store_const", const=None, help="no such limit")
+
+
+def read_options(arguments: argparse.Namespace, kind: type[T], **given: Any) -> T:
+    """Make a dataclass of the options that `add_options` added, and of the fields that are given."""
+    names = {item.name for item in fields(kind)} - set(given)  # type: ignore[arg-type]
+    return kind(**{name: getattr(arguments, name) for name in names if hasattr(arguments, name)}, **given)
+
+
+class StoreTuple(argparse.Action):
+    """Stores the values of an option as a tuple, which compares equal to a field's default."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, tuple(values))
+
+
+class Renamed(argparse.Action):
+    """Ends the script at an option that has another name now, which is given as `const`."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> NoReturn:
+        parser.error(f"{option_string} is now called {self.const}")
+
+
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
+def name_errors(path: Path) -> Iterator[None]:
     """Give the path to an error that has none, as that of a full disk."""
     try:
         yield
@@ -70,7 +122,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure.
 
     The temporary name ends like `path` (`.nii.gz`), by which writers choose the format, and is the same each time,
@@ -80,7 +132,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".partial.{path.name}")
     try:
-        with naming(path):
+        with name_errors(path):
             yield temporary
         os.replace(temporary, path)
     finally:
@@ -89,7 +141,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all."""
-    with atomic(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -103,13 +155,13 @@ def read_json(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
         content = json.loads(Path(path).read_text())
         missing = set(keys) - set(content)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is not a JSON object ({error}); {remake(path)}") from error
+        raise UserError(f"{path} is not a JSON object ({error}); {suggest_remake(path)}") from error
     if missing:
-        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; {remake(path)}")
+        raise UserError(f"{path} lacks {', '.join(sorted(missing))}; {suggest_remake(path)}")
     return content
 
 
-def remake(path: str | os.PathLike[str]) -> str:
+def suggest_remake(path: str | os.PathLike[str]) -> str:
     """What to do about an intermediate file that is not what the workflow wrote."""
     return f"`rm {shlex.quote(str(path))}` and run the same snakemake command again"
 

@@ -1,8 +1,6 @@
 """The configuration: its checks, and what follows from it. Light on purpose: the Snakefile imports it."""
 
 import difflib
-import os
-import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
@@ -12,7 +10,6 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from kits import cohort
 from kits.cli import UserError
 
 # JSON Schema takes 3.0 for an integer, and YAML's .nan and .inf for numbers; the scripts do not.
@@ -23,20 +20,35 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
     }
 )
 TEXTS = ("root", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
+RENAMED = {
+    "sensitivity": "is now called ablation",
+    "cases_per_job": "is gone: each case is predicted by a job of its own",
+}
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
+    """Take what the configuration lacks from a file, in place: keys, sections, and keys of sections."""
+    for key, value in yaml.safe_load(defaults.read_text()).items():
+        if isinstance(value, dict) and isinstance(config.setdefault(key, {}), dict):
+            config[key] = value | config[key]
+        else:
+            config.setdefault(key, value)
 
 
 def parse_texts(config: dict[str, Any]) -> None:
     """Read what `snakemake --config key=true section='{key: 3}'` gives as text, in place; names stay text."""
     for key in set(config) - {"run"}:
-        config[key] = _parsed(config[key])
+        config[key] = _parse_value(config[key])
     for section in filter(lambda value: isinstance(value, dict), config.values()):
         for key, value in section.items():
             if key not in TEXTS:
-                section[key] = [_parsed(item) for item in value] if isinstance(value, list) else _parsed(value)
+                section[key] = (
+                    [_parse_value(item) for item in value] if isinstance(value, list) else _parse_value(value)
+                )
 
 
-def _parsed(value: Any) -> Any:
+def _parse_value(value: Any) -> Any:
     try:
         return yaml.safe_load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
@@ -52,7 +64,7 @@ def validate(config: Mapping[str, Any]) -> None:
     schema = yaml.safe_load(SCHEMA.read_text())
     errors = extend(Draft202012Validator, type_checker=STRICT)(schema).iter_errors(config)
     problems = [line for error in errors for line in _explain(error)]
-    problems = problems or list(_contradictions(config))
+    problems = problems or list(_find_contradictions(config))
     if problems:
         raise UserError("\n".join(f"config: {problem}" for problem in problems))
 
@@ -63,6 +75,9 @@ def _explain(error: ValidationError) -> Iterator[str]:
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         for key in sorted(set(error.instance) - set(known), key=str):
+            if key in RENAMED:
+                yield f"{prefix}{key} {RENAMED[key]}"
+                continue
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known keys are {', '.join(known)}"
             yield f"{prefix}{key} is not a known key; {hint}"
@@ -74,7 +89,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
         yield f"{place}: {error.message}" + (f"; expected {described}" if described else "")
 
 
-def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for section, key in (
         ("slices", "hu_window"),
         ("postprocess", "percentiles"),
@@ -83,9 +98,9 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         low, high = config[section][key]
         if low > high or (low == high and key == "hu_window"):
             yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
-    for low, high in config["sensitivity"]["percentiles"]:
+    for low, high in config["ablation"]["percentiles"]:
         if low > high:
-            yield f"sensitivity.percentiles: {low} comes before {high}; write the smaller value first"
+            yield f"ablation.percentiles: {low} comes before {high}; write the smaller value first"
     shortest, poolings = config["slices"]["size"] // 2, config["network"]["depth"]
     if shortest < 2**poolings:
         yield (
@@ -94,59 +109,30 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def cohort_of(config: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The cohort's folder and the names of its cases.
-
-    A phantom cohort lies with the run's results, never in `data.root`, where real data may be or be fetched.
-
-    Raises:
-        UserError: there is no cohort, it is empty, or a case is listed twice.
-    """
-    data, chosen = config["data"], config["data"]["cases"]
-    root = os.path.normpath(os.path.expanduser(data["root"]))
-    if data["source"] != "kits19":
-        phantom = data["source"] == "phantom"
-        number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (cohort.KITS19_LABELLED, "KiTS19")
-        present = [cohort.case_name(case) for case in range(number)]
-        cases = present if chosen == "all" else cohort.selected(chosen)
-        absent = sorted(set(cases) - set(present))
-        if absent:
-            raise UserError(f"data.cases: {', '.join(absent)} not among the {number} of {what}")
-        return f"results/{config['run']}/cohort" if phantom else root, cases
-    present = cohort.find_cases(Path(root))
-    return root, present if chosen == "all" else cohort.selected(chosen)
-
-
-def having(config: Mapping[str, Any], root: str, cases: list[str], *volumes: str) -> list[str]:
-    """The cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
-    if config["data"]["source"] != "kits19":
-        return cases
-    return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]
-
-
-def departures(config: Mapping[str, Any], stated: Path) -> list[str]:
-    """The keys, as `training.epochs`, whose values are not those of a file of settings."""
-    settings = yaml.safe_load(stated.read_text())
+def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
+    """List the keys, `training.epochs` for example, whose values are not those that a file says the paper states."""
     return [
         f"{section}.{key}"
-        for section, values in settings.items()
+        for section, values in yaml.safe_load(paper_values.read_text()).items()
         for key, value in values.items()
         if config[section][key] != value
     ]
 
 
-def options(values: Mapping[str, Any]) -> list[str]:
-    """Command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
+def make_options(values: Mapping[str, Any]) -> list[str]:
+    """Make command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
 
-    A truth value becomes `--key` or `--no-key`, a list several words; null is left out.
+    A truth value becomes `--key` or `--no-key`, null becomes `--no-key`, and a list becomes several words.
     """
     words: list[str] = []
     for key, value in values.items():
-        flag = re.sub("_", "-", key)
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        elif isinstance(value, list):
-            words += [f"--{flag}", *map(str, value)]
-        elif value is not None:
-            words += [f"--{flag}", str(value)]
+        name = key.replace("_", "-")
+        if value is None or value is False:
+            words.append(f"--no-{name}")
+        elif value is True:
+            words.append(f"--{name}")
+        elif isinstance(value, (list, tuple)):
+            words += [f"--{name}", *map(str, value)]
+        else:
+            words += [f"--{name}", str(value)]
     return words

@@ -13,7 +13,7 @@ from typing import Any
 from kits.cli import write_json
 
 
-def write(run: str, config: Mapping[str, Any], started: float) -> None:
+def write_provenance(run: str, config: Mapping[str, Any], started: float) -> None:
     """Write `provenance.json` into a run's folder.
 
     Args:
@@ -23,9 +23,9 @@ def write(run: str, config: Mapping[str, Any], started: float) -> None:
     """
     folder = Path(run)
     records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("models/*.json"))}
-    changes = _git("status", "--porcelain", "--untracked-files=no")
+    changes = _ask_git("status", "--porcelain", "--untracked-files=no")
     content = {
-        "commit": commit(),
+        "commit": read_commit(),
         "uncommitted_changes": None if changes is None else bool(changes),
         "config": config,
         "python": platform.python_version(),
@@ -35,22 +35,22 @@ def write(run: str, config: Mapping[str, Any], started: float) -> None:
             target: {key: record[key] for key in ("commit", "device", "versions", "started", "seconds", "epochs_run")}
             for target, record in records.items()
         },
-        "last_command": {"started": _utc(started), "finished": _utc(time.time())},
-        "rules": _rule_times(folder / "benchmarks"),
+        "last_command": {"started": _format_utc(started), "finished": _format_utc(time.time())},
+        "rules": _sum_rule_times(folder / "benchmarks"),
     }
     write_json(folder / "provenance.json", content)
 
 
-def commit() -> str | None:
+def read_commit() -> str | None:
     """The commit of this code; None where it is no git checkout."""
-    return _git("rev-parse", "HEAD")
+    return _ask_git("rev-parse", "HEAD")
 
 
-def _utc(seconds: float) -> str:
+def _format_utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _git(*arguments: str) -> str | None:
+def _ask_git(*arguments: str) -> str | None:
     """Git's answer about this code; None where it is no checkout, or git is missing."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
@@ -59,7 +59,7 @@ def _git(*arguments: str) -> str | None:
         return None
 
 
-def _rule_times(benchmarks: Path) -> dict[str, dict[str, float]]:
+def _sum_rule_times(benchmarks: Path) -> dict[str, dict[str, float]]:
     """Jobs and seconds of each rule that Snakemake timed, over all runs that made the present files."""
     times: dict[str, dict[str, float]] = {}
     for path in sorted(benchmarks.rglob("*.tsv")):

@@ -6,9 +6,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kits.figures import TITLES, save
-from kits.scoring import TARGETS
-from kits.settings import OFF
+from kits.data.targets import TARGETS
+from kits.figures.style import TITLES, save
+from kits.filter.options import CONSTRAINTS_OFF, FilterOptions, name_change
 
 WITHOUT = {
     "fill_holes": "no hole filling",
@@ -20,41 +20,42 @@ WITHOUT = {
 }
 
 
-def plot_ablation(ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
-    """Mean Dice with its 95 % interval: each constraint off (left), percentile ranges (middle), overlaps (right).
+def plot_ablation(variants: Sequence[FilterOptions], ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
+    """Draw the mean Dice with its 95 % interval for each constraint off, percentile range and smallest overlap.
 
     Args:
-        ablation: as `ablation.summarize` returns; the first setting is the configured one.
-        paths: .png or .svg.
+        variants: The configured options first.
+        ablation: The table that `compare_variants` returns for them.
+        paths: The files to write, .png or .svg.
     """
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), sharey="row", layout="constrained")
+    changes = [name_change(variant, variants[0]) for variant in variants]
+    off = [
+        number
+        for number, variant in enumerate(variants)
+        if all(getattr(variant, name) in (getattr(variants[0], name), value) for name, value in CONSTRAINTS_OFF.items())
+    ]
+    names = ["as configured", *(WITHOUT[changes[number]] for number in off[1:])]
     for row, target in zip(axes, TARGETS, strict=True):
-        table = ablation[ablation["target"] == target]
-        base = table.iloc[:1]
-        off = table[
-            [all(row[key] in (base[key].iloc[0], value) for key, value in OFF.items()) for _, row in table.iterrows()]
-        ]
-        off = off[off["changed"] != "nothing"]
-        names = ["as configured", *(WITHOUT[name] for name in off["changed"])]
-        _points(row[0], pd.concat([base, off]), names)
+        table = ablation[ablation["target"] == target].reset_index(drop=True)
+        _draw_points(row[0], table.loc[off], names)
         for axis, key in ((row[1], "percentiles"), (row[2], "tumor_kidney_overlap")):
-            swept = table[(table["changed"].isin(["nothing", key])) & (table[key] != "off")]
-            order = swept[key].map(_position).sort_values().index
-            _points(axis, swept.loc[order], [str(value) for value in swept.loc[order, key]])
-        for axis, title in zip(row, ("one constraint off", "percentiles", "least overlap"), strict=True):
-            axis.axhline(base["mean"].iloc[0], color="tab:grey", linewidth=0.8, zorder=0)
+            values = {
+                number: getattr(variant, key)
+                for number, variant in enumerate(variants)
+                if changes[number] in ("nothing", key) and getattr(variant, key) is not None
+            }
+            order = sorted(values, key=values.__getitem__)
+            _draw_points(axis, table.loc[order], table.loc[order, key].tolist())
+        for axis, title in zip(row, ("one constraint off", "percentiles", "smallest overlap"), strict=True):
+            axis.axhline(table.loc[0, "mean"], color="tab:grey", linewidth=0.8, zorder=0)
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
         row[0].set_ylabel("mean Dice, 95 % interval")
     save(figure, paths)
 
 
-def _position(value: object) -> tuple[float, ...]:
-    """Order percentile ranges from wide to narrow, overlaps from low to high."""
-    return tuple(float(part) for part in str(value).split("-"))
-
-
-def _points(axis: plt.Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _draw_points(axis: plt.Axes, table: pd.DataFrame, names: list[str]) -> None:
     error = (table["mean"] - table["mean_low"], table["mean_high"] - table["mean"])
     axis.errorbar(range(len(table)), table["mean"], yerr=error, fmt="o", color="tab:red", capsize=3)
     axis.set_xticks(range(len(table)), names, rotation=30, ha="right", fontsize=8)

@@ -10,15 +10,15 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from nibabel.orientations import apply_orientation, io_orientation
 from skimage.measure import block_reduce, marching_cubes
 
-from kits.figures import LABEL_COLOURS, save
-from kits.nifti import KIDNEY, TUMOR
-from kits.scoring import false_positives
+from kits.analysis.scoring import count_false_positives
+from kits.data.nifti import KIDNEY, TUMOR
+from kits.figures.style import LABEL_COLOURS, save
 
 FINEST = 96
 """Voxels along an edge of what is drawn in 3-D: more take minutes."""
 
 
-def most_removed(scores: pd.DataFrame) -> pd.Series:
+def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
     """The row of `scores` of the case in which filtering removed most false positive voxels, both targets together.
 
     Of equal cases, the first.
@@ -27,7 +27,7 @@ def most_removed(scores: pd.DataFrame) -> pd.Series:
         scores: as `scoring.score` returns, and split where there are several.
     """
     keys = [key for key in ("split", "case") if key in scores]
-    wide = scores.assign(false=false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
+    wide = scores.assign(false=count_false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
     chosen = (wide["before"] - wide["after"]).idxmax()
     return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
 

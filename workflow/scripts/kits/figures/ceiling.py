@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
 
-from kits.ceiling import STEPS, Loss
-from kits.figures import LABEL_COLOURS, TITLES, save
-from kits.scoring import TARGETS
+from kits.analysis.ceiling import STEPS, Loss
+from kits.data.targets import TARGETS
+from kits.figures.style import LABEL_COLOURS, TITLES, save
 
 NAMES = {"lower_half": "lower\nhalf", "fill_holes": "fill\nholes", "components": "compo-\nnents"}
 

@@ -7,8 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from kits.figures import COLOURS, TITLES, save
-from kits.scoring import STAGES, TARGETS, by_case
+from kits.analysis.scoring import STAGES, average_by_case
+from kits.data.targets import TARGETS
+from kits.figures.style import COLOURS, TITLES, save
 
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
@@ -18,7 +19,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
         scores: as `scoring.by_case` takes them; undefined values are left out.
         paths: .png, .svg or .pdf.
     """
-    dices = by_case(scores)
+    dices = average_by_case(scores)
     figure, axes = plt.subplots(1, 2, figsize=(7, 4), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
         names = []
@@ -52,7 +53,7 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
         effect: as `summary.effect` returns.
         path: .png.
     """
-    dices = by_case(scores)
+    dices = average_by_case(scores)
     figure, axes = plt.subplots(1, 2, figsize=(7, 4.3), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
         for before, after in dices[[(stage, target) for stage in STAGES]].dropna().to_numpy():

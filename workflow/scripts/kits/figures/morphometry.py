@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kits.figures import COLOURS, save
-from kits.scoring import STAGES
+from kits.analysis.scoring import STAGES
+from kits.figures.style import COLOURS, save
 
 
 def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:

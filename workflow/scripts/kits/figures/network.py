@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from kits.figures import save
+from kits.figures.style import save
 
 
 def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path: Path) -> None:

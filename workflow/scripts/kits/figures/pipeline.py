@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import networkx as nx
 
-from kits.figures import save
+from kits.figures.style import save
 
 
 def plot_pipeline(edges: Iterable[tuple[str, str]], paths: Sequence[Path]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kits.figures import save
+from kits.figures.style import save
 
 
 def plot_training(record: dict[str, Any], path: Path) -> None:

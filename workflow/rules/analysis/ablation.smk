@@ -1,0 +1,61 @@
+VARIANTS = {filter_options.name_variant(variant): variant for variant in filter_options.list_variants(config)}
+
+
+rule ablate:
+    # One variant of the filter, on the predictions as they are.
+    input:
+        **code("ablate"),
+        labels=expand_test_cases("<cohort>/{case}/segmentation.nii.gz"),
+        kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
+        tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
+        components="<results>/tumor_components.tsv",
+    output:
+        "<results>/ablation/{variant}.tsv",
+    log:
+        "<logs>/ablate/{variant}.log",
+    benchmark:
+        "<benchmarks>/ablate/{variant}.tsv"
+    wildcard_constraints:
+        variant="|".join(map(re.escape, VARIANTS)),
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=2000, runtime=30),
+    params:
+        cohort=COHORT,
+        predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
+        options=lambda wildcards: configuration.make_options(vars(VARIANTS[wildcards.variant])),
+    shell:
+        "python3 {input.script:q} --predictions {params.predictions:q} --cohort {params.cohort:q}"
+        " --components {input.components:q} {params.options:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule summarize_ablation:
+    input:
+        **code("summarize_ablation"),
+        variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
+    output:
+        table=report(
+            "<results>/ablation.tsv",
+            caption="../../report/ablation_table.rst",
+            category="3. Ablation",
+            labels={"what": "Dice under each setting (table)"},
+        ),
+        figure=report(
+            "<results>/figures/ablation.png",
+            caption="../../report/ablation.rst",
+            category="3. Ablation",
+            labels={"what": "each constraint off, and sweeps"},
+        ),
+        vector="<results>/figures/ablation.svg",
+    log:
+        "<logs>/summarize_ablation.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        options=list_options("statistics", "seed"),
+    shell:
+        "python3 {input.script:q} --settings {input.variants:q} {params.options:q} --output {output.table:q}"
+        " --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"

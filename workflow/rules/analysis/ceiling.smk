@@ -1,0 +1,63 @@
+rule trace_ceiling:
+    # A case's true masks through the filter, as if the networks were perfect: needs no image and no GPU.
+    input:
+        **code("trace_ceiling"),
+        label="<cohort>/{case}/segmentation.nii.gz",
+        ratio_range="<results>/ratio_range.json",
+    output:
+        table="<results>/ceiling/{case}.tsv",
+        slice="<results>/ceiling/{case}.npz",
+    log:
+        "<logs>/trace_ceiling/{case}.log",
+    benchmark:
+        "<benchmarks>/trace_ceiling/{case}.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=2000, runtime=10),
+    params:
+        options=list_options("slices", "size") + list_filter_options(),
+    shell:
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
+        " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
+
+
+rule summarize_ceiling:
+    input:
+        **code("summarize_ceiling"),
+        cases=expand("<results>/ceiling/{case}.tsv", case=LABELLED),
+        slices=expand("<results>/ceiling/{case}.npz", case=LABELLED),
+    output:
+        table=report(
+            "<results>/ceiling.tsv",
+            caption="../../report/ceiling_table.rst",
+            category="2. Ceiling",
+            labels={"what": "Dice of each case after each step (table)"},
+        ),
+        summary=report(
+            "<results>/ceiling_summary.tsv",
+            caption="../../report/ceiling_summary.rst",
+            category="2. Ceiling",
+            labels={"what": "cost of each step (table)"},
+        ),
+        figure=report(
+            "<results>/figures/ceiling.png",
+            caption="../../report/ceiling.rst",
+            category="2. Ceiling",
+            labels={"what": "Dice step by step"},
+        ),
+        cases=report(
+            "<results>/figures/ceiling_cases.png",
+            caption="../../report/ceiling_cases.rst",
+            category="2. Ceiling",
+            labels={"what": "cases that lose most"},
+        ),
+    log:
+        "<logs>/summarize_ceiling.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
+        " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
+        " 2>&1 | tee {log:q}"

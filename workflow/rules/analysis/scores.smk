@@ -1,0 +1,98 @@
+rule score:
+    input:
+        **code("score"),
+        label="<cohort>/{case}/segmentation.nii.gz",
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
+        segmentation="<results>/{split}segmentations/{case}.nii.gz",
+    output:
+        "<results>/{split}scores/{case}.tsv",
+    log:
+        "<logs>/{split}score/{case}.log",
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=1000, runtime=10),
+    shell:
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule summarize:
+    input:
+        **code("summarize"),
+        scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
+        splits=expand("<results>/{split}split.tsv", split=FOLDERS),
+        records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
+        ratio_range="<results>/ratio_range.json",
+        paper=PAPER_CLAIMS,
+    output:
+        report(
+            "<results>/summary.tsv",
+            caption="../../report/summary.rst",
+            category="1. Results",
+            labels={"what": "the paper's claims (table)"},
+        ),
+        report(
+            "<results>/dice.tsv",
+            caption="../../report/dice.rst",
+            category="1. Results",
+            labels={"what": "Dice over the cases (table)"},
+        ),
+        report(
+            "<results>/effect.tsv",
+            caption="../../report/effect.rst",
+            category="1. Results",
+            labels={"what": "effect of post-processing (table)"},
+        ),
+        report(
+            "<results>/scores.tsv",
+            caption="../../report/scores.rst",
+            category="1. Results",
+            labels={"what": "Dice of each case (table)"},
+        ),
+    log:
+        "<logs>/summarize.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        folder=subpath(output[0], parent=True),
+        source="phantom" if config["data"]["source"] == "phantom" else "kits19",
+        deviations=configuration.list_deviations(config, PAPER_VALUES),
+        options=list_options("statistics", "seed"),
+    shell:
+        "python3 {input.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
+        " --ratio-range {input.ratio_range:q} --paper {input.paper:q} --source {params.source:q}"
+        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule plot_dice:
+    input:
+        **code("plot_dice"),
+        scores="<results>/scores.tsv",
+        effect="<results>/effect.tsv",
+    output:
+        report(
+            "<results>/figures/fig3.png",
+            caption="../../report/fig3.rst",
+            category="1. Results",
+            labels={"what": "Fig. 3: Dice before and after"},
+        ),
+        multiext("<results>/figures/fig3", ".svg", ".pdf"),
+        pairs=report(
+            "<results>/figures/pairs.png",
+            caption="../../report/pairs.rst",
+            category="1. Results",
+            labels={"what": "each case before and after"},
+        ),
+    log:
+        "<logs>/plot_dice.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        fig3=lambda wildcards, output: output[:3],
+    shell:
+        "python3 {input.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
+        " --output-pairs {output.pairs:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,1 @@
+"""What the results are: scores, statistics, claims, morphometry."""

@@ -1,0 +1,126 @@
+"""The method's ceiling: what its own steps would leave of a perfect segmentation. Needs labels only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kits.analysis.scoring import compute_dice
+from kits.data.nifti import TUMOR, read_geometry, read_label_columns
+from kits.data.slices import crop_lower_half, resize, resize_blocks, restore
+from kits.data.targets import TARGETS
+from kits.filter.masks import RunLengthMask, read_label_masks
+from kits.filter.options import FilterOptions
+from kits.filter.postprocessing import postprocess
+
+STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The slice of a case in which the method loses most of the tumor.
+
+    Attributes:
+        number: of the slice, from 0.
+        truth: (size, size), uint8, 0 background, 1 kidney, 2 tumor.
+        left: what the method leaves of it, same shape and labels.
+        aspect: height of a pixel over its width, in mm, after resizing.
+    """
+
+    number: int
+    truth: np.ndarray
+    left: np.ndarray
+    aspect: float
+
+
+def trace_case(
+    case: str, label_path: Path, size: int, ratios: tuple[float, float], options: FilterOptions
+) -> tuple[pd.DataFrame, Loss]:
+    """Send a case's true masks through every step, as if both networks were perfect.
+
+    Args:
+        case: its name.
+        label_path: `segmentation.nii.gz`.
+        size: of the slices that the networks see, pixels.
+        ratios: lowest and highest accepted eigenvalue ratio.
+        options: The constraints of the filter.
+
+    Returns:
+        Columns case, target, step, dice, label_voxels, voxels (left after the step), a row for each target and step;
+        and the slice that loses most.
+
+    Raises:
+        UserError: the file is no label volume.
+    """
+    geometry = read_geometry(label_path)
+    truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
+    small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
+    kidney, tumor, seen = (
+        RunLengthMask.from_mask(restore(mask, size, geometry.shape).view(bool))
+        for mask in (small > 0, small == TUMOR, crop_lower_half(small) == TUMOR)
+    )
+    filtered = postprocess(kidney, seen, ratios, options)
+    segmentation = filtered.segmentation
+    steps = [
+        ("resize", kidney, tumor),
+        ("lower_half", kidney, seen),
+        *filtered.steps(),
+        ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
+    ]
+    rows = [
+        (case, target, step, compute_dice(truth[target], mask), truth[target].voxels, mask.voxels)
+        for target, place in zip(TARGETS, (1, 2), strict=True)
+        for step, mask in ((entry[0], entry[place]) for entry in steps)
+    ]
+    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+    return table, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
+
+
+def _find_worst_slice(
+    truth: np.ndarray, left: np.ndarray, shape: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> Loss:
+    """The slice with the most lost tumor pixels; of equal ones that with the most tumor, then the first."""
+    tumor = truth == TUMOR
+    lost, shown = (tumor & (left != TUMOR)).sum((1, 2)), tumor.sum((1, 2))
+    number = max(range(len(truth)), key=lambda i: (lost[i], shown[i]))
+    return Loss(number, truth[number], left[number], (shape[1] * spacing[1]) / (shape[2] * spacing[2]))
+
+
+def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
+    """Mean and median Dice after each step, what the step costs, and how many cases it empties.
+
+    Args:
+        ceiling: the tables of `trace`, of all cases; those without the target count for nothing.
+
+    Returns:
+        Columns target, step, n, mean, median, cost (fall of the mean Dice by this step), emptied (cases whose whole
+        target is gone after this step and was not before).
+    """
+    labelled = ceiling[ceiling["label_voxels"] > 0]
+    rows = []
+    for target in TARGETS:
+        wide = labelled[labelled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
+        before, gone = 1.0, pd.Series(False, wide.index)
+        for step in STEPS:
+            dice, empty = wide["dice", step], wide["voxels", step] == 0
+            rows.append(
+                {
+                    "target": target,
+                    "step": step,
+                    "n": len(dice),
+                    "mean": dice.mean(),
+                    "median": dice.median(),
+                    "cost": before - dice.mean(),
+                    "emptied": int((empty & ~gone).sum()),
+                }
+            )
+            before, gone = dice.mean(), gone | empty
+    return pd.DataFrame(rows)
+
+
+def find_worst_cases(ceiling: pd.DataFrame, count: int = 3) -> list[str]:
+    """The cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
+    final = ceiling[(ceiling["target"] == "tumor") & (ceiling["step"] == STEPS[-1]) & (ceiling["label_voxels"] > 0)]
+    lost = final.assign(lost=final["label_voxels"] - final["voxels"])
+    return lost.sort_values(["dice", "lost", "case"], ascending=[True, False, True])["case"].head(count).tolist()

@@ -1,0 +1,195 @@
+"""Slice extraction (paper, section 2): axial slices and their labels, resized once and kept for both networks.
+
+A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both (slices, size, size), and `slices.json`
+with the case, the volume's geometry and the checksums of the two. Three files a case, whatever its length. HU are
+stored unwindowed, so that another window needs no second extraction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from errno import ENOENT
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from isal import isal_zlib
+
+from kits.cli import UserError, write_atomically, read_json, suggest_remake, write_json
+from kits.data.nifti import Geometry, explain_problem, read_columns, read_geometry, read_label_columns
+
+Slices = TypeVar("Slices")
+
+STRIP = 32
+"""Columns of int16 in a line of the processor's cache: so many are turned into slices at once."""
+
+
+def sample_nearest(length: int, resized: int) -> np.ndarray:
+    """For each of `resized` samples, the index of the voxel (of `length`) in whose extent its centre falls.
+
+    Exact integer arithmetic: `skimage.transform.resize(order=0)` computes the same in floating point.
+    """
+    return ((2 * np.arange(resized) + 1) * length) // (2 * resized)
+
+
+def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Nearest-neighbour resize of each slice: (slices, H, W) to (slices, rows, columns), same type."""
+    return volume[:, sample_nearest(volume.shape[1], rows)[:, None], sample_nearest(volume.shape[2], columns)]
+
+
+def crop_lower_half(slices: Slices) -> Slices:
+    """The tumor network's view (section 2.1.1): (slices, size, size) to (slices, size / 2, size)."""
+    return slices[:, slices.shape[1] // 2 :]
+
+
+def crop_to_view(slices: Slices, target: str) -> Slices:
+    """The part of extracted slices, an array or a tensor, that the network of `kidney` or `tumor` sees."""
+    return crop_lower_half(slices) if target == "tumor" else slices
+
+
+def restore(mask: np.ndarray, size: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Put a network's masks back into a volume of the input's size.
+
+    Args:
+        mask: (slices, size, size), or (slices, size / 2, size) of the lower half: the upper half is then empty.
+        size: of the extracted slices, pixels.
+        shape: (slices, rows, columns) of the input volume.
+
+    Returns:
+        The mask in the input's shape, uint8.
+    """
+    rows, columns = sample_nearest(size, shape[1]), sample_nearest(size, shape[2])
+    cropped = size - mask.shape[1]
+    whole = np.zeros((shape[2], shape[1], len(mask)), np.uint8)  # as the file will lie: slices fastest
+    seen = np.searchsorted(rows, cropped)  # the first row of the input that the network saw
+    for column, small in enumerate(transpose(mask)[columns]):
+        whole[column, seen:] = small[rows[seen:] - cropped]
+    return whole.transpose(2, 1, 0)
+
+
+@dataclass(frozen=True)
+class SliceStore:
+    """The extracted slices of one case, opened for reading.
+
+    Attributes:
+        geometry: of the volume the slices came from.
+        images: (slices, size, size), int16, HU.
+        labels: (slices, size, size), uint8, 0 background, 1 kidney, 2 tumor.
+    """
+
+    geometry: Geometry
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> SliceStore:
+    """Resize every slice of a case to `size` x `size` and store images and labels in `folder`.
+
+    Both volumes are decompressed once and streamed, so memory is bounded by what is kept.
+
+    Raises:
+        UserError: a file is missing, truncated, not three-dimensional or holds NaN; the shapes differ; a label is not
+            0, 1 or 2.
+    """
+    geometry = read_geometry(image_path)
+    check_shapes(image_path, geometry.shape, label_path, read_geometry(label_path).shape)
+    store = SliceStore(
+        geometry,
+        resize_blocks(read_columns(image_path), geometry.shape, size, np.int16),
+        resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8),
+    )
+    save_slices(folder, store)
+    return store
+
+
+def save_slices(folder: Path, store: SliceStore) -> None:
+    """Write extracted slices and their record, each file whole or not at all, the record last."""
+    arrays = {"images.npy": store.images, "labels.npy": store.labels}
+    for name, array in arrays.items():
+        with write_atomically(folder / name) as temporary, temporary.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)  # np.save does not say that the disk is full
+    checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
+    record = asdict(store.geometry) | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums}
+    write_json(folder / "slices.json", record)
+
+
+def resize_blocks(
+    blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int, int], size: int, kind: type[np.integer]
+) -> np.ndarray:
+    """Resize slices of a volume that comes in blocks of columns: (slices, size, size), rounded and clipped to `kind`.
+
+    `resize` of the whole volume gives the same.
+    """
+    rows, columns = (sample_nearest(length, size) for length in shape[1:])
+    limits = np.iinfo(kind)
+    resized = np.empty((shape[0], size, size), kind)
+    strip = np.empty((STRIP, size, shape[0]), kind)  # as the file lies: slices fastest
+    for span, block in blocks:
+        first, end = np.searchsorted(columns, (span.start, span.stop))
+        picked = block.T[(columns[first:end] - span.start)[:, None], rows]
+        if picked.dtype.kind == "f":
+            np.rint(picked, out=picked)
+        if picked.dtype != kind:
+            picked.clip(limits.min, limits.max, out=picked)
+        for column in range(first, end):
+            strip[column % STRIP] = picked[column - first]
+            if (column + 1) % STRIP == 0 or column + 1 == size:
+                begin = column - column % STRIP
+                resized[:, :, begin : column + 1] = transpose(strip[: column + 1 - begin])
+    return resized
+
+
+def transpose(volume: np.ndarray) -> np.ndarray:
+    """The first and the last axis exchanged, in memory too: row by row, which the processor's cache can hold."""
+    result = np.empty(volume.shape[::-1], volume.dtype)
+    for row in range(volume.shape[1]):
+        result[:, row] = volume[:, row].T
+    return result
+
+
+def check_shapes(image_path: Path, image: tuple[int, ...], label_path: Path, label: tuple[int, ...]) -> None:
+    """Raise `UserError` where a label volume's shape differs from its image's."""
+    if image != label:
+        raise explain_problem(label_path, f"has shape {label}, but {image_path.name} has {image}")
+
+
+def open_slices(folder: Path) -> SliceStore:
+    """Open a case's extracted slices and verify their checksums.
+
+    Raises:
+        UserError: a file is missing, unreadable, or differs from what extraction wrote.
+    """
+    record = _read_record(folder)
+    return SliceStore(
+        Geometry(tuple(record["shape"]), record["affine"]), load_stored(folder, "images.npy"), load_stored(folder, "labels.npy")
+    )
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    record = read_json(folder / "slices.json", "case", "shape", "affine", "crc32")
+    if record["case"] != folder.name:
+        raise UserError(f"{folder} holds the slices of {record['case']}; {suggest_remake(folder / 'slices.json')}")
+    return record
+
+
+def load_stored(folder: Path, name: str) -> np.ndarray:
+    """One of the two arrays of `open_slices`.
+
+    Raises:
+        UserError: as `open_slices`.
+    """
+    checksum = _read_record(folder)["crc32"].get(name)
+    try:
+        array = np.load(folder / name)
+    except (OSError, EOFError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, ENOENT):  # not the file, but the reading of it
+            raise
+        raise describe_damage(folder / name, str(error)) from error
+    if isal_zlib.crc32(array) != checksum:
+        raise describe_damage(folder / name, "its checksum differs from slices.json")
+    return array
+
+
+def describe_damage(path: Path, why: str) -> UserError:
+    """The error for an intermediate file that is not what the workflow wrote."""
+    return UserError(f"{path} is damaged ({why}); {suggest_remake(path)}")

@@ -1,0 +1,104 @@
+"""The options of the filter, and the variants of them that the ablation compares.
+
+This module is light on purpose: the Snakefile imports it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+from typing import Any
+
+from kits.cli import describe
+
+OFF = "off"
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """The section `postprocess` of the configuration; config/README.md says where each value comes from."""
+
+    percentiles: tuple[float, float] | None = describe(
+        (5, 95), "percentiles of the labelled tumors' eigenvalue ratios between which a tumor is kept"
+    )
+    fill_holes: bool = describe(True, "close and fill the holes of both masks first")
+    kidney_components: int | None = describe(2, "number of largest kidney components that are kept")
+    min_component_voxels: int = describe(10, "voxels of the smallest tumor component that is kept")
+    tumor_kidney_overlap: float = describe(0.95, "smallest share of a kept tumor component inside the kidney mask")
+    closing_iterations: int = describe(0, "steps of a binary closing before the holes are filled")
+
+
+CONSTRAINTS_OFF: dict[str, Any] = {
+    "fill_holes": False,
+    "kidney_components": None,
+    "min_component_voxels": 1,
+    "percentiles": None,
+    "tumor_kidney_overlap": 0.0,
+}
+"""Each constraint of the filter, and the value with which it excludes nothing."""
+
+
+def read_filter_options(section: Mapping[str, Any]) -> FilterOptions:
+    """Make the options of the configuration's section `postprocess`."""
+    return FilterOptions(**section | {"percentiles": tuple(section["percentiles"])})
+
+
+def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
+    """List the variants of the filter that the ablation compares, each once.
+
+    Args:
+        config: The whole configuration.
+
+    Returns:
+        The configured options first, then each constraint off, all of them off, and the sweeps.
+    """
+    configured, swept = read_filter_options(config["postprocess"]), config["ablation"]
+    variants = [configured, *(replace(configured, **{name: value}) for name, value in CONSTRAINTS_OFF.items())]
+    variants.append(replace(configured, **CONSTRAINTS_OFF))
+    variants += [replace(configured, percentiles=tuple(item)) for item in swept["percentiles"]]
+    variants += [replace(configured, tumor_kidney_overlap=item) for item in swept["tumor_kidney_overlap"]]
+    return list(dict.fromkeys(variants))
+
+
+def name_change(variant: FilterOptions, configured: FilterOptions) -> str:
+    """Name the constraint in which a variant differs: its name, `nothing`, or `everything` for more than one."""
+    names = [name for name in CONSTRAINTS_OFF if getattr(variant, name) != getattr(configured, name)]
+    return {0: "nothing", 1: names[0] if names else ""}.get(len(names), "everything")
+
+
+def format_options(variant: FilterOptions) -> dict[str, str]:
+    """Write the constraints of a variant as text for tables and file names, `off` where one excludes nothing."""
+    return {name: _format_value(getattr(variant, name)) for name in CONSTRAINTS_OFF}
+
+
+def name_variant(variant: FilterOptions) -> str:
+    """Name the file of a variant below `results/<run>/ablation/`, without its suffix."""
+    return "/".join(f"{name}~{value}" for name, value in format_options(variant).items())
+
+
+def _format_value(value: Any) -> str:
+    """Write a number with all its digits and without an exponent: both 5.0 and 5 are `5`."""
+    if value is None or value is False:
+        return OFF
+    if value is True:
+        return "on"
+    if isinstance(value, tuple):
+        return "-".join(map(_format_value, value))
+    return f"{Decimal(str(value)).normalize():f}"
+
+
+def parse_options(text: Mapping[str, Any], closing_iterations: int = 0) -> FilterOptions:
+    """Read the constraints of a variant from what `format_options` wrote."""
+    kinds = {field.name: field for field in fields(FilterOptions)}
+    values: dict[str, Any] = {}
+    for name in CONSTRAINTS_OFF:
+        word = str(text[name])
+        if name == "fill_holes":
+            values[name] = word != OFF
+        elif word == OFF:
+            values[name] = None
+        elif name == "percentiles":
+            low, high = map(float, word.split("-"))
+            values[name] = (low, high)
+        else:
+            values[name] = type(kinds[name].default)(word)
+    return FilterOptions(**values, closing_iterations=closing_iterations)

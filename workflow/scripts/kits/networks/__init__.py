@@ -1,0 +1,1 @@
+"""The two U-Nets, from slices to raw masks."""

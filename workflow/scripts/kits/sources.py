@@ -1,0 +1,41 @@
+"""The source files that decide what a script writes. This module is light on purpose: the Snakefile imports it."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+NEUTRAL = {"cli", "locks", "provenance", "networks.gpu", "networks.checkpoint"}
+"""Modules that cannot change a result: they parse options, lock, record, wait, and resume to bitwise the same end."""
+
+
+@cache
+def find_sources(script: Path) -> tuple[Path, ...]:
+    """List the modules of the package that a script imports, directly or through others, without the neutral ones.
+
+    Args:
+        script: A script that lies beside the package `kits`.
+
+    Returns:
+        The modules' files, sorted.
+    """
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        for module in _list_imports(waiting.pop()):
+            path = script.parent / "kits" / f"{module.replace('.', '/')}.py"
+            if module not in NEUTRAL and path not in found and path.is_file():
+                found.add(path)
+                waiting.append(path)
+    return tuple(sorted(found))
+
+
+@cache
+def _list_imports(path: Path) -> tuple[str, ...]:
+    """List what a file may import from the package, `data.nifti` for example, names of functions among them."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return tuple(name.removeprefix("kits.") for name in names if name.startswith("kits."))
