@@ -1,5 +1,7 @@
 """Filter the predictions of a run under another variant of the filter, and score them."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Fetch a volume of the cohort: go on where an earlier attempt stopped, try again, verify."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Resize every slice of a case and its labels, and store them for training and inference."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

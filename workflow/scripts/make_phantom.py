@@ -1,5 +1,7 @@
 """Write one phantom case in KiTS19 layout: imaging.nii.gz and segmentation.nii.gz."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Measure kidneys and tumors of a case in mL and mm: true, before and after post-processing."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Measure every connected component of the tumor label: voxels, eigenvalues and their ratio."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path

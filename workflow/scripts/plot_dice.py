@@ -1,5 +1,7 @@
 """Draw Figure 3, box plots of Dice before and after post-processing, and the same cases in pairs."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Draw Figure 2: a trained network, level by level, as it was built."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Draw Figure 1: the pipeline, from the graph of its rules."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

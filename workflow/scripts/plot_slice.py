@@ -1,5 +1,7 @@
 """Draw a case's slice with most tumor: image, truth, before and after post-processing."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Draw Figure 4: the surfaces of the case from which filtering removed most false positives, before and after."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Plot the loss and learning rate of a training, epoch by epoch."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

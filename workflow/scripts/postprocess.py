@@ -1,5 +1,7 @@
 """Filter the two raw masks of a case by anatomy and tumor shape, and merge them into one segmentation."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

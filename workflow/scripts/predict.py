@@ -1,5 +1,7 @@
 """Segment every slice of some cases with both networks, into two masks of the input volume's size."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Derive the range of accepted eigenvalue ratios from the labelled tumors."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Score a case: Dice of kidney + tumor and of tumor, before and after post-processing."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

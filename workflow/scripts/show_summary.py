@@ -1,5 +1,7 @@
 """Print a run's Dice before and after post-processing, and where its figure and report lie."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

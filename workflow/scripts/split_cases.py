@@ -1,5 +1,7 @@
 """Hold out test cases at random, case by case."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Collect the cases' scores, summarise them, test the effect, and put them beside the paper's claims."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

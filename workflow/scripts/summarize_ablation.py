@@ -1,5 +1,7 @@
 """Collect Dice under every setting of the filter, beside the configured one, and draw it."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

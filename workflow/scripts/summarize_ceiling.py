@@ -1,5 +1,7 @@
 """Collect what each step of the method costs, case by case and on average, and draw it."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

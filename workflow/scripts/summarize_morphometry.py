@@ -1,5 +1,7 @@
 """Collect the cases' volumes, diameters and shapes, and draw how true and segmented tumor volumes agree."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from pathlib import Path
 

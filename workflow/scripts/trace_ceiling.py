@@ -1,5 +1,7 @@
 """Send a case's true masks through the method's own steps: how much Dice each costs. Needs no image."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from dataclasses import asdict
 from pathlib import Path

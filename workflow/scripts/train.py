@@ -1,5 +1,7 @@
 """Train the kidney or the tumor network on the extracted slices of the training cases."""
 
+import kits.interrupt  # noqa: F401
+
 import argparse
 from dataclasses import asdict
 from pathlib import Path

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -32,6 +33,8 @@ def fail(message: str) -> NoReturn:
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line and call `main`; report what the user can mend without a traceback."""
     arguments = parser.parse_args()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `interrupt` left it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(arguments)
     except UserError as error:

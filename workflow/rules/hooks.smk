@@ -1,0 +1,66 @@
+# What is said before and after the jobs, and where a target is mistyped.
+import difflib
+
+RENAMED_RULES = {
+    "phantom": "make_phantom",
+    "check": "check_cohort",
+    "split": "split_cases",
+    "extract": "extract_slices",
+    "ceiling": "summarize_ceiling",
+    "ablation": "summarize_ablation",
+    "morphometry": "summarize_morphometry",
+}
+
+
+def suggest_target(wildcards):
+    """No file, but the error for a target that is none: its new name, or the nearest one."""
+    word, names = wildcards.target, [strip_name(rule) for rule in workflow.rules]
+    if word in RENAMED_RULES:
+        cli.fail(f"{word} is now called {RENAMED_RULES[word]}")
+    close = difflib.get_close_matches(word, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else "`snakemake --list-rules` lists the targets"
+    cli.fail(f"{word} is no target; {hint}")
+
+
+def is_planned(*names):
+    """Whether a job of one of these rules is to run."""
+    return any(strip_name(job.rule) in names for job in workflow.dag.needrun_jobs())
+
+
+def is_complete():
+    """Whether the command made everything: only then does the configuration speak for all results."""
+    return any(strip_name(job.rule) == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)
+
+
+def warn_without_gpu():
+    """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
+    if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
+        changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
+        weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes weeks"
+        logger.warning(
+            f"No GPU found: the networks run on the CPU{weeks}. "
+            "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
+        )
+
+
+def see_cancelled_jobs():
+    """Let the SLURM plugin ask about its jobs with workflow/slurm/sacct."""
+    if not workflow.local_exec:
+        cli.prefer_commands((WORKFLOW / "slurm").resolve())
+
+
+def state_license():
+    """The terms of the data, said where they are about to be fetched."""
+    if is_planned("download", "download_label", "download_image"):
+        logger.warning(
+            "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
+            f"checksums are compared with, or added to, {config['download']['lock']}."
+        )
+
+
+def repeat_errors():
+    """Say at the end what went wrong: the jobs' own errors are lost among Snakemake's messages about them."""
+    logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]
+    lines = [line for path in sorted(logs) for line in path.read_text(errors="replace").splitlines()]
+    for line in dict.fromkeys(line for line in lines if line.startswith("error: ")):
+        logger.error(line)
