@@ -72,8 +72,8 @@ def compare_settings(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
 
     Returns:
         The setting's columns, changed (as `changed`), target, n, mean and median with 95 % intervals, empty (cases
-        with nothing left, in at least one split), difference (mean over the cases, to the configured setting), a row
-        for each setting and target.
+        with nothing left, in at least one split), difference (mean over the cases, to the configured setting),
+        difference_low, difference_high (its 95 % interval, paired by case), a row for each setting and target.
     """
     base = tables[0].groupby(["case", "target"])["dice"].mean()
     rows = []
@@ -82,6 +82,7 @@ def compare_settings(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
         dice = table.groupby(["case", "target"])["dice"].mean()
         for target in TARGETS:
             of_target = table[table["target"] == target]
+            difference = paired(base.xs(target, level="target"), dice.xs(target, level="target"), seed)
             rows.append(
                 {
                     **setting,
@@ -90,7 +91,9 @@ def compare_settings(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
                     "n": dice.xs(target, level="target").count(),
                     **with_intervals(dice.xs(target, level="target"), seed),
                     "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
-                    "difference": (dice - base).xs(target, level="target").mean(),
+                    "difference": difference["mean"],
+                    "difference_low": difference["mean_low"],
+                    "difference_high": difference["mean_high"],
                 }
             )
     return pd.DataFrame(rows)
