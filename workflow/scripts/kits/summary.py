@@ -1,12 +1,13 @@
 """Dice over the cases, with its uncertainty, the effect of post-processing and of each of its constraints."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from kits.scoring import STAGES, TARGETS, by_case
 from kits.settings import OFF
-from kits.statistics import paired, with_intervals
+from kits.statistics import CONFIDENCE, paired, with_intervals
 
 
 def emptied(scores: pd.DataFrame) -> pd.Series:
@@ -54,6 +55,29 @@ def effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {"target": target, **paired(dices["before", target], dices["after", target], seed)} for target in TARGETS
     )
+
+
+def describe_effect(row: Mapping[str, Any]) -> str:
+    """Say in a sentence what post-processing changed.
+
+    One rule decides whether there is an effect: the 95 % interval of the mean change excludes 0, and the signed-rank
+    test gives p < 0.05. The interval alone is too narrow for a few cases; the test can find nothing in fewer than six.
+
+    Args:
+        row: of a table as `effect` returns.
+    """
+    name, count = row["target"].replace("_", " + ").capitalize(), int(row["n"])
+    if count == 0:
+        return f"{name}: Dice is defined in no case, before and after post-processing."
+    moved = f"{name}: Dice rose in {row['improved']} of {count} cases and fell in {row['worsened']}"
+    if count == 1:
+        return f"{moved}; mean change {row['mean']:+.3f}: one case shows no effect."
+    low, high = row["mean_low"], row["mean_high"]
+    verdict = "not distinguishable from no effect"
+    if (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
+        verdict = f"{'higher' if low > 0 else 'lower'} after post-processing"
+    interval = f"[{low:+.3f}, {high:+.3f}], p = {row['wilcoxon_p']:.2g}"
+    return f"{moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
 
 
 def changed(setting: Mapping[str, str], base: Mapping[str, str]) -> str:
