@@ -1,5 +1,7 @@
 """Each constraint of the filter off in turn, and sweeps: on masks whose answer is known, and on a finished run."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,23 @@ def test_summary_by_hand():
     assert tumor["mean"].tolist() == pytest.approx([0.6, 0.3, 1.0])
     assert tumor["difference"].tolist() == pytest.approx([0, -0.3, 0.4])
     assert tumor["empty"].tolist() == [0, 1, 0]
+    # Two cases change by -0.5 and -0.1, or by 0.5 and 0.3: a quarter of the resamples has one of them twice.
+    assert tumor["difference_low"].tolist() == pytest.approx([0, -0.5, 0.3])
+    assert tumor["difference_high"].tolist() == pytest.approx([0, -0.1, 0.5])
+
+
+def test_differences_are_paired_by_case():
+    """Widely different cases that all lose 0.05 leave no doubt; else the interval is that of every resample."""
+    dices = np.array([0.1, 0.9, 0.5, 0.3, 0.7])
+    changes = np.array([-0.05, -0.05, 0.1, 0.02, 0.3])
+    off = COMPARED[0] | {"fill_holes": "off"}
+    shuffled = table(settings.OFF, *(dices + changes)).sample(frac=1, random_state=1)
+    rows = compare_settings([table(COMPARED[0], *dices), table(off, *(dices - 0.05)), shuffled], seed=1)
+    constant, mixed = rows[rows["target"] == "tumor"].set_index("changed").loc[["fill_holes", "everything"]].iloc
+    assert constant[["difference_low", "difference_high"]].tolist() == pytest.approx([-0.05, -0.05])
+    means = [np.mean(sample) for sample in itertools.product(changes, repeat=5)]
+    expected = np.percentile(means, [2.5, 97.5])
+    assert mixed[["difference_low", "difference_high"]].tolist() == pytest.approx(expected, abs=0.011)
 
 
 def test_the_configured_setting_gives_the_runs_scores(finished):

@@ -1,4 +1,4 @@
-"""Print a run's Dice before and after post-processing, and where its figure and report lie."""
+"""Print a run's Dice before and after post-processing, what that changed, and where its figure and report lie."""
 
 import kits.interrupt  # noqa: F401
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from kits import cli
+from kits.analysis.summary import describe_effect
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -15,6 +16,12 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"\nDice on the test cases of {arguments.run}:\n")
     print(summary[["n", "median", "mean", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())
     print("\nemptied: cases in which post-processing removed all that was predicted\n")
+    for _, row in pd.read_csv(arguments.run / "effect.tsv", sep="\t").iterrows():
+        print(describe_effect(row))
+    print(
+        "\nMean change with its 95 % bootstrap interval; p: signed-rank test. Higher or lower is said only where the\n"
+        "interval excludes 0 and p is below 0.05.\n"
+    )
     for what, name in (("figure", "figures/fig3.png"), ("report", "report.html")):
         if (arguments.run / name).exists():
             print(f"{what}: {arguments.run / name}")

@@ -3,6 +3,7 @@
 import csv
 import json
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from kits.cli import write_json
 
 
 def write_provenance(run: str, config: Mapping[str, Any], started: float) -> None:
-    """Write `provenance.json` into a run's folder.
+    """Write `provenance.json` into a run's folder. Its models are `kidney`, or `split_1/kidney` with several splits.
 
     Args:
         run: the folder.
@@ -22,7 +23,10 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
         started: of the last snakemake command, seconds since 1970; jobs of earlier ones are among the rules' times.
     """
     folder = Path(run)
-    records = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("models/*.json"))}
+    splits = config["split"]["repeats"]
+    parts = [f"split_{number}/" for number in range(1, splits + 1)] if splits > 1 else [""]
+    paths = {f"{part}{path.stem}": path for part in parts for path in sorted((folder / part).glob("models/*.json"))}
+    records = {name: json.loads(path.read_text()) for name, path in paths.items()}
     changes = _ask_git("status", "--porcelain", "--untracked-files=no")
     content = {
         "commit": read_commit(),
@@ -32,8 +36,8 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
         "platform": platform.platform(),
         "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions())),
         "models": {
-            target: {key: record[key] for key in ("commit", "device", "versions", "started", "seconds", "epochs_run")}
-            for target, record in records.items()
+            name: {key: record[key] for key in ("commit", "device", "versions", "started", "seconds", "epochs_run")}
+            for name, record in records.items()
         },
         "last_command": {"started": _format_utc(started), "finished": _format_utc(time.time())},
         "rules": _sum_rule_times(folder / "benchmarks"),
@@ -63,7 +67,8 @@ def _sum_rule_times(benchmarks: Path) -> dict[str, dict[str, float]]:
     """Jobs and seconds of each rule that Snakemake timed, over all runs that made the present files."""
     times: dict[str, dict[str, float]] = {}
     for path in sorted(benchmarks.rglob("*.tsv")):
-        rule = path.relative_to(benchmarks).with_suffix("").parts[0]
+        parts = path.relative_to(benchmarks).with_suffix("").parts
+        rule = next(part for part in parts if not re.fullmatch(r"split_\d+", part))  # several splits have folders
         with path.open(newline="") as file:
             seconds = sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
         total = times.setdefault(rule, {"jobs": 0, "seconds": 0.0})

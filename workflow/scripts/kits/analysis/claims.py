@@ -1,15 +1,36 @@
 """The paper's checkable claims beside what a run gives."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import pandas as pd
 
 from kits.analysis.scoring import STAGES, average_by_case, count_false_positives
+from kits.analysis.statistics import bound_next_mean, bound_next_median
 from kits.data.cohort import KITS19_LABELLED
 from kits.data.targets import TARGETS
 
 NOT_STATED = "no figure in the paper"
+TOO_FEW = "cannot be checked: Dice is defined in too few cases"
+
+
+class Finding(NamedTuple):
+    """What a run gives for a claim of the paper.
+
+    Attributes:
+        here: the result, to be shown.
+        low: lower end of its 95 % interval, NaN without one.
+        high: upper end of it.
+        accepted: the ranges, (low, high), in which the paper's figure does not contradict the run.
+        sampled: whether the figure is a statistic of a sample of cases, which another sample would not repeat.
+    """
+
+    here: str
+    low: float
+    high: float
+    accepted: Sequence[tuple[float, float]]
+    sampled: bool
 
 
 def check_claims(
@@ -35,43 +56,64 @@ def check_claims(
         deviations: settings of the run that are not the paper's, `training.epochs` for example.
 
     Returns:
-        Columns claim, section, paper, here, low, high (95 % interval of what is here), verdict; a row for each claim.
+        Columns claim, section, paper, here (text), low, high (95 % interval of what is here), verdict; a row for each
+        claim. The verdict on a mean or median over the test cases is `differs` where the paper's figure lies outside
+        the 95 % prediction interval for as many cases as the paper tested, else `compatible`: both samples vary, and
+        the paper's, of which no spread is stated, is given the spread of the cases here. On anything else it is
+        `agrees` or `differs`. The paper's rounding is allowed for.
 
     Raises:
         KeyError: a claim of the paper that this function does not know.
     """
-    here: dict[str, tuple[float, float, float]] = {}
+    found: dict[str, Finding] = {}
     for part in ("train", "test"):
-        here[f"{part} cases"] = _exact(sum(subset == part for subset in splits[0].values()))
-    here |= {f"accepted ratio, {end}": _exact(ratios[end]) for end in ("low", "high")}
-    rows = dice.set_index(["stage", "target"])
+        found[f"{part} cases"] = _make_exact(sum(subset == part for subset in splits[0].values()))
+    found |= {f"accepted ratio, {end}": _make_exact(ratios[end]) for end in ("low", "high")}
+    rows, dices = dice.set_index(["stage", "target"]), average_by_case(scores)
+    tested = int(paper.set_index("claim").loc["test cases", "paper"])
     for stage in STAGES:
         for target in TARGETS:
-            row = rows.loc[stage, target]
-            for name in ("median", "mean"):
-                here[f"{name} Dice, {target}, {stage}"] = (row[name], row[f"{name}_low"], row[f"{name}_high"])
-    here["test cases that lose all tumor detections"] = _exact(rows.loc["after", "tumor"]["emptied"])
+            row, values = rows.loc[stage, target], dices[stage, target].dropna().to_numpy(float)
+            for name, bound in (("median", bound_next_median), ("mean", bound_next_mean)):
+                ends = row[f"{name}_low"], row[f"{name}_high"]
+                accepted = [bound(values, tested)]
+                found[f"{name} Dice, {target}, {stage}"] = Finding(_format(row[name]), *ends, accepted, sampled=True)
+    found["test cases that lose all tumor detections"] = _make_exact(rows.loc["after", "tumor"]["emptied"])
     false = average_by_case(scores.assign(dice=count_false_positives(scores))).xs(
         "kidney_tumor", axis=1, level="target"
     )
     fewer = (false["after"] < false["before"])[false["before"] > 0]
-    here["share of test cases with false kidney voxels that lose some"] = _exact(fewer.mean())
+    found["share of test cases with false kidney voxels that lose some"] = _make_exact(fewer.mean())
     for target, history in histories.items():
-        best = min(history, key=lambda epoch: epoch["loss"])
-        here[f"epoch of the lowest loss, {target} network"] = _exact(best["epoch"])
+        found[f"epoch of the lowest loss or of the early stop, {target} network"] = _find_convergence(history)
     table = paper.drop(columns="settings")
-    table[["here", "low", "high"]] = [here[claim] for claim in table["claim"]]
-    obstacles = [_obstacle(source, len(splits[0]), deviations, needed.split()) for needed in paper["settings"]]
-    rows = table[["paper", "here", "low", "high"]].to_numpy()
-    table["verdict"] = [obstacle or _verdict(*row) for obstacle, row in zip(obstacles, rows, strict=True)]
+    findings = [found[claim] for claim in table["claim"]]
+    for column in ("here", "low", "high"):
+        table[column] = [getattr(finding, column) for finding in findings]
+    obstacles = [_find_obstacle(source, len(splits[0]), deviations, needed.split()) for needed in paper["settings"]]
+    table["verdict"] = [
+        obstacle or _judge(stated, finding)
+        for obstacle, stated, finding in zip(obstacles, table["paper"], findings, strict=True)
+    ]
     return table
 
 
-def _exact(value: float) -> tuple[float, float, float]:
-    return float(value), float("nan"), float("nan")
+def _format(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def _obstacle(source: str, cases: int, deviations: Sequence[str], needed: Sequence[str]) -> str | None:
+def _make_exact(value: float) -> Finding:
+    return Finding(_format(value), math.nan, math.nan, [(value, value)], sampled=False)
+
+
+def _find_convergence(history: Sequence[Mapping[str, float]]) -> Finding:
+    """When a network converged: the paper's "early stopped" (2.1.1) can mean the best or the last epoch."""
+    best, last = min(history, key=lambda epoch: epoch["loss"])["epoch"], history[-1]["epoch"]
+    here = f"lowest loss in epoch {best}, last epoch {last}"
+    return Finding(here, math.nan, math.nan, [(best, best), (last, last)], sampled=False)
+
+
+def _find_obstacle(source: str, cases: int, deviations: Sequence[str], needed: Sequence[str]) -> str | None:
     """Why a claim that depends on some settings, or sections of them, cannot be checked on a run."""
     if source == "phantom":
         return f"cannot be checked: {cases} phantoms, not KiTS19"
@@ -81,16 +123,18 @@ def _obstacle(source: str, cases: int, deviations: Sequence[str], needed: Sequen
     return f"cannot be checked: {', '.join(others)} not as in the paper" if others else None
 
 
-def _verdict(paper: Any, here: float, low: float, high: float) -> str:
-    """Whether the paper's figure lies in the interval, or is what is here, rounded as the paper rounds."""
-    first, _, last = str(paper).partition("-")
+def _judge(paper: str, finding: Finding) -> str:
+    """Whether the paper's figure, or range of figures, meets an accepted range whose ends are rounded as it is."""
+    first, _, last = paper.partition("-")
     try:
         bounds = float(first), float(last or first)
     except ValueError:
         return NOT_STATED
-    if low == low:
-        return "agrees" if low <= bounds[0] <= high else "differs"
-    if here != here:
+    if not finding.here:
         return "undefined here"
+    if any(math.isnan(low) for low, _ in finding.accepted):
+        return TOO_FEW
     decimals = len(first.partition(".")[2])
-    return "agrees" if bounds[0] <= round(here, decimals) <= bounds[1] else "differs"
+    if any(round(low, decimals) <= bounds[1] and bounds[0] <= round(high, decimals) for low, high in finding.accepted):
+        return "compatible" if finding.sampled else "agrees"
+    return "differs"

@@ -1,0 +1,44 @@
+"""What a run was, as its folder says."""
+
+import json
+
+import pytest
+
+from kits import provenance
+
+RECORD = dict.fromkeys(("commit", "device", "versions", "started", "seconds"))
+
+
+def add_training(folder, part, target, epochs):
+    """The record of a trained network, and how long that took: a second for each epoch."""
+    for path, content in (
+        (folder / f"{part}models/{target}.json", json.dumps(RECORD | {"epochs_run": epochs})),
+        (folder / f"benchmarks/{part}train/{target}.tsv", f"s\n{epochs}\n"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("splits", "models"),
+    [
+        (1, {"kidney": 1, "tumor": 2}),
+        (2, {"split_1/kidney": 3, "split_1/tumor": 4, "split_2/kidney": 5, "split_2/tumor": 6}),
+    ],
+)
+def test_the_models_are_those_of_the_runs_splits(tmp_path, splits, models):
+    """Another number of splits has left its own in the same folder."""
+    for number, part in enumerate(("", "split_1/", "split_2/", "split_3/")):
+        for order, target in enumerate(("kidney", "tumor"), 1):
+            add_training(tmp_path, part, target, 2 * number + order)
+    provenance.write_provenance(str(tmp_path), {"split": {"repeats": splits}}, started=0)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert {name: model["epochs_run"] for name, model in record["models"].items()} == models
+
+
+def test_a_rules_time_is_that_of_all_splits(tmp_path):
+    add_training(tmp_path, "split_1/", "kidney", 3)
+    add_training(tmp_path, "split_2/", "kidney", 5)
+    provenance.write_provenance(str(tmp_path), {"split": {"repeats": 2}}, started=0)
+    record = json.loads((tmp_path / "provenance.json").read_text())
+    assert record["rules"] == {"train": {"jobs": 2, "seconds": 8}}
