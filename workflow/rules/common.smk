@@ -88,7 +88,7 @@ def list_options(section, *keys):
 def list_filter_options():
     """Command-line options of the filter; its percentiles reach it through the range that follows from them."""
     return configuration.make_options(
-        {key: value for key, value in config["postprocess"].items() if key != "percentiles"}
+        {key: value for key, value in config["postprocess"].items() if key not in ("percentiles", "ratio_cases")}
     )
 
 

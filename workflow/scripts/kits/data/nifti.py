@@ -59,7 +59,7 @@ def explain_problem(path: Path, what: str) -> UserError:
     """The error of a volume: the case where its folder names one, the file, what is wrong, what to do."""
     case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
     if path.name in VOLUMES:
-        mend = "fetch or export it again, or leave the case out (data.cases)"
+        mend = "fetch or export it again, or leave the case out (data.exclude)"
     else:
         mend = suggest_remake(path) if path.is_file() and _identify(path) else "check the path"
     return UserError(f"{case}{path} {what}; {mend}")
