@@ -32,18 +32,17 @@ READERS = {
     "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice"},
     "score": {"summarize"},
     "summarize": {"plot_dice", "plot_surfaces"},
+    "plot_dice": {"plot_pipeline"},
     "measure_case": {"summarize_morphometry"},
     "ablate": {"summarize_ablation"},
     "trace_ceiling": {"summarize_ceiling"},
 }
 FILTER = {"postprocess", "trace_ceiling", "ablate"}
 NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "train"}
-EVERYTHING = {"make_phantom", "split_cases", "plot_pipeline"}
-NEW_SPLITS = {"split_cases", "train", "summarize_ceiling"}
 
 # Each key, another value of it, and the rules that must run again; those that read what they write follow.
 KEYS = [
-    ("run", "other", EVERYTHING),
+    ("run", "other", {"make_phantom", "split_cases"}),
     ("device", "auto", {"train", "predict"}),
     ("cpu_threads", 2, set()),
     ("precision", "float32", {"train", "predict"}),

@@ -36,6 +36,9 @@ STARTED = time.time()
 # A case that lacks a file is left to rule check_cohort, which names it beside all other bad cases and stops the run;
 # Snakemake's own message would come first and know nothing of the others.
 COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
+# Where one does, nothing is split or trained until the check, which then fails, has been passed. A complete cohort needs
+# no such gate, since a bad volume is found when its slices are extracted, and an edit of the check retrains nothing.
+GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
 LABELLED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
 # The folder of each split under the run's, the run's own where there is only one; its cases.

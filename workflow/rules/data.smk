@@ -89,7 +89,7 @@ rule check_cohort:
 rule split_cases:
     input:
         **code("split_cases"),
-        cohort=ancient("<results>/cohort.tsv"),  # a bad case is named first, and decides nothing else
+        gate=GATE,
     output:
         "<results>/{split}split.tsv",
     log:

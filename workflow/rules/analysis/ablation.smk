@@ -9,7 +9,7 @@ rule ablate:
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         components="<results>/tumor_components.tsv",
-        splits=[ancient(f"<results>/{folder}split.tsv") for folder in FOLDERS] if RANGE_SPLIT else [],
+        splits=expand("<results>/{split}split.tsv", split=FOLDERS) if RANGE_SPLIT else [],
     output:
         "<results>/ablation/{variant}.tsv",
     log:
