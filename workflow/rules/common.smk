@@ -68,12 +68,13 @@ def compute_options():
 
 
 # No parameters of a rule: how a volume is fetched does not decide what it is.
-DOWNLOADING = options("download", "connections", "attempts", "timeout", "lock")
+DOWNLOADING = options("download", "attempts", "timeout", "lock")
 
 
-def address(volumes, case):
-    """Where a case's volume, `imaging` or `labels`, is fetched."""
-    template, revision = config["download"][volumes], config["download"][f"{volumes}_revision"]
+def address(volume, case):
+    """Where a case's volume, `imaging` or `segmentation`, is fetched."""
+    key = "imaging" if volume == "imaging" else "labels"
+    template, revision = config["download"][key], config["download"][f"{key}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
@@ -134,7 +135,7 @@ def see_cancelled_jobs():
 
 def state_licence():
     """The terms of the data, said where they are about to be fetched."""
-    if any(job.rule.name.startswith("download") for job in workflow.dag.needrun_jobs()):
+    if any(plain(job.rule.name) == "download" for job in workflow.dag.needrun_jobs()):
         logger.warning(
             "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
             f"checksums are compared with, or added to, {config['download']['lock']}."

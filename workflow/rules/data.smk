@@ -23,39 +23,32 @@ if config["data"]["source"] == "phantom":
 if config["data"]["source"] == "download":
 
     localrules:
-        download_label,
-        download_image,
+        download,
+
+    # A limit of this run, in effect also where the command line has no --resources.
+    if "connections" not in workflow.global_resources:
+        workflow.global_resources["connections"] = config["download"]["connections"]
 
     # Kept through every change of the code: only another address fetches again.
-    rule download_label:
-        output:
-            "<cohort>/{case}/segmentation.nii.gz",
-        log:
-            "<logs>/download_label/{case}.log",
-        retries: 0  # it tries again by itself, and says what no attempt can mend
-        conda:
-            "../../envs/imaging.yaml"
-        params:
-            script=script("download"),
-            url=lambda wildcards: address("labels", wildcards.case),
-        shell:
-            "python3 {params.script:q} --url {params.url:q} --output {output:q} {DOWNLOADING:q} 2>&1 | tee {log:q}"
-
-    rule download_image:
+    rule download:
         input:
-            label=ancient("<cohort>/{case}/segmentation.nii.gz"),
+            branch(lambda wildcards: wildcards.volume == "imaging", ancient("<cohort>/{case}/segmentation.nii.gz")),
         output:
-            "<cohort>/{case}/imaging.nii.gz",
+            "<cohort>/{case}/{volume}.nii.gz",
         log:
-            "<logs>/download_image/{case}.log",
+            "<logs>/download/{case}/{volume}.log",
+        wildcard_constraints:
+            volume="imaging|segmentation",
         retries: 0  # it tries again by itself, and says what no attempt can mend
         conda:
             "../../envs/imaging.yaml"
+        resources:
+            connections=1,
         params:
             script=script("download"),
-            url=lambda wildcards: address("imaging", wildcards.case),
+            url=lambda wildcards: address(wildcards.volume, wildcards.case),
         shell:
-            "python3 {params.script:q} --url {params.url:q} --like {input.label:q} --output {output:q}"
+            "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {input:q}"
             " {DOWNLOADING:q} 2>&1 | tee {log:q}"
 
 
