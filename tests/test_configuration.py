@@ -62,6 +62,7 @@ def test_readme_explains_every_key():
         ({"split": {"scheme": "folds"}}, r"split.scheme: 'folds' is not one of"),
         ({"postprocess": {"percentiles": [5, 101]}}, r"postprocess.percentiles.1: 101"),
         ({"data": {"source": "web"}}, r"data.source: 'web' is not one of \['kits19', 'download', 'phantom'\]"),
+        ({"download": {"labels": "http://host:port/{case}"}}, r"download.labels: .*expected an address, http or https"),
         ({"data": {"cases": ["x"]}}, r"data.cases: \['x'\].*expected `all`, or a list"),
         ({"split": {"test_fraction": 1}}, r"split.test_fraction: 1"),
         ({"run": "a/b"}, r"run: 'a/b'.*folder's name"),

@@ -107,17 +107,6 @@ def test_damage_is_found_and_rebuilt_as_the_error_says(finished, copy_of, what):
     assert (project.folder / GOAL).read_bytes() == scores
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 KiB, and what makes room in it."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if not ROOTED or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).returncode:
-        pytest.skip("no right to mount")
-    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk(finished, small_disk, tmp_path):
     """While slices, a model, a prediction are written: one line, nothing half, and the same command ends well later."""
     disk, make_room = small_disk

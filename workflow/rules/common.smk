@@ -106,13 +106,10 @@ def list_device_options():
     return configuration.make_options(choices)
 
 
-# These are no parameters, since how a volume is fetched does not decide what it is.
-DOWNLOADING = list_options("download", "connections", "attempts", "timeout", "lock")
-
-
-def make_address(volumes, case):
-    """The address from which a case's volume, `imaging` or `labels`, is fetched."""
-    template, revision = config["download"][volumes], config["download"][f"{volumes}_revision"]
+def make_address(volume, case):
+    """The address from which a case's volume, `imaging` or `segmentation`, is fetched."""
+    key = "imaging" if volume == "imaging" else "labels"
+    template, revision = config["download"][key], config["download"][f"{key}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
