@@ -199,7 +199,7 @@ def test_other_settings_than_the_papers_leave_what_does_not_depend_on_them():
 
 def test_departures_from_the_papers_settings():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    stated = ROOT / "workflow" / "resources" / "paper_settings.yaml"
+    stated = ROOT / "workflow" / "resources" / "paper_values.yaml"
     assert list_deviations(config, stated) == []
     changed = merged(config, training={"epochs": 3, "batch_size": 2}, postprocess={"percentiles": [1, 99]})
     assert list_deviations(changed, stated) == ["training.epochs", "postprocess.percentiles"]
