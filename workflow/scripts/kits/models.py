@@ -70,7 +70,7 @@ def load(path: Path, target: str, compute: Compute) -> Model:
         raise
     except Exception as error:  # torch raises many kinds for a file that is cut or not a model
         raise damaged(path, type(error).__name__) from error
-    network.to(compute.device, memory_format=compute.layout)  # whose memory may be full: no fault of the file
+    network.to(compute.device, memory_format=torch.channels_last)  # whose memory may be full: no fault of the file
     if model.target != target:
         raise UserError(f"{path} is a {model.target} model; expected a {target} model")
     return model

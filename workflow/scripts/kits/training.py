@@ -115,9 +115,9 @@ def train(
     generator = torch.Generator().manual_seed(settings.seed)
     model = UNet(**network)
     model.initialise(generator)
-    model.to(compute.device, memory_format=compute.layout).train()
+    model.to(compute.device, memory_format=torch.channels_last).train()
     network_step = torch.compile(model) if settings.compile else model
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=not compute.deterministic)
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
         optimizer,
