@@ -106,6 +106,33 @@ def test_training_is_a_plain_loop(rng):
     assert [epoch["loss"] for epoch in record["history"]] == pytest.approx(losses, rel=1e-3)
 
 
+def following(monkeypatch, losses):
+    """Let the epochs of a training, of two batches each, have these losses, while its weights move as they will."""
+    coming = iter(loss for loss in losses for _ in range(2))
+
+    def loss(logits, *_):
+        return logits.mean() - logits.mean().detach() + next(coming)
+
+    monkeypatch.setattr("kits.training.loss_function", loss)
+
+
+def test_the_best_epochs_weights_are_kept(rng, monkeypatch):
+    """Those of a training that ends with that epoch; the first of two that are as good."""
+    images, masks = squares(rng, 8)
+    ended = {}
+    for epochs in (2, 4):
+        following(monkeypatch, [4, 3, 2, 1])
+        ended[epochs], record = fitted(images, masks, epochs=epochs)
+        assert (record["best_epoch"], record["best_loss"]) == (epochs, 5 - epochs)
+    following(monkeypatch, [3, 1, 2, 1])
+    network, record = fitted(images, masks, epochs=4)
+    assert (record["best_epoch"], record["best_loss"], record["epochs_run"], record["final_loss"]) == (2, 1, 4, 1)
+    state = network.state_dict()
+    assert state["encoder.0.1.num_batches_tracked"] == 4
+    assert all(torch.equal(value, state[name]) for name, value in ended[2].state_dict().items())
+    assert not torch.equal(ended[4].state_dict()["output.bias"], state["output.bias"])
+
+
 def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     """Without a scale they vanish: the loss is divided by so much that its gradients are below float16's range."""
     images, masks = squares(rng, 8)

@@ -49,7 +49,7 @@ class Progress:
     Attributes:
         started: UTC.
         history: a record for each finished epoch.
-        best: the lowest loss.
+        best: the lowest loss that counted as lower, by `min_improvement`.
         since_best: epochs since then.
         order: (n,), of the slices in the epoch under way.
         trained: how many of them the network has seen.
@@ -82,6 +82,11 @@ def loss_function(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
     return (1 - dice_weight) * bce + dice_weight * dice
 
 
+def best_of(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The epoch with the lowest loss, the first of several."""
+    return min(history, key=lambda epoch: epoch["loss"])
+
+
 def train(
     samples: Samples,
     hu_window: tuple[float, float],
@@ -92,6 +97,10 @@ def train(
     checkpoint: Checkpoint | None = None,
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `settings.epochs` at most.
+
+    The weights returned, and the statistics of the batch normalisation with them, are those at the end of the epoch
+    with the lowest mean loss, the first of several. That loss is averaged over the epoch's batches, while the weights
+    move.
 
     With a checkpoint it goes on where an interrupted training stopped, on the CPU to bitwise the same end.
 
@@ -105,7 +114,7 @@ def train(
         checkpoint: keeps the state, after every epoch and when the process is told to stop.
 
     Returns:
-        The network, and its record: settings, history, versions, times.
+        The network, and its record: the best and the final epoch, history, versions, times.
 
     Raises:
         UserError: the loss is not finite, or the process was told to stop.
@@ -130,18 +139,20 @@ def train(
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     order = torch.randperm(count, generator=generator)
     now = Progress(started, [], math.inf, 0, order, 0, torch.zeros((), device=compute.device), 0.0)
+    best_weights: dict[str, Tensor] = {}
     if checkpoint and (saved := checkpoint.load(report)):
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         generator.set_state(saved["generator"])
-        now = Progress(**saved["progress"])
+        now, best_weights = Progress(**saved["progress"]), saved["best_weights"]
         now.total = now.total.to(compute.device)
         report(f"goes on after {len(now.history)} epochs and {now.trained} slices")
 
     def save() -> None:
         if checkpoint:
             states = {name: part.state_dict() for name, part in parts.items()}
-            checkpoint.save(states | {"generator": generator.get_state(), "progress": vars(now)})
+            states |= {"generator": generator.get_state(), "best_weights": best_weights}
+            checkpoint.save(states | {"progress": vars(now)})
 
     while len(now.history) < settings.epochs and now.since_best < settings.early_stopping_patience:
         epoch, epoch_started = len(now.history) + 1, time.time() - now.seconds
@@ -165,6 +176,8 @@ def train(
             raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
         seconds = time.time() - epoch_started
         now.history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
+        if best_of(now.history)["epoch"] == epoch:
+            best_weights = {name: value.clone() for name, value in model.state_dict().items()}
         scheduler.step(loss_value)
         if loss_value < now.best * (1 - settings.min_improvement):  # as the scheduler counts
             now.best, now.since_best = loss_value, 0
@@ -180,8 +193,12 @@ def train(
         )
     if now.since_best >= settings.early_stopping_patience:
         report(f"stopped early: no lower loss for {now.since_best} epochs")
+    model.load_state_dict(best_weights)
+    best = best_of(now.history)
     record = {
         "epochs_run": len(now.history),
+        "best_epoch": best["epoch"],
+        "best_loss": best["loss"],
         "final_loss": now.history[-1]["loss"],
         "training_slices": count,
         "input_pixels": [height, width],
