@@ -220,14 +220,15 @@ def paint(
         hu[np.abs(straight[1] - 128 - (straight[2] / 60) ** 2) < 4] = 90  # the table
         grain = ndimage.gaussian_filter(noise.standard_normal(hu.shape, np.float32), (0, 1.5, 1.5)) * 5
         owner = np.zeros(hu.shape, np.uint8)
-        low, high = axes[0][slab][[0, -1]]
         for solid in solids:
-            reach = max(solid.radii) + 20
-            if solid.center[0] + reach < low or solid.center[0] - reach > high:
-                continue
-            inside = solid.contains(position)
-            hu[inside] = solid.hu + solid.texture * grain[inside]
-            owner[inside] = solid.label
+            reach = max(solid.radii) + 20  # a box that holds it however it is tilted and warped
+            box = tuple(
+                slice(*np.searchsorted(axis, (middle - reach, middle + reach)))
+                for axis, middle in zip((axes[0][slab], *axes[1:]), solid.center, strict=True)
+            )
+            inside = solid.holds(position[:, *box])
+            hu[box][inside] = solid.hu + solid.texture * grain[box][inside]
+            owner[box][inside] = solid.label
         hu = ndimage.gaussian_filter(hu, (0, 0.5, 0.5))  # partial volume
         hu += 14 * noise.standard_normal(hu.shape, np.float32)
         image[slab], label[slab] = hu.round().clip(-1024, 3071), owner
