@@ -61,8 +61,8 @@ def rotation(rng: np.random.Generator, spread: float) -> np.ndarray:
 
 def kidney(rng: np.random.Generator, side: int, enhancement: float) -> list[Ellipsoid]:
     """One kidney: cortex, medulla and the fat of its sinus. `side` is -1 or 1, the sign of x."""
-    center = np.array([rng.normal(0, 12), rng.normal(42, 6), side * rng.normal(62, 5)])
-    radii = np.array([55, 25, 29]) * rng.normal(1, 0.08, 3)
+    center = np.array([rng.normal(0, 12), rng.normal(42, 6), side * rng.normal(66, 5)])
+    radii = np.array([57, 28, 31]) * rng.normal(1, 0.08, 3)
     tilt = rotation(rng, 0.15)
     cortex = rng.normal(180, 15) * enhancement
     medulla = Ellipsoid(center, radii * 0.66, cortex - rng.uniform(20, 60), KIDNEY, tilt, 6)
@@ -82,12 +82,16 @@ def on_surface(rng: np.random.Generator, host: Ellipsoid, depth: float) -> np.nd
 
 
 def tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[Ellipsoid]:
-    """One to three tumors of varied size, shape and contrast, some with a necrotic core."""
+    """One tumor, in one of twenty cases two, of varied size, shape and contrast, some with a necrotic core.
+
+    Number, size and shape are KiTS19's: of its 210 cases some 200 have one tumor; the geometric mean radius of the
+    largest is some 20 mm, and its logarithm has a standard deviation of 0.55.
+    """
     found = []
-    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+    for _ in range(rng.choice([1, 2], p=[0.95, 0.05])):
         host = kidneys[rng.integers(len(kidneys))]
-        radius = np.exp(rng.normal(np.log(27), 0.35)).clip(10, 50)
-        radii = radius * np.exp(rng.normal(0, 0.2, 3))
+        radius = np.exp(rng.normal(np.log(20), 0.55)).clip(7, 55)
+        radii = radius * np.exp(rng.normal(0, 0.08, 3))
         tilt, hu = rotation(rng, 1.0), rng.uniform(0.4, 0.75) * host.hu
         center = on_surface(rng, host, rng.uniform(0.5, 0.95))
         found.append(Ellipsoid(center, radii, hu, TUMOR, tilt, 30))
@@ -251,7 +255,7 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
     rng = np.random.default_rng([seed, number])
     count = int(rng.integers(slices[0], slices[1] + 1))
     pixel = rng.uniform(325, 355) / size
-    extent = rng.uniform(280, 340)
+    extent = rng.uniform(330, 410)
     spacing = (extent / count, pixel, pixel)
     columns = size * 5 // 4 if number % 10 == 2 else size
     solids = anatomy(rng, solitary=number % 10 == 1)
