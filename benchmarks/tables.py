@@ -12,7 +12,7 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 CASES, TEST_CASES, EPOCHS = 210, 20, 50
 KIDNEY_SLICES = 16334 * 190 / 210
 TUMOR_SLICES = 5362 * 190 / 210
-"""Extracted slices that show a kidney, and those whose lower half shows a tumor, counted in the 210 official label volumes
+"""Extracted slices that show a kidney, and those whose lower half shows a tumor: counted in the 210 label volumes
 (`kits.data.slices.resize_blocks` to 256 pixels), of which the paper trains on 190."""
 
 
