@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from mpl_toolkits.mplot3d import proj3d
 
-from kits.analysis.ceiling import STEPS, summarize_steps
+from kits.analysis.ceiling import STEPS, Loss, summarize_steps
 from kits.analysis.summary import compare_variants, measure_effect
 from kits.data.nifti import Geometry
 from kits.figures.ablation import plot_ablation
 from kits.figures.cases import find_most_filtered, plot_slice, plot_surfaces
-from kits.figures.ceiling import plot_ceiling
+from kits.figures.ceiling import plot_ceiling, plot_losses
 from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
@@ -111,20 +111,64 @@ def test_the_case_with_most_removed_false_positives():
     assert find_most_filtered(split).to_dict() == {"split": 2, "case": "case_0"}
 
 
-def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
-    values = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5]
+def trace(*cases):
+    """The oracle upper bound of cases: name, Dice of both targets and voxels of 10 after each step."""
     rows = [
-        (case, target, step, dice * share, 10, 10)
-        for case, share in (("a", 1), ("b", 0.8))
+        (case, target, step, dice, 10, left)
+        for case, dices, voxels in cases
         for target in ("kidney_tumor", "tumor")
-        for step, dice in zip(STEPS, values, strict=True)
+        for step, dice, left in zip(STEPS, dices, voxels, strict=True)
     ]
-    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+    return pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+
+
+def test_the_oracle_upper_bound_shows_each_case_and_the_mean(drawn, tmp_path):
+    first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5], [0.8, 0.7, 0.6, 0.6, 0, 0, 0]
+    table = trace(("a", first, [10] * 7), ("b", second, [10, 10, 10, 10, 0, 0, 0]))
     plot_ceiling(table, summarize_steps(table), tmp_path / "ceiling.png")
-    for axis in drawn[0].axes:
-        ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, plt.Rectangle)]
-        assert ends == pytest.approx([0.9 * dice for dice in values])
+    means = [0.9, 0.8, 0.7, 0.7, 0.25, 0.25, 0.25]
+    for axis, target in zip(drawn[0].axes, ("Kidney + tumor", "Tumor"), strict=True):
+        assert axis.get_title() == f"{target}: oracle upper bound (n = 2)"
+        *cases, mean = axis.lines
+        assert [line.get_ydata().tolist() for line in cases] == [[1, *first], [1, *second]]
+        assert [line.get_xdata().tolist() for line in cases] == [list(range(8))] * 2
+        assert mean.get_ydata().tolist() == pytest.approx([1, 1, *np.repeat(means, 2)])
+        ends = [bar.get_y() + bar.get_height() for bar in axis.patches]
+        assert ends == pytest.approx(means)
         assert axis.patches[0].get_y() == 1
+        assert max(bar.get_zorder() for bar in axis.patches) < min(line.get_zorder() for line in axis.lines)
+        numbers = [text.get_text().split("\n") for text in axis.texts]
+        assert numbers[0][:2] == ["mean", "change"]
+        assert numbers[1] == ["0.9000", "-0.1000", ""]
+        assert numbers[4] == ["0.7000", "0", ""]
+        assert numbers[5] == ["0.2500", "-0.4500", "1 emptied"]
+        assert all(text.xy[1] == 1 and text.get_va() == "bottom" for text in axis.texts)  # above all lines
+        low, high = axis.get_ylim()
+        assert low < 0 < 1 < high
+    names = [label.get_text() for label in drawn[0].axes[1].get_xticklabels()]
+    assert names == ["truth", *(step.replace("_", "\n") for step in STEPS)]
+    assert list(read_legend(drawn[0])) == ["a case", "mean", "change of the mean"]
+
+
+def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
+    truth = np.zeros((32, 32), np.uint8)
+    truth[20:24, 4:8] = 2
+    losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
+    table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1], [9, 5, 5, 5, 1, 1, 1]), ("b", [1] * 7, [10] * 7))
+    plot_losses(table, losses, tmp_path / "cases.png")
+    axes = np.array(drawn[0].axes).reshape(2, 2)
+    assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
+    assert [axis.get_title() for axis in axes[1]] == [
+        "what remains after all steps\n1 of the case's 10 tumor voxels\nmost lost at step: ratio (Dice 0.60 to 0.10)",
+        "what remains after all steps\n10 of the case's 10 tumor voxels\nnothing lost at any step",
+    ]
+    for above, below in axes.T:
+        assert (above.images[0].get_array() == truth).all()
+        assert set(np.unique(below.images[0].get_array())) == {0, 1}
+        assert [line.get_ydata()[0] for line in (*above.lines, *below.lines)] == [15.5, 15.5]
+    assert list(read_legend(drawn[0])) == [
+        "kidney", "tumor", "upper edge of the lower half, which the tumor network sees",
+    ]  # fmt: skip
 
 
 def test_agreement_by_hand(drawn, tmp_path):
