@@ -22,6 +22,7 @@ from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
 from kits.figures.style import LABEL_COLOURS
+from kits.figures.training import plot_training
 from kits.filter.options import CONSTRAINTS_OFF, FilterOptions
 from kits.networks.unet import UNet, trace_features
 
@@ -30,7 +31,7 @@ from kits.networks.unet import UNet, trace_features
 def drawn(monkeypatch):
     """The figures that are saved, kept instead."""
     kept = []
-    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline"):
+    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline", "training"):
         monkeypatch.setattr(sys.modules[f"kits.figures.{name}"], "save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:
@@ -101,6 +102,13 @@ def test_pairs_join_each_case(drawn, tmp_path):
     for axis in drawn[0].axes:
         lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
         assert lines == {(0.5, 0.667): "tab:grey", (1, 0.333): "tab:red"}  # the third is undefined
+        _, mean, interval, test = axis.get_title().split("\n")
+        assert mean == "mean change -0.250, n = 2"
+        assert interval.startswith("95 % interval -0.667 to ")
+        assert test.startswith("signed-rank test p = ")
+    assert read_legend(drawn[0]) == {
+        "a case whose Dice falls": "tab:red", "a case whose Dice rises or stays": "tab:grey",
+    }  # fmt: skip
 
 
 def test_the_case_with_most_removed_false_positives():
@@ -181,6 +189,8 @@ def test_agreement_by_hand(drawn, tmp_path):
     deviation = np.sqrt(((3 - 2) ** 2 + (0 - 2) ** 2 + (3 - 2) ** 2) / 2)
     assert heights == pytest.approx([2, 2 - 1.96 * deviation, 2 + 1.96 * deviation])
     assert after.lines[1].get_ydata()[0] == pytest.approx(-4 / 3)
+    names = [text.get_text() for text in before.get_legend().get_texts()]
+    assert names == ["bias +2 mL", f"95 % limits {2 - 1.96 * deviation:+.3g} to {2 + 1.96 * deviation:+.3g} mL"]
 
 
 def test_agreement_counts_a_case_of_several_splits_once(drawn, tmp_path):
@@ -204,6 +214,16 @@ def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):
     assert set(texts) == {"a", "b", "c"}
     assert texts["a"][1] > texts["b"][1] > texts["c"][1]
     assert len([text for text in axis.texts if not text.get_text()]) == 2  # arrows
+
+
+def test_training_marks_each_learning_rate(drawn, tmp_path):
+    history = [{"epoch": n, "loss": 1 / n, "learning_rate": rate} for n, rate in enumerate([2e-3, 2e-3, 2e-4], 1)]
+    plot_training({"history": history, "target": "tumor"}, tmp_path / "training.png")
+    loss, rate = drawn[0].axes
+    assert loss.lines[0].get_xydata().tolist() == [[1, 1], [2, 1 / 2], [3, 1 / 3]]
+    assert rate.lines[0].get_xydata().tolist() == [[1, 2e-3], [2, 2e-3], [3, 2e-4]]
+    assert [label.get_text() for label in rate.get_yticklabels()] == ["0.0002", "0.002"]
+    assert len(rate.yaxis.get_minorticklocs()) == 0
 
 
 KITS19 = [[0, 0, -1, 0], [0, -1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1]]
