@@ -62,7 +62,7 @@ def paint(
                 slice(*np.searchsorted(axis, (middle - reach, middle + reach)))
                 for axis, middle in zip((axes[0][slab], *axes[1:]), solid.center, strict=True)
             )
-            inside = solid.holds(position[:, *box])
+            inside = solid.contains(position[:, *box])
             hu[box][inside] = solid.hu + solid.texture * grain[box][inside]
             owner[box][inside] = solid.label
         hu = ndimage.gaussian_filter(hu, (0, 0.5, 0.5))  # partial volume
