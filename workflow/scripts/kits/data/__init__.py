@@ -1,0 +1,1 @@
+"""The cohort, from volumes on disk to slices."""
