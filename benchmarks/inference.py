@@ -13,11 +13,11 @@ from kits.data.nifti import Geometry, write_volume
 from kits.data.slices import SliceStore, crop_lower_half, open_slices, restore, save_slices
 from kits.networks import models
 from kits.networks.device import add_device_options, choose_device
-from kits.networks.unet import UNet
+from kits.networks.unet import Architecture, UNet
 
 TARGETS = ("kidney", "tumor")
 CASES = 5
-"""In the job whose seconds a case are measured, as `inference.cases_per_job` has it."""
+"""The cases of the second job; the workflow gives each job one."""
 
 
 def one_by_one(networks, images, device):
@@ -55,7 +55,7 @@ def main(arguments):
         paths = [folder / f"{target}.pt" for target in TARGETS]
         for path, network, target in zip(paths, networks, TARGETS, strict=True):
             trained = models.Model(network, target, size, WINDOW)
-            models.save_model(path, trained, {"base_channels": scale["base_channels"]})
+            models.save_model(path, trained, Architecture(scale["base_channels"]))
         loaded = [models.load_model(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
         monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
         if chosen.precision == torch.float32:

@@ -19,7 +19,7 @@ from kits.networks import models
 from kits.networks.dataset import DiskDataset, MemoryDataset
 from kits.networks.device import add_device_options, choose_device
 from kits.networks.training import Hyperparameters, compute_loss, train
-from kits.networks.unet import UNet
+from kits.networks.unet import Architecture, UNet
 
 WINDOW = (-79, 304)
 SCALES = {
@@ -66,7 +66,7 @@ def ordinary(network, loader, device):
 
 def here(samples, scale, chosen, **changes):
     """An epoch of this project's training, the making of the network included."""
-    network = {"base_channels": scale["base_channels"]}
+    network = Architecture(scale["base_channels"])
     settings = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
 
     def epoch():
@@ -81,7 +81,7 @@ def epochs(samples, scale, chosen, count, compile):
     torch.use_deterministic_algorithms(chosen.deterministic)
     torch._inductor.config.force_disable_caches = True  # of an earlier run's compilation
     settings = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
-    _, record = train(samples, WINDOW, {"base_channels": scale["base_channels"]}, settings, chosen, lambda line: None)
+    _, record = train(samples, WINDOW, Architecture(scale["base_channels"]), settings, chosen, lambda line: None)
     first, *later = (epoch["seconds"] for epoch in record["history"])
     return {"first": first, "later": measure.spread(later)}
 
@@ -126,7 +126,7 @@ def held_out_dice(samples, scale, chosen, epochs):
     network, _ = train(
         samples,
         WINDOW,
-        {"base_channels": scale["base_channels"]},
+        Architecture(scale["base_channels"]),
         Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
         chosen,
         lambda line: None,

@@ -31,8 +31,7 @@ TINY = {
     "slices": {"size": 32},
     "network": {"base_channels": 2, "depth": 2},
     "training": {"epochs": 2, "batch_size": 8},
-    "inference": {"cases_per_job": 1},
-    "sensitivity": {"percentiles": [[0, 100]], "tumor_kidney_overlap": [0.5]},
+    "ablation": {"percentiles": [[0, 100]], "tumor_kidney_overlap": [0.5]},
     "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
 }
 NO_SWEEP = {"percentiles": [], "tumor_kidney_overlap": []}
@@ -171,3 +170,14 @@ def stored(tmp_path):
     write_volume(tmp_path / "segmentation.nii.gz", label, affine)
     extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "case_00000")
     return tmp_path / "case_00000", label
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB, and what makes room in it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).returncode:
+        pytest.skip("no right to mount")
+    yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+    subprocess.run(["umount", folder], check=True)

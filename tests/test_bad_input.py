@@ -47,7 +47,7 @@ def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, projec
     result = project.snakemake(OWN, "--keep-going")
     assert result.returncode != 0
     lines = errors(result.stdout)
-    log = (project.folder / "results/own/logs/check.log").read_text()
+    log = (project.folder / "results/own/logs/check_cohort.log").read_text()
     for case, says in (("case_00000", "not a gzipped NIfTI"), ("case_00001", "has shape"), ("case_00002", "labels 7")):
         assert [line for line in lines if case in line and says in line], (case, result.stdout)
         assert [line for line in errors(log) if case in line]
@@ -95,7 +95,7 @@ def test_what_needs_the_voxels_is_found_in_extraction(finished, project):
     assert not list(slices.glob("case_0000[34]/*"))
     shutil.copytree(finished.folder / RESULTS / "cohort", root, dirs_exist_ok=True)
     planned = project.planned(OWN)
-    assert planned["extract"] == 2, "the good cases are not extracted again"
+    assert planned["extract_slices"] == 2, "the good cases are not extracted again"
 
 
 def test_a_missing_file_is_named(finished, project):
@@ -117,7 +117,7 @@ def test_names_with_spaces_and_semicolons(finished, project):
     root = cohort_of(finished, project.folder / odd)
     label = np.asarray(nib.load(root / "case_00002" / "segmentation.nii.gz").dataobj)
     save(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
-    few = {"data": {"root": odd, "cases": [0, 1, 2]}, "split": {"test_cases": 1}, "sensitivity": NO_SWEEP}
+    few = {"data": {"root": odd, "cases": [0, 1, 2]}, "split": {"test_cases": 1}, "ablation": NO_SWEEP}
     config = merged(OWN, run="it's; touch oops", training={"epochs": 1}, **few)
     result = project.snakemake(config)
     assert result.returncode == 0, result.stdout

@@ -8,6 +8,7 @@ from skimage.transform import resize
 
 from kits.analysis.ceiling import STEPS, find_worst_cases, summarize_steps, trace_case
 from kits.cli import write_json
+from kits.filter.options import FilterOptions
 
 WIDE = (1.0, 1000.0)
 
@@ -25,7 +26,7 @@ def label():
 
 
 def traced(path, size=32, ratios=WIDE, **constraints):
-    table, loss = trace_case("case_00001", path, size, ratios, **constraints)
+    table, loss = trace_case("case_00001", path, size, ratios, FilterOptions(**constraints))
     return table.set_index(["target", "step"]), loss
 
 
@@ -127,7 +128,7 @@ def test_real_labels_without_images(project):
     """Full-size labels through the label-only target; the first step recomputed with scikit-image."""
     root = SHARED / "kits19-labels"
     config = {"run": "labels", "data": {"root": str(root), "cases": [5, 42, 199]}, "split": {"test_cases": 1}}
-    result = project.snakemake(config, "ceiling")
+    result = project.snakemake(config, "summarize_ceiling")
     assert result.returncode == 0, result.stdout
     table = pd.read_csv(project.folder / "results/labels/ceiling.tsv", sep="\t")
     assert sorted(table["case"].unique()) == ["case_00005", "case_00042", "case_00199"]

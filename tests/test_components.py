@@ -72,7 +72,7 @@ def test_runs_are_the_mask(rng, shape, density):
     mask = rng.random(shape) < density
     for layout in "CF":
         runs = RunLengthMask.from_mask(np.asarray(mask, order=layout))
-        np.testing.assert_array_equal(runs.mask(), mask)
+        np.testing.assert_array_equal(runs.to_volume(), mask)
         assert runs.length.sum() == mask.sum()
         assert len(runs) == (np.diff(mask, axis=0, prepend=False) & mask).sum()
     blocks = [(slice(c, c + 1), mask[..., c : c + 1]) for c in range(shape[2])]

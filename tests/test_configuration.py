@@ -58,10 +58,13 @@ def test_readme_explains_every_key():
         ({"slices": {"hu_window": [5]}}, r"slices.hu_window: \[5\] is too short"),
         ({"slices": {"size": 16}, "network": {"depth": 4}}, r"network.depth: 4 poolings"),
         ({"postprocess": {"percentiles": [95, 5]}}, r"postprocess.percentiles: 95 comes before 5"),
-        ({"sensitivity": {"percentiles": [[95, 5]]}}, r"sensitivity.percentiles: 95 comes before 5"),
+        ({"ablation": {"percentiles": [[95, 5]]}}, r"ablation.percentiles: 95 comes before 5"),
+        ({"sensitivity": {"percentiles": []}}, r"sensitivity is now called ablation"),
+        ({"inference": {"cases_per_job": 1}}, r"inference.cases_per_job is gone: each case .* job of its own"),
         ({"split": {"scheme": "folds"}}, r"split.scheme: 'folds' is not one of"),
         ({"postprocess": {"percentiles": [5, 101]}}, r"postprocess.percentiles.1: 101"),
         ({"data": {"source": "web"}}, r"data.source: 'web' is not one of \['kits19', 'download', 'phantom'\]"),
+        ({"download": {"labels": "http://host:port/{case}"}}, r"download.labels: .*expected an address, http or https"),
         ({"data": {"cases": ["x"]}}, r"data.cases: \['x'\].*expected `all`, or a list"),
         ({"split": {"test_fraction": 1}}, r"split.test_fraction: 1"),
         ({"run": "a/b"}, r"run: 'a/b'.*folder's name"),
@@ -107,24 +110,9 @@ def test_numbers_of_the_command_line_arrive_as_text():
 
 def test_options():
     values = {"batch_size": 8, "batch_norm": False, "on": True, "percentiles": [5, 95], "test_cases": None, "x": 0.5}
-    expected = ["--batch-size", "8", "--no-batch-norm", "--on", "--percentiles", "5", "95", "--x", "0.5"]
+    expected = ["--batch-size", "8", "--no-batch-norm", "--on", "--percentiles", "5", "95", "--no-test-cases"]
+    expected += ["--x", "0.5"]
     assert configuration.make_options(values) == expected
-
-
-def test_phantom_cases():
-    config = merged(PAPER, data={"source": "phantom"}, phantom={"cases": 3})
-    assert configuration.cohort_of(config) == ("results/kits19/cohort", ["case_00000", "case_00001", "case_00002"])
-    with pytest.raises(UserError, match="case_00009 not among the 3"):
-        configuration.cohort_of(merged(config, data={"cases": [0, 9]}))
-
-
-def test_root_is_tidied(tmp_path, monkeypatch):
-    (tmp_path / "cohort" / "case_00003").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    for root, expected in (("./cohort//", "cohort"), ("~/cohort", str(tmp_path / "cohort"))):
-        config = merged(PAPER, data={"root": root})
-        assert configuration.cohort_of(config) == (expected, ["case_00003"])
 
 
 PROVIDERS = {"skimage": "scikit-image", "mpl_toolkits": "matplotlib"}
@@ -139,26 +127,32 @@ def imported(path, seen):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "kits":
-            names |= {f"kits.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     found = set()
     for name in names:
         top = name.split(".")[0]
         if top == "kits":
             module = SCRIPTS / name.replace(".", "/")
-            found |= imported(module / "__init__.py" if module.is_dir() else module.with_suffix(".py"), seen)
+            source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+            if source.exists():  # else a function
+                found |= imported(source, seen)
         elif top not in sys.stdlib_module_names:
             found.add(PROVIDERS.get(top, top))
     return found
 
 
+def read_rules():
+    """The text of each rule, by its name."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").rglob("*.smk")))
+    _, *parts = re.split(r"^ *rule (\w+):$", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 @pytest.mark.parametrize("name", ["imaging", "torch"])
 def test_each_environment_holds_what_its_scripts_import_and_no_more(name):
-    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    blocks = [block for block in re.split(r"rule\b", rules) if f"envs/{name}.yaml" in block]
-    scripts = {re.search(r'script\("(\w+)"\)', block)[1] for block in blocks}
+    blocks = [text for text in read_rules().values() if f"envs/{name}.yaml" in text]
+    scripts = {re.search(r'\b(?:code|find_script)\("(\w+)"\)', block)[1] for block in blocks}
     assert len(scripts) > 1
     needed = set().union(*(imported(SCRIPTS / f"{script}.py", set()) for script in scripts))
     dependencies = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
@@ -188,22 +182,15 @@ def test_choices_given_as_text():
     assert config["device"] == "auto"
 
 
-LIGHT = {"checkpoint", "cli", "cohort", "provenance"}
-"""Modules that decide no result."""
-
-
-def test_rules_declare_the_modules_of_their_scripts():
-    """An edit of a module reruns the rules whose scripts import it."""
-    rules = "\n".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
-    declared = re.findall(r'script=script\("(\w+)"\),\s+modules=modules\(([^)]*)\)', rules)
-    assert len(declared) == rules.count("modules=modules(")
-    for name, listed in declared:
-        tree = ast.walk(ast.parse((SCRIPTS / f"{name}.py").read_text()))
-        used = set()
-        for node in tree:
-            if isinstance(node, ast.ImportFrom) and node.module == "kits":
-                used |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module.startswith("kits."):
-                used.add(node.module.removeprefix("kits.").replace(".", "/"))
-        missing = used - LIGHT - set(re.findall(r'"([^"]+)"', listed))
-        assert not missing, f"{name}: {missing}"
+def test_every_rule_runs_again_with_its_own_script():
+    """Through its input; a download is kept through every change of the code."""
+    rules = read_rules()
+    assert len(rules) > 15
+    for name, text in rules.items():
+        scripts = re.findall(r'\b(code|find_script)\("(\w+)"\)', text)
+        if name.startswith("download_"):
+            assert scripts == [("find_script", "download")]
+            assert "python3 {params.script:q}" in text
+        else:
+            assert [kind for kind, _ in scripts] == ["code"], name
+            assert "python3 {input.script:q}" in text

@@ -1,13 +1,14 @@
 """What the figures show, read back from them."""
 
 import sys
+from dataclasses import replace
 
 import matplotlib.colors
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from kits import figures
 from kits.analysis.ceiling import STEPS, summarize_steps
 from kits.analysis.summary import compare_variants, measure_effect
 from kits.figures.ablation import plot_ablation
@@ -17,7 +18,8 @@ from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
-from kits.filter.options import OFF
+from kits.figures.style import LABEL_COLOURS
+from kits.filter.options import CONSTRAINTS_OFF, FilterOptions
 from kits.networks.unet import UNet, trace_features
 
 
@@ -29,7 +31,7 @@ def drawn(monkeypatch):
         monkeypatch.setattr(sys.modules[f"kits.figures.{name}"], "save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:
-        figures.plt.close(figure)
+        plt.close(figure)
 
 
 def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
@@ -107,7 +109,7 @@ def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
     table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
     plot_ceiling(table, summarize_steps(table), tmp_path / "ceiling.png")
     for axis in drawn[0].axes:
-        ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, figures.plt.Rectangle)]
+        ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, plt.Rectangle)]
         assert ends == pytest.approx([0.9 * dice for dice in values])
         assert axis.patches[0].get_y() == 1
 
@@ -177,25 +179,22 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
     assert all((axis.images[0].get_array() == 50).all() for axis in axes)
     outlines = [[tuple(part.get_edgecolor()[0][:3]) for part in axis.collections] for axis in axes]
-    kidney, tumor = (matplotlib.colors.to_rgb(colour) for colour in figures.LABEL_COLOURS.values())
+    kidney, tumor = (matplotlib.colors.to_rgb(colour) for colour in LABEL_COLOURS.values())
     assert outlines == [[], [tumor], [], [kidney]]
 
 
 def test_ablation_names_what_is_off(drawn, tmp_path):
-    base = {
-        "fill_holes": "on", "kidney_components": "2", "min_component_voxels": "10", "percentiles": "5-95",
-        "tumor_kidney_overlap": "0.95",
-    }  # fmt: skip
-    settings = [base, base | {"percentiles": "off"}, OFF, base | {"percentiles": "0-100"}]
-    settings += [base | {"tumor_kidney_overlap": "0.5"}]
+    base = FilterOptions(percentiles=(5, 95), tumor_kidney_overlap=0.95)
+    variants = [base, replace(base, percentiles=None), replace(base, **CONSTRAINTS_OFF)]
+    variants += [replace(base, percentiles=(0, 100)), replace(base, tumor_kidney_overlap=0.5)]
     tables = [
         pd.DataFrame(
             [(case, target, 0.1 * number, 1) for case in "ab" for target in ("kidney_tumor", "tumor")],
             columns=["case", "target", "dice", "predicted_voxels"],
-        ).assign(**setting)
-        for number, setting in enumerate(settings, 1)
+        )
+        for number in range(1, len(variants) + 1)
     ]
-    plot_ablation(compare_variants(tables, seed=1), [tmp_path / "ablation.png"])
+    plot_ablation(variants, compare_variants(variants, tables, seed=1), [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:

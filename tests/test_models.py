@@ -1,6 +1,7 @@
 """Models as files, and what they predict."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from kits.cli import UserError
 from kits.data.nifti import read_label, write_volume
 from kits.data.slices import extract
 from kits.networks import models
-from kits.networks.unet import UNet
+from kits.networks.unet import Architecture, UNet
 
 
 def test_window():
@@ -46,15 +47,15 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
 
 def identity_model(path, target, size):
     """A U-Net that passes its input through the skip connection: foreground where the windowed image is above 0.5."""
-    network = UNet(base_channels=1, depth=1, batch_norm=False)
+    architecture = Architecture(base_channels=1, depth=1, batch_norm=False)
+    network = UNet(**asdict(architecture))
     for parameter in network.parameters():
         torch.nn.init.zeros_(parameter)
     for convolution in (network.encoder[0][0], network.encoder[0][2], network.decoder[0][0], network.decoder[0][2]):
         convolution.weight.data[0, 0, 1, 1] = 1
     network.output.weight.data[:] = 10
     network.output.bias.data[:] = -5
-    settings = {"base_channels": 1, "depth": 1, "batch_norm": False}
-    models.save_model(path, models.Model(network, target, size, (0, 100)), settings)
+    models.save_model(path, models.Model(network, target, size, (0, 100)), architecture)
 
 
 @pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])

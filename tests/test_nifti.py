@@ -33,8 +33,8 @@ def test_both_masks_of_a_label(tmp_path, rng, monkeypatch):
     label = rng.integers(0, 3, (5, 3, 7)).astype(np.uint8)
     label[..., 2:4] = 0  # a block of nothing
     kidney_tumor, tumor = read_label_masks(save(tmp_path / "segmentation.nii.gz", label))
-    np.testing.assert_array_equal(kidney_tumor.mask(), label > 0)
-    np.testing.assert_array_equal(tumor.mask(), label == 2)
+    np.testing.assert_array_equal(kidney_tumor.to_volume(), label > 0)
+    np.testing.assert_array_equal(tumor.to_volume(), label == 2)
 
 
 def test_header_scaling_is_applied(tmp_path):
@@ -194,7 +194,7 @@ def test_any_change_of_the_header_is_an_error_or_harmless(tmp_path, rng):
 
 def test_masks_are_everything_above_0(tmp_path):
     mask = np.array([[[0, 1, 255]]], np.uint8)
-    assert read_mask(save(tmp_path / "kidney.nii.gz", mask)).mask().tolist() == [[[False, True, True]]]
+    assert read_mask(save(tmp_path / "kidney.nii.gz", mask)).to_volume().tolist() == [[[False, True, True]]]
     (tmp_path / "kidney.nii.gz").write_bytes(b"")
     with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*check the path$"):
         read_mask(tmp_path / "kidney.nii.gz")

@@ -13,14 +13,15 @@ from kits.data.nifti import read_label
 from kits.filter import postprocessing
 from kits.filter.components import compute_eigenvalues, compute_ratio, find_components
 from kits.filter.masks import RunLengthMask
+from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import derive_ratio_range
 
 WIDE = (1.0, 1000.0)
 
 
-def postprocess(kidney, tumor, *arguments, **options):
+def postprocess(kidney, tumor, ratios, **options):
     return postprocessing.postprocess(
-        RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), *arguments, **options
+        RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), ratios, FilterOptions(**options)
     )
 
 
@@ -196,7 +197,7 @@ def test_closing_is_off_by_default_and_joins_when_on():
     assert len(postprocess(kidney, nothing, WIDE).kidneys) == 2
     assert len(postprocess(kidney, nothing, WIDE, closing_iterations=1).kidneys) == 1
     edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
-    np.testing.assert_array_equal(postprocessing.close(RunLengthMask.from_mask(edge), 2).mask(), edge)
+    np.testing.assert_array_equal(postprocessing.close(RunLengthMask.from_mask(edge), 2).to_volume(), edge)
 
 
 def test_an_overlap_in_percent_is_refused():

@@ -17,6 +17,7 @@ from kits.data.nifti import read_geometry, read_label, write_volume
 from kits.data.slices import extract, resize, restore
 from kits.filter.components import compute_eigenvalues, compute_ratio, fill_holes, find_components, mark_largest
 from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import merge, postprocess
 
 FULL = np.ones((3, 3, 3))  # 26 neighbours
@@ -55,9 +56,9 @@ def test_any_label_is_read_as_nibabel_reads_it(tmp_path, volume, spacing, big):
     assert read_label(path).tolist() == volume.tolist()
     assert read_geometry(path).shape == volume.shape
     assert read_geometry(path).spacing == pytest.approx(spacing, rel=1e-5)
-    assert (read_mask(path).mask() == (volume > 0)).all()
+    assert (read_mask(path).to_volume() == (volume > 0)).all()
     for runs, mask in zip(read_label_masks(path), (volume > 0, volume == 2), strict=True):
-        assert (runs.mask() == mask).all()
+        assert (runs.to_volume() == mask).all()
 
 
 @FILES
@@ -186,10 +187,11 @@ def test_merging_lays_tumor_over_kidney(masks):
 def test_the_filter_only_removes_but_for_holes(masks, low, high):
     kidney, tumor = masks
     result = postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), (low, high)).segmentation
+    anywhere = FilterOptions(tumor_kidney_overlap=0)
     assert ((result == 2) <= ndimage.binary_fill_holes(tumor)).all()
     assert ((result == 1) <= ndimage.binary_fill_holes(kidney)).all()
     again = postprocess(
-        RunLengthMask.from_mask(result > 0), RunLengthMask.from_mask(result == 2), (low, high), tumor_kidney_overlap=0
+        RunLengthMask.from_mask(result > 0), RunLengthMask.from_mask(result == 2), (low, high), anywhere
     ).segmentation
     assert ((again == 2) == (result == 2)).all()
 

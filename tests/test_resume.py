@@ -18,12 +18,14 @@ import torch
 import yaml
 from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
 
-from kits import locks as slots
+from kits import locks
 from kits.cli import UserError
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
 from kits.networks.dataset import MemoryDataset
 from kits.networks.device import Device
 from kits.networks.training import Hyperparameters, train
+from kits.networks.unet import Architecture
+from kits.sources import find_sources
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
 EPOCHS = 12
@@ -153,7 +155,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     cpu = Device(torch.device("cpu"))
     falls = {"scheduler_patience": 1, "early_stopping_patience": 5, "min_improvement": 0.5}  # none is large enough
     chosen = Hyperparameters(epochs=20, batch_size=2, **falls)
-    given = (slices, (-79, 304), {"base_channels": 2, "depth": 2}, chosen, cpu, lambda line: None)
+    given = (slices, (-79, 304), Architecture(base_channels=2, depth=2), chosen, cpu, lambda line: None)
     expected, record = train(*given)
     assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
     assert len(record["history"]) == 6
@@ -243,7 +245,7 @@ def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
 def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for _ in range(2):
-        slots.acquire("gpu", ["0", "1"])
+        locks.acquire("gpu", ["0", "1"])
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
     assert process.stdout.readline() == "waits for a free gpu\n"
@@ -305,22 +307,26 @@ def test_the_fingerprint_holds_what_decides(tmp_path):
     folder.mkdir()
     (folder / "slices.json").write_text("{}")
     cpu = Device(torch.device("cpu"))
-    first = compute_fingerprint({"epochs": 3}, cpu, [folder])
-    assert compute_fingerprint({"epochs": 3}, cpu, [folder]) == first
+    sources = find_sources(SCRIPTS / "train.py")
+    first = compute_fingerprint({"epochs": 3}, cpu, [folder], sources)
+    assert compute_fingerprint({"epochs": 3}, cpu, [folder], sources) == first
     others = [
-        compute_fingerprint({"epochs": 4}, cpu, [folder]),
-        compute_fingerprint({"epochs": 3}, replace(cpu, precision=torch.bfloat16), [folder]),
-        compute_fingerprint({"epochs": 3}, replace(cpu, deterministic=False), [folder]),
-        compute_fingerprint({"epochs": 3}, cpu, [folder, folder]),
+        compute_fingerprint({"epochs": 4}, cpu, [folder], sources),
+        compute_fingerprint({"epochs": 3}, replace(cpu, precision=torch.bfloat16), [folder], sources),
+        compute_fingerprint({"epochs": 3}, replace(cpu, deterministic=False), [folder], sources),
+        compute_fingerprint({"epochs": 3}, cpu, [folder, folder], sources),
     ]
     (folder / "slices.json").write_text('{"crc32": 1}')
-    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder]))
+    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], sources))
     torch.set_num_threads(torch.get_num_threads() + 1)
-    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder]))
+    others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], sources))
     torch.set_num_threads(torch.get_num_threads() - 1)
-    package = shutil.copytree(SCRIPTS / "kits", tmp_path / "kits")
-    assert compute_fingerprint({"epochs": 3}, cpu, [folder], package) == others[4]
-    for name in ("training", "samples", "unet", "models", "compute", "slices"):
-        (package / f"{name}.py").write_text((package / f"{name}.py").read_text() + "\n")
-        others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], package))
+    scripts = shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    sources = find_sources(scripts / "train.py")
+    assert compute_fingerprint({"epochs": 3}, cpu, [folder], sources) == others[4]
+    for name in ("networks/training", "networks/dataset", "networks/unet", "networks/models", "networks/device",
+                 "data/slices"):  # fmt: skip
+        path = scripts / "kits" / f"{name}.py"
+        path.write_text(path.read_text() + "\n")
+        others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], sources))
     assert len({first, *others}) == 13

@@ -248,8 +248,8 @@ def test_a_sentence_for_the_effect_of_few_cases():
 
 def test_the_end_of_a_run_says_what_changed(tmp_path):
     found = measure_effect(FIVE, seed=1)
-    tables.write(tmp_path / "dice.tsv", summarize_dice(FIVE, seed=1))
-    tables.write(tmp_path / "effect.tsv", found)
+    tables.write_table(tmp_path / "dice.tsv", summarize_dice(FIVE, seed=1))
+    tables.write_table(tmp_path / "effect.tsv", found)
     printed = run_script("show_summary", "--run", tmp_path).stdout.splitlines()
     sentences = [line for line in printed if ": Dice rose in " in line]
     assert sentences == [describe_effect(row) for _, row in found.iterrows()]

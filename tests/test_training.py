@@ -1,6 +1,7 @@
 """The loss, and training with it."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from kits.cli import UserError
 from kits.networks import models
 from kits.networks.device import Device
 from kits.networks.training import Hyperparameters, compute_loss, train
-from kits.networks.unet import UNet
+from kits.networks.unet import Architecture, UNet
 
 
 def loss_by_hand(logits, mask, weight):
@@ -86,9 +87,9 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     """Without a scale they vanish: the loss is divided by so much that its gradients are below float16's range."""
     images, masks = squares(rng, 8)
     whole = compute_loss
-    monkeypatch.setattr("kits.networks.training.loss_function", lambda *values: whole(*values) * 1e-6)
+    monkeypatch.setattr("kits.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
     settings = Hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
-    before = UNet(**SMALL)
+    before = UNet(**asdict(SMALL))
     before.initialise(torch.Generator().manual_seed(settings.seed))
     network, _ = train(
         slices_of(images, masks), (-79, 304), SMALL, settings, chosen("--precision", "float16"), lambda line: None
@@ -125,7 +126,7 @@ def test_what_auto_means_on_a_gpu(monkeypatch, has_bfloat16, precision):
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """Losses of epochs that change nothing: the learning rate is next to none."""
     settings = Hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
-    network = {"base_channels": 2, "depth": 1, "batch_norm": False}
+    network = Architecture(base_channels=2, depth=1, batch_norm=False)
     record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]
     return [epoch["loss"] for epoch in record["history"]]
 
@@ -163,7 +164,7 @@ def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
 def test_a_slow_fall_does_not_count(rng, monkeypatch):
     """Improvement is measured from the last loss that counted, as the scheduler does: 1 % over ten epochs is one."""
     falling = iter(1 - 0.001 * step for step in range(100))
-    monkeypatch.setattr("kits.networks.training.loss_function", lambda logits, *_: logits.sum() * 0 + next(falling))
+    monkeypatch.setattr("kits.networks.training.compute_loss", lambda logits, *_: logits.sum() * 0 + next(falling))
     images, masks = squares(rng, 4)
     settings = {"epochs": 40, "min_improvement": 0.0095, "scheduler_patience": 50, "early_stopping_patience": 12}
     assert fitted(images, masks, batch_size=4, **settings)[1]["epochs_run"] == 40

@@ -19,15 +19,15 @@ AFTER_FILTER = {
     "summarize": 1,
     "plot_dice": 1,
     "measure_case": 2,
-    "morphometry": 1,
+    "summarize_morphometry": 1,
     "plot_surfaces": 1,
     "plot_slice": 2,
     "all": 1,
 }
-SETTINGS = 9
-ABLATED = {"ablate": SETTINGS, "ablation": 1}
-CEILING = {"trace_ceiling": 5, "ceiling": 1}
-TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict_1": 1, "predict_2": 1}
+VARIANTS = 9
+ABLATED = {"ablate": VARIANTS, "summarize_ablation": 1}
+CEILING = {"trace_ceiling": 5, "summarize_ceiling": 1}
+TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2}
 
 
 def jobs(*parts, **others):
@@ -82,7 +82,7 @@ def test_every_promised_file(finished):
     assert summary["verdict"].str.startswith("cannot be checked: 5 phantoms").all()
     assert len(pd.read_csv(results / "effect.tsv", sep="\t")) == 2
     assert len(pd.read_csv(results / "ceiling.tsv", sep="\t")) == 5 * 2 * 7
-    assert len(pd.read_csv(results / "ablation.tsv", sep="\t")) == SETTINGS * 2
+    assert len(pd.read_csv(results / "ablation.tsv", sep="\t")) == VARIANTS * 2
     measured = pd.read_csv(results / "morphometry.tsv", sep="\t")
     assert measured.groupby("case")["stage"].apply(list).to_list() == [["truth", "before", "after"]] * 2
     figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "ceiling", "ceiling_cases", "ablation"]
@@ -99,7 +99,7 @@ def test_provenance(finished):
     assert record["models"]["kidney"]["device"] == "CPU, 1 threads, float32"
     assert record["last_command"]["started"] <= record["last_command"]["finished"]
     assert record["rules"]["train"]["jobs"] == 2
-    assert record["rules"]["extract"]["seconds"] > 0
+    assert record["rules"]["extract_slices"]["seconds"] > 0
     assert "commit" in record
 
 
@@ -107,7 +107,7 @@ def test_provenance_speaks_of_complete_runs_only(finished, copy_of):
     project = copy_of(finished)
     before = (project.folder / RESULTS / "provenance.json").read_bytes()
     changed = merged(TINY, statistics={"seed": 1})
-    assert project.snakemake(changed, "ablation").returncode == 0
+    assert project.snakemake(changed, "summarize_ablation").returncode == 0
     assert (project.folder / RESULTS / "provenance.json").read_bytes() == before
     assert project.snakemake(changed).returncode == 0
     record = json.loads((project.folder / RESULTS / "provenance.json").read_text())
@@ -142,16 +142,16 @@ def test_nothing_changed_nothing_runs(finished):
 
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
-    assert planned.pop("ablate") < SETTINGS  # some of the other settings were swept before
-    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, ablation=1)
+    assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
+    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, summarize_ablation=1)
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
 @pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}, {"closing_iterations": 1}])
 def test_changed_filter_reruns_post_processing_only(finished, change):
     planned = finished.planned(merged(TINY, postprocess=change))
-    assert 0 < planned.pop("ablate") <= SETTINGS
-    assert planned | {"total": 0} == jobs(AFTER_FILTER, CEILING, ablation=1) | {"total": 0}
+    assert 0 < planned.pop("ablate") <= VARIANTS
+    assert planned | {"total": 0} == jobs(AFTER_FILTER, CEILING, summarize_ablation=1) | {"total": 0}
 
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
@@ -162,22 +162,33 @@ def test_changed_epochs_rerun_training_and_all_after_it(finished):
 def test_another_window_needs_no_extraction(finished):
     planned = finished.planned(merged(TINY, slices={"hu_window": [-100, 300]}))
     assert "train" in planned
-    assert "extract" not in planned
+    assert "extract_slices" not in planned
 
 
-def test_cases_are_predicted_in_jobs_of_several(finished):
-    planned = finished.planned(merged(TINY, inference={"cases_per_job": 5}))
-    assert planned == jobs(AFTER_FILTER, ABLATED, predict_1=1)
+def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
+    """The workflow predicts a case a job; the script takes several."""
+    results = finished.folder / RESULTS
+    masks = sorted((results / "predictions").rglob("*.nii.gz"))
+    assert len(masks) == 4
+    cases = sorted({path.parent.name for path in masks})
+    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    folders = ["--slices", results / "slices", "--output", tmp_path]
+    result = run_script("predict", "--cases", *cases, *folders, *models, "--device", "cpu", "--threads", 1)
+    assert result.returncode == 0, result.stderr
+    for path in masks:
+        assert digest(tmp_path / path.parent.name / path.name) == digest(path)
 
 
-def test_the_number_of_cases_in_a_job_changes_no_mask(finished, copy_of):
-    project = copy_of(finished)
-    masks = sorted((project.folder / RESULTS / "predictions").rglob("*.nii.gz"))
-    before = [digest(path) for path in masks]
-    assert len(before) == 4
-    goals = [str(path.relative_to(project.folder)) for path in masks]
-    assert project.snakemake(merged(TINY, inference={"cases_per_job": 5}), *goals).returncode == 0
-    assert [digest(path) for path in masks] == before
+def test_a_split_value_that_decides_nothing_plans_nothing(finished):
+    assert TINY["split"] == {"test_cases": 2}
+    assert finished.planned(TINY, "--config", "split={test_fraction: 0.2}") == {}
+    assert finished.planned(TINY, "--config", "split={seed: 1}")["train"] == 2
+
+
+def test_trainings_depend_on_their_cases_and_not_on_how_these_were_checked_and_chosen(finished):
+    planned = finished.planned(TINY, "--forcerun", "check_cohort")
+    assert (planned["check_cohort"], planned["split_cases"]) == (1, 1)
+    assert not {"train", "predict", "score"} & set(planned)
 
 
 def test_another_precision_reruns_the_networks_only(finished):
@@ -199,7 +210,7 @@ def test_forcerun_postprocess(finished):
 
 def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     project = copy_of(finished)
-    module = project.folder / "workflow/scripts/kits/postprocessing.py"
+    module = project.folder / "workflow/scripts/kits/filter/postprocessing.py"
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")
@@ -277,13 +288,13 @@ def test_images_are_gzipped_once(finished):
 
 def graph(mermaid):
     """The arrows of a Mermaid flow chart, by the names of the rules."""
-    names = dict(re.findall(r"(id\d+)\[([a-z_]+?)(?:_\d+)?\]", mermaid))  # predict_1, predict_2 ... are one
+    names = dict(re.findall(r"(id\d+)\[([a-z_]+)\]", mermaid))
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
 
 
 def test_several_splits_are_pooled(project):
     repeats, cases = 2, 4
-    split, few = {"scheme": "kfold", "repeats": repeats}, {"phantom": {"cases": cases}, "sensitivity": NO_SWEEP}
+    split, few = {"scheme": "kfold", "repeats": repeats}, {"phantom": {"cases": cases}, "ablation": NO_SWEEP}
     config = merged(TINY, split=split, training={"epochs": 1}, **few)
     goals = [f"{RESULTS}/{name}" for name in ("summary.tsv", "ablation.tsv", "morphometry.tsv", "figures/fig4.png")]
     result = project.snakemake(config, *goals)
@@ -315,7 +326,7 @@ def test_the_rule_graph_in_the_readme_is_the_workflows(project):
     assert ("postprocess", "score") in graph(readme)
 
 
-@pytest.mark.parametrize(("device", "asked"), [("auto", {"train", "predict_1", "predict_2"}), ("cpu", set())])
+@pytest.mark.parametrize(("device", "asked"), [("auto", {"train", "predict"}), ("cpu", set())])
 def test_only_what_may_use_a_gpu_asks_for_one(project, device, asked):
     result = project.snakemake(merged(TINY, device=device), f"{RESULTS}/scores.tsv", "--dry-run")
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)+)", result.stdout, re.MULTILINE)

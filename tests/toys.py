@@ -8,9 +8,10 @@ import torch
 from kits.networks.dataset import MemoryDataset
 from kits.networks.device import Device, add_device_options, choose_device
 from kits.networks.training import Hyperparameters, train
+from kits.networks.unet import Architecture
 
 CPU = Device(torch.device("cpu"))
-SMALL = {"base_channels": 4, "depth": 2}
+SMALL = Architecture(base_channels=4, depth=2)
 
 
 def squares(rng, count=24, size=16):

@@ -1,4 +1,4 @@
-"""A server on this machine that does everything servers do."""
+"""A server on this machine that does what servers do, and a Hugging Face hub under /datasets/."""
 
 import gzip
 import hashlib
@@ -22,14 +22,13 @@ def gzipped(content):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; `behave` decides per request: a list of what to do first, then it serves well."""
+    """Serves `files`; `faults` has what to do first for a path, then it serves well."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.faults, self.requests, self.closing = {}, {}, [], threading.Event()
-        self.ranges, self.tags, self.retry_after, self.shift = True, True, None, 0
-        self.dated = False  # by the day it was changed, and a tag that does not stand for every byte
-        self.most, self.delay = None, 0  # bytes of a range, seconds
+        self.ranges, self.retry_after, self.shift = True, None, 0
+        self.most = None  # bytes of a range
         self.at_once, self.most_at_once, self.counting = 0, 0, threading.Lock()
 
     def url(self, path):
@@ -55,46 +54,56 @@ class Handler(BaseHTTPRequestHandler):
             with server.counting:
                 server.at_once -= 1
 
+    def say(self, status, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
     def answer(self):
         server = self.server
-        server.closing.wait(server.delay)
-        server.requests.append((self.path, self.headers.get("Range"), self.headers.get("If-Range")))
+        server.requests.append((self.path, self.headers.get("Range")))
         fault = server.faults[self.path].pop(0) if server.faults.get(self.path) else None
-        if isinstance(fault, int) or self.path not in server.files:
-            self.send_response(fault or 404)
-            self.send_header("Content-Length", "0")
-            if self.server.retry_after:
-                self.send_header("Retry-After", self.server.retry_after)
-            self.end_headers()
-            return
-        content = server.files[self.path]
-        tag = f'"{hashlib.sha256(content).hexdigest()[:8]}"'
-        begin = 0
-        if server.dated:
-            tag = "Thu, 01 Jan 2026 00:00:00 GMT"
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if asked and server.ranges and self.headers.get("If-Range", tag) == tag:
-            begin = int(asked[1]) + server.shift
-            self.send_response(206)
-            end = min(len(content), begin + (server.most or len(content)))
-            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(content)}")
-            content = content[:end]
+        content = server.files.get(self.path, server.files.get(self.path.removeprefix("/store")))
+        if fault == "wait":  # so that a second request would meet this one
+            fault = server.closing.wait(0.5) or None
+        if fault == "drop":
+            self.close_connection = True
+        elif isinstance(fault, int) or content is None:
+            self.say(fault or 404, Content_Length=0, **({"Retry_After": server.retry_after} if fault else {}))
+        elif self.path.startswith("/datasets/"):
+            self.say(
+                302,
+                Content_Length=0,
+                Location=f"http://localhost:{server.server_port}/store{self.path}",  # another host
+                X_Repo_Commit="0" * 40,
+                X_Linked_Etag=f'"{hashlib.sha256(content).hexdigest()}"',
+                X_Linked_Size=len(content),
+            )
         else:
-            self.send_response(200)
-        if server.dated:
-            self.send_header("ETag", 'W/"weak"')
-            self.send_header("Last-Modified", tag)
-        elif server.tags:
-            self.send_header("ETag", tag)
-        self.send_header("Content-Length", str(len(content) - begin))
-        self.end_headers()
-        if fault in ("truncate", "stall", "change"):
-            self.wfile.write(content[begin : begin + (len(content) - begin) // 2])
+            self.give(content, fault)
+
+    def give(self, content, fault):
+        server, begin = self.server, 0
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if asked and server.ranges and int(asked[1]) >= len(content):
+            self.say(416, Content_Length=0, Content_Range=f"bytes */{len(content)}")
+            return
+        if asked and server.ranges:
+            begin = int(asked[1]) + server.shift
+            end = min(len(content), begin + (server.most or len(content)))
+            given = f"bytes {begin}-{end - 1}/{len(content)}"
+            content = content[begin:end]
+            self.say(206, Content_Length=len(content), Content_Range=given)
+        else:
+            self.say(200, Content_Length=len(content))
+        if fault:  # half of it
+            self.wfile.write(content[: len(content) // 2])
             self.wfile.flush()
             if fault == "stall":
                 server.closing.wait(30)
             if fault == "change":
                 server.files[self.path] = server.other
             self.close_connection = True
-            return
-        self.wfile.write(content[begin:])
+        else:
+            self.wfile.write(content)

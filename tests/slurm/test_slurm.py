@@ -16,8 +16,8 @@ import yaml
 from conftest import NO_SWEEP, RESULTS, ROOT, TINY, Project, merged
 
 CLUSTER = Path(__file__).parent / "cluster.sh"
-LIGHT = ["--set-resources", *(f"{rule}:mem_mb=1000" for rule in ("check", "measure_tumors", "predict_1", "predict_2"))]
-AUTO = merged(TINY, device="auto", sensitivity=NO_SWEEP)
+LIGHT = ["--set-resources", *(f"{rule}:mem_mb=1000" for rule in ("check_cohort", "measure_tumors", "predict"))]
+AUTO = merged(TINY, device="auto", ablation=NO_SWEEP)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,11 +76,11 @@ def job_of(project: Project, rule: str, state: str) -> str | None:
 def test_everything_through_slurm(project, tmp_path):
     """Too little memory, a cancelled job and an absent controller on the way: the same scores as on this machine."""
     run = started(project, AUTO, *LIGHT, "train:mem_mb=150*attempt**2", "train:runtime=10")
-    wait_for(lambda: list((project.folder / RESULTS / "logs/extract").glob("*.log")))
+    wait_for(lambda: list((project.folder / RESULTS / "logs/extract_slices").glob("*.log")))
     subprocess.run([CLUSTER, "pause", "15"], check=True)
     wait_for(lambda: job_of(project, "train", "FAILED"))  # killed for its memory
     # Its state becomes "CANCELLED by 0", which the plugin does not know.
-    cancelled = wait_for(lambda: job_of(project, "predict_1", "RUNNING"))
+    cancelled = wait_for(lambda: job_of(project, "predict", "RUNNING"))
     subprocess.run(["scancel", cancelled], check=True)
     assert run.wait(timeout=900) == 0, output(project)
     local, scores = Project(tmp_path / "local"), f"{RESULTS}/scores.tsv"
@@ -99,11 +99,13 @@ def test_everything_through_slurm(project, tmp_path):
     memory = table.loc[table["rule"] == "train", "ReqTRES"].str.extract(r"mem=(\d+)M")[0].astype(int)
     assert memory.min() == 150
     assert memory.max() >= 600
-    predicted = table[table["rule"] == "predict_1"]
+    predicted = table[table["rule"] == "predict"]
     assert predicted["State"].str.startswith("CANCELLED").sum() == 1
-    assert predicted["State"].str.startswith("COMPLETED").sum() == 1
-    for log in ("train/kidney.log", "train/tumor.log", "predict/1.log"):
-        assert re.search(r"^GPU [01] ", (project.folder / RESULTS / "logs" / log).read_text(), re.MULTILINE)
+    assert predicted["State"].str.startswith("COMPLETED").sum() == 2
+    logs = [path for rule in ("train", "predict") for path in (project.folder / RESULTS / "logs" / rule).glob("*.log")]
+    assert len(logs) == 4
+    for log in logs:
+        assert re.search(r"^GPU [01] ", log.read_text(), re.MULTILINE)
 
 
 def test_training_goes_on_after_its_time_is_over(project):

@@ -37,6 +37,9 @@ STARTED = time.time()
 # A case that lacks a file is left to rule check_cohort, which names it beside all other bad cases and stops the run;
 # Snakemake's own message would come first and know nothing of the others.
 COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
+# Where one does, nothing is split or trained until the check, which then fails, has been passed. A complete cohort needs
+# no such gate, since a bad volume is found when its slices are extracted, and an edit of the check retrains nothing.
+GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
 LABELLED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
 # The folder of each split under the run's, the run's own where there is only one; its cases.
@@ -89,7 +92,7 @@ def list_options(section, *keys):
 def list_filter_options():
     """Command-line options of the filter; its percentiles reach it through the range that follows from them."""
     return configuration.make_options(
-        {key: value for key, value in config["postprocess"].items() if key != "percentiles"}
+        {key: value for key, value in config["postprocess"].items() if key not in ("percentiles", "ratio_cases")}
     )
 
 
@@ -104,13 +107,10 @@ def list_device_options():
     return configuration.make_options(choices)
 
 
-# These are no parameters, since how a volume is fetched does not decide what it is.
-DOWNLOADING = list_options("download", "connections", "attempts", "timeout", "lock")
-
-
-def make_address(volumes, case):
-    """The address from which a case's volume, `imaging` or `labels`, is fetched."""
-    template, revision = config["download"][volumes], config["download"][f"{volumes}_revision"]
+def make_address(volume, case):
+    """The address from which a case's volume, `imaging` or `segmentation`, is fetched."""
+    key = "imaging" if volume == "imaging" else "labels"
+    template, revision = config["download"][key], config["download"][f"{key}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
 
 

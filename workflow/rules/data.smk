@@ -21,41 +21,34 @@ if config["data"]["source"] == "phantom":
 
 if config["data"]["source"] == "download":
 
-    localrules:
-        download_label,
-        download_image,
+    # A limit of this run, in effect also where the command line has no --resources.
+    if "connections" not in workflow.global_resources:
+        workflow.global_resources["connections"] = config["download"]["connections"]
 
     # Kept through every change of the code: only another address fetches again.
-    rule download_label:
+    rule download:
         output:
-            "<cohort>/{case}/segmentation.nii.gz",
+            "<cohort>/{case}/{volume}.nii.gz",
         log:
-            "<logs>/download_label/{case}.log",
+            "<logs>/download/{case}/{volume}.log",
+        wildcard_constraints:
+            volume="imaging|segmentation",
         retries: 0  # it tries again by itself, and says what no attempt can mend
+        localrule: True
         conda:
             "../../envs/imaging.yaml"
+        resources:
+            **{key: config["download"][key] for key in ("attempts", "timeout", "lock")},
+            connections=1,
+            # No parameters, since how a volume is fetched does not decide what it is.
         params:
             script=find_script("download"),
-            url=lambda wildcards: make_address("labels", wildcards.case),
+            # No input, since a label that is fetched anew does not make its image another one.
+            label=lambda wildcards: f"{COHORT}/{wildcards.case}/segmentation.nii.gz",
+            url=lambda wildcards: make_address(wildcards.volume, wildcards.case),
         shell:
-            "python3 {params.script:q} --url {params.url:q} --output {output:q} {DOWNLOADING:q} 2>&1 | tee {log:q}"
-
-    rule download_image:
-        input:
-            label=ancient("<cohort>/{case}/segmentation.nii.gz"),
-        output:
-            "<cohort>/{case}/imaging.nii.gz",
-        log:
-            "<logs>/download_image/{case}.log",
-        retries: 0  # it tries again by itself, and says what no attempt can mend
-        conda:
-            "../../envs/imaging.yaml"
-        params:
-            script=find_script("download"),
-            url=lambda wildcards: make_address("imaging", wildcards.case),
-        shell:
-            "python3 {params.script:q} --url {params.url:q} --like {input.label:q} --output {output:q}"
-            " {DOWNLOADING:q} 2>&1 | tee {log:q}"
+            "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {params.label:q}"
+            " --attempts {resources.attempts} --timeout {resources.timeout} --lock {resources.lock:q} 2>&1 | tee {log:q}"
 
 
 rule check_cohort:
@@ -89,7 +82,7 @@ rule check_cohort:
 rule split_cases:
     input:
         **code("split_cases"),
-        cohort="<results>/cohort.tsv",
+        gate=GATE,
     output:
         "<results>/{split}split.tsv",
     log:

@@ -2,7 +2,7 @@ rule plot_pipeline:
     # Drawn once Figure 3 is there, from the rules that led to it.
     input:
         **code("plot_pipeline"),
-        goal=ancient("<results>/figures/fig3.png"),
+        goal="<results>/figures/fig3.png",
     output:
         report(
             "<results>/figures/fig1.png",

@@ -1,3 +1,9 @@
+# Each split has a range of its own where only the tumors of its training cases count.
+RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
+RATIO_RANGE = f"<results>/{RANGE_SPLIT}ratio_range.json"
+FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
+
+
 rule measure_tumors:
     input:
         require_cohort,
@@ -31,16 +37,18 @@ rule ratio_range:
         **code("ratio_range"),
         components="<results>/tumor_components.tsv",
     output:
-        "<results>/ratio_range.json",
+        RATIO_RANGE,
     log:
-        "<logs>/ratio_range.log",
+        f"<logs>/{RANGE_SPLIT}ratio_range.log",
     localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
+        cases=lambda wildcards: ["--cases", *TRAINED[wildcards.split]] if RANGE_SPLIT else [],
         options=list_options("postprocess", "percentiles"),
     shell:
-        "python3 {input.script:q} --components {input.components:q} {params.options:q} --output {output:q}"
+        "python3 {input.script:q} --components {input.components:q} {params.cases:q} {params.options:q}"
+        " --output {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -49,7 +57,7 @@ rule postprocess:
         **code("postprocess"),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
-        ratio_range="<results>/ratio_range.json",
+        ratio_range=RATIO_RANGE,
     output:
         "<results>/{split}segmentations/{case}.nii.gz",
     log:

@@ -51,7 +51,7 @@ def see_cancelled_jobs():
 
 def state_license():
     """The terms of the data, said where they are about to be fetched."""
-    if is_planned("download", "download_label", "download_image"):
+    if is_planned("download"):
         logger.warning(
             "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
             f"checksums are compared with, or added to, {config['download']['lock']}."

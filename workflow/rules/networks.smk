@@ -5,7 +5,7 @@ rule train:
     input:
         **code("train"),
         slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
-        cohort=ancient("<results>/cohort.tsv"),  # a bad case is named before a training begins, and decides nothing else
+        gate=GATE,
     output:
         model="<results>/{split}models/{network}.pt",
         record="<results>/{split}models/{network}.json",

@@ -9,17 +9,21 @@ import pandas as pd
 
 from kits import cli, tables
 from kits.analysis.ablation import score_variant
+from kits.data.split import read_split
 from kits.filter.options import FilterOptions, format_options
 
 
 def main(arguments: argparse.Namespace) -> None:
     variant = cli.read_options(arguments, FilterOptions)
-    ratios = tables.read_tables([arguments.components], "ratio")["ratio"].to_numpy(float)
-    rows = [
-        row
-        for folder in arguments.predictions
-        for row in score_variant(folder, arguments.cohort / folder.name / "segmentation.nii.gz", ratios, variant)
-    ]
+    components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
+    rows = []
+    for folder in arguments.predictions:
+        ratios = components
+        if arguments.ratio_cases == "train":  # of the split to which the prediction belongs
+            parts = read_split(folder.parents[1] / "split.tsv")
+            ratios = components[[parts.get(case) == "train" for case in components.index]]
+        label = arguments.cohort / folder.name / "segmentation.nii.gz"
+        rows += score_variant(folder, label, ratios.to_numpy(float), variant)
     table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
     text = format_options(variant)
     tables.write_table(arguments.output, table.assign(**text)[[*text, *table.columns]])
@@ -30,6 +34,7 @@ if __name__ == "__main__":
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one a case")
     parser.add_argument("--cohort", type=Path, required=True, help="cohort in KiTS19 layout")
     parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
+    parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors give ratios")
     cli.add_options(parser, FilterOptions)
     parser.add_argument("--output", type=Path, required=True, help="a row for each case and target, .tsv")
     cli.run(main, parser)

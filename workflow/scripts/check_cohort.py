@@ -8,10 +8,11 @@ from pathlib import Path
 
 from kits import cli
 from kits.data import cohort
-from kits.data.checks import check_case, write_cohort
+from kits.data.checks import check_case, check_folders, write_cohort
 
 
 def main(arguments: argparse.Namespace) -> None:
+    check_folders(arguments.root, arguments.cases)
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
         rows = cli.collect(jobs)

@@ -12,7 +12,9 @@ from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import postprocess
 
 LISTED = 5
-"""The largest tumor components whose fate is printed."""
+"""The number of largest tumor components whose fate is printed."""
+REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too little inside the kidney mask"}
+"""What is said of a component that fails one of the constraints."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -28,9 +30,11 @@ def main(arguments: argparse.Namespace) -> None:
     for name, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
         print(f"{arguments.output.name}: {name} components: {len(kept)} found, {kept.sum()} kept")
     for tumor in tests[(-tests.voxels).argsort(kind="stable")[:LISTED]]:
+        failed = [words for name, words in REASONS.items() if not tumor[name]]
+        verdict = f"removed: {', '.join(failed)}" if failed else "kept"
         print(
             f"{arguments.output.name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
-            f"{tumor.overlap:.1%} inside the kidney mask: {'kept' if tumor.kept else 'removed'}"
+            f"{tumor.overlap:.1%} inside the kidney mask: {verdict}"
         )
 
 

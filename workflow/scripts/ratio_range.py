@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from kits import cli, tables
+from kits.data.cohort import parse_case
 from kits.filter.postprocessing import derive_ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = tables.read_tables([arguments.components], "ratio")["ratio"].to_numpy(float)
+    components = tables.read_tables([arguments.components], "case", "ratio")
+    if arguments.cases:
+        components = components[components["case"].isin(arguments.cases)]
+    ratios = components["ratio"].to_numpy(float)
     low, high = derive_ratio_range(ratios, arguments.percentiles)
     measured = int(np.isfinite(ratios).sum())
     record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
@@ -24,5 +28,6 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
     parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="lowest and highest accepted")
+    parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
     parser.add_argument("--output", type=Path, required=True, help="the range, .json")
     cli.run(main, parser)

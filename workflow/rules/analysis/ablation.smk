@@ -9,6 +9,7 @@ rule ablate:
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         components="<results>/tumor_components.tsv",
+        splits=expand("<results>/{split}split.tsv", split=FOLDERS) if RANGE_SPLIT else [],
     output:
         "<results>/ablation/{variant}.tsv",
     log:
@@ -24,7 +25,8 @@ rule ablate:
     params:
         cohort=COHORT,
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
-        options=lambda wildcards: configuration.make_options(vars(VARIANTS[wildcards.variant])),
+        options=lambda wildcards: list_options("postprocess", "ratio_cases")
+        + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
         "python3 {input.script:q} --predictions {params.predictions:q} --cohort {params.cohort:q}"
         " --components {input.components:q} {params.options:q} --output {output:q}"

@@ -3,7 +3,7 @@ rule trace_ceiling:
     input:
         **code("trace_ceiling"),
         label="<cohort>/{case}/segmentation.nii.gz",
-        ratio_range="<results>/ratio_range.json",
+        ratio_range=FIRST_RATIO_RANGE,
     output:
         table="<results>/ceiling/{case}.tsv",
         slice="<results>/ceiling/{case}.npz",

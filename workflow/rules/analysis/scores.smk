@@ -24,7 +24,7 @@ rule summarize:
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
         splits=expand("<results>/{split}split.tsv", split=FOLDERS),
         records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
-        ratio_range="<results>/ratio_range.json",
+        ratio_range=FIRST_RATIO_RANGE,
         paper=PAPER_CLAIMS,
     output:
         report(

@@ -4,8 +4,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
-NEUTRAL = {"cli", "locks", "provenance", "networks.gpu", "networks.checkpoint"}
-"""Modules that cannot change a result: they parse options, lock, record, wait, and resume to bitwise the same end."""
+NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"}
+"""Modules that cannot change a result: they parse options, wait, record, find sources, or resume to the same end."""
 
 
 @cache

@@ -7,9 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from kits.cli import write_atomically, collect
+from kits.cli import UserError, collect, write_atomically
+from kits.data.cohort import format_cases
 from kits.data.nifti import KIDNEY, TUMOR, read_geometry, read_label
 from kits.data.slices import check_shapes
+
+
+def check_folders(root: Path, cases: Sequence[str]) -> None:
+    """Check that each case has a folder.
+
+    Raises:
+        UserError: Some have none; they are named in one line, neighbors as ranges.
+    """
+    if absent := [case for case in cases if not (root / case).is_dir()]:
+        raise UserError(
+            f"{root}: no folder for {format_cases(absent)}; fetch them, or leave them out (data.cases, data.exclude)"
+        )
 
 
 def check_case(root: Path, case: str) -> dict[str, Any]:

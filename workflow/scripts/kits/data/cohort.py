@@ -6,7 +6,7 @@ Light on purpose: the Snakefile imports it.
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ KITS19_LABELLED = 210
 KITS19_UNLABELLED = range(KITS19_LABELLED, 300)
 """KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
 
+CASE = re.compile(r"case_(\d{5})")
 
 
 class NoCohortError(UserError):
     """There is no case where the configuration says that the cohort lies."""
-
-
-CASE = re.compile(r"case_(\d{5})")
 
 
 def name_case(number: int) -> str:
@@ -42,26 +40,34 @@ def parse_case(text: str) -> str:
     return text
 
 
-def select_cases(cases: Sequence[int | str]) -> list[str]:
-    """Case names of `data.cases`: numbers and inclusive ranges, as in `[0, 3, "10-19"]`.
+def select_cases(cases: Sequence[int | str], key: str = "data.cases") -> list[str]:
+    """Name the cases of a list of numbers and inclusive ranges, as in `[0, 3, "10-19"]`, in order.
 
     Raises:
-        UserError: the list is empty, a range runs backwards, or a case is listed twice.
+        UserError: A range runs backwards, or a case is listed twice.
     """
     numbers: list[int] = []
     for item in cases:
         first, _, last = str(item).partition("-")
         span = range(int(first), int(last or first) + 1)
         if not span:
-            raise UserError(f"data.cases: the range {item} runs backwards; write it as {last}-{first}")
+            raise UserError(f"{key}: the range {item} runs backwards; write it as {last}-{first}")
         numbers.extend(span)
-    if not numbers:
-        raise UserError("data.cases: the list is empty; name at least two cases, or write `all`")
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     if twice:
-        names = ", ".join(map(name_case, twice))
-        raise UserError(f"data.cases: {names} listed twice; list each case once")
+        raise UserError(f"{key}: {format_cases(map(name_case, twice))} listed twice; list each case once")
     return [name_case(number) for number in sorted(numbers)]
+
+
+def format_cases(cases: Iterable[str]) -> str:
+    """Write case names for a reader, neighbors as ranges: `case_00003, case_00010 to case_00019`."""
+    spans: list[list[int]] = []
+    for number in sorted(int(case.removeprefix("case_")) for case in cases):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(name_case(a) if a == b else f"{name_case(a)} to {name_case(b)}" for a, b in spans)
 
 
 def find_cases(root: Path) -> list[str]:
@@ -84,30 +90,38 @@ def find_cases(root: Path) -> list[str]:
 
 
 def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The cohort's folder and the names of its cases.
+    """Find the cohort's folder and the names of its cases, those that `data.cases` selects but for `data.exclude`.
 
     A phantom cohort lies with the run's results, never in `data.root`, where real data may be or be fetched.
 
     Raises:
-        UserError: there is no cohort, it is empty, or a case is listed twice.
+        NoCohortError: There is no cohort.
+        UserError: No case is left, a case is listed twice, or one that is listed is none of the cohort's.
     """
-    data, chosen = config["data"], config["data"]["cases"]
+    data = config["data"]
     root = os.path.normpath(os.path.expanduser(data["root"]))
-    if data["source"] != "kits19":
+    if data["source"] == "kits19":
+        present = find_cases(Path(root))
+        known = None  # a case without a folder is named by the check, beside all other bad cases
+    else:
         phantom = data["source"] == "phantom"
         number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (KITS19_LABELLED, "KiTS19")
-        present = [name_case(case) for case in range(number)]
-        cases = present if chosen == "all" else select_cases(chosen)
-        absent = sorted(set(cases) - set(present))
-        if absent:
-            raise UserError(f"data.cases: {', '.join(absent)} not among the {number} of {what}")
-        return f"results/{config['run']}/cohort" if phantom else root, cases
-    present = find_cases(Path(root))
-    return root, present if chosen == "all" else select_cases(chosen)
+        present = known = [name_case(case) for case in range(number)]
+        root = f"results/{config['run']}/cohort" if phantom else root
+    cases = present if data["cases"] == "all" else select_cases(data["cases"])
+    if known and (absent := set(cases) - set(known)):
+        raise UserError(f"data.cases: {format_cases(absent)} not among the {number} of {what}")
+    excluded = set(select_cases(data["exclude"], "data.exclude"))
+    if absent := excluded - set(cases):
+        raise UserError(f"data.exclude: {format_cases(absent)} not among the cases; exclude only cases that are there")
+    cases = [case for case in cases if case not in excluded]
+    if not cases:
+        raise UserError("data.cases: no case is left; name at least two cases, or write `all`")
+    return root, cases
 
 
-def find_complete(config: Mapping[str, Any], root: str, cases: list[str], *volumes: str) -> list[str]:
-    """The cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
+def find_complete(config: Mapping[str, Any], root: str, cases: Sequence[str], *volumes: str) -> list[str]:
+    """List the cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
     if config["data"]["source"] != "kits19":
-        return cases
-    return [parse_case for parse_case in cases if all((Path(root) / parse_case / volume).is_file() for volume in volumes)]
+        return list(cases)
+    return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]

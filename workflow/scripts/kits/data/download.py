@@ -1,211 +1,139 @@
-"""Downloads that go on where they stopped, try again, and are verified before they get their name."""
+"""Downloads that go on where they stopped, and are verified before they get their name.
+
+huggingface_hub makes the requests, to a hub as to any other server: redirects, timeouts, growing pauses, Retry-After.
+The partial file is kept here, because `hf_hub_download` deletes it when it gives up and does not read it after it was
+killed (issue 4196 of huggingface_hub), and pooch starts over after each interruption.
+"""
 
 import hashlib
-import json
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import requests
-import urllib3
 from filelock import FileLock
+from huggingface_hub.errors import HfHubHTTPError, HTTPError
+from huggingface_hub.utils import http_stream_backoff
 from isal import igzip
 
-from kits.cli import UserError, write_atomically, name_errors, write_json
+from kits.cli import UserError, name_errors, write_atomically
 from kits.data.nifti import BROKEN, count_decompressed_bytes, read_geometry
 
-TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
-"""Answers after which it is worth to ask again."""
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
 CHUNK = 2**16
-"""Bytes that are written at once; so many of an attempt that breaks off are lost at most."""
+"""Bytes that are written at once; at most so many of an attempt that breaks off are lost."""
 PROGRESS = 2**20
 """Bytes after which an attempt counts as one that got somewhere."""
-LOCKED = re.compile(r"([0-9a-f]{64}) [ *](\S.*)")
+LONGEST_PAUSE = 60
+"""Seconds between two attempts, unless the server asks for more."""
+REPORT_SECONDS = 10
+"""Seconds between two lines about how far a download is."""
+SHA256 = re.compile("[0-9a-f]{64}")
+LOCKED = re.compile(rf"({SHA256.pattern}) [ *](\S.*)")
 """A line of `sha256sum`."""
-LONGEST_WAIT = 60.0
-LONGEST_PAUSE = 3600.0
-"""Seconds, of those a server asks for."""
-REPORT_SECONDS = 10.0
 
 
 class WrongContent(UserError):
     """What came is not the file; another attempt may bring it."""
 
 
-class Interrupted(Exception):
-    """A download stopped; the next attempt goes on from what came.
-
-    Attributes:
-        wait: seconds the server asks for.
-    """
-
-    def __init__(self, why: str, wait: float = 0) -> None:
-        super().__init__(why)
-        self.wait = wait
-
-
 def download(
-    url: str,
-    path: Path,
-    verify: Callable[[Path], None],
-    *,
-    attempts: int = 8,
-    timeout: float = 60,
-    backoff: float = 1,
-    report: Callable[[str], None] = print,
+    url: str, path: Path, lock: Path, like: Path | None = None, *, attempts: int, timeout: float, backoff: float
 ) -> None:
-    """Fetch a file, verify it, and only then give it its name.
-
-    What came lies at `.partial.<name>` beside it, with a record of what it is part of, until the file is whole.
+    """Fetch a volume, verify it, and only then give it its name; a volume that is there is not fetched.
 
     Args:
-        url: of the file.
+        url: its address.
         path: where it goes.
-        verify: raises `WrongContent` where the whole file is not what it should be; it is then fetched once more.
-        attempts: in a row that bring less than a megabyte, before this gives up.
+        lock: the lock file, as `check_locked` describes it.
+        like: a volume that has the same shape, where it is there already.
+        attempts: how many in a row may bring less than a megabyte before this gives up.
         timeout: seconds without a byte after which an attempt is given up.
-        backoff: seconds before the second attempt; doubled before each further one, up to a minute.
-        report: receives a line from time to time.
+        backoff: seconds before the second attempt, doubled before each further one, up to a minute.
 
     Raises:
-        UserError: the server has no such file or gives it to nobody, every attempt failed, the file is wrong twice,
-            or `verify` raised it.
+        UserError: the server refuses, every attempt failed, the file is wrong twice, or it is not the lock file's.
     """
+    shape = read_geometry(like).shape if like and like != path and like.is_file() else None
+    read_lock(lock)  # a damaged one costs no download
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".partial.{path.name}.lock")
-    with FileLock(lock):  # of another run on the same data
+    # Named by the address: another one does not go on from what this one gave.
+    part = path.with_name(f".partial.{path.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}")
+    busy = path.with_name(f".partial.{path.name}.lock")
+    with FileLock(busy):  # another run may fetch the same data
         try:
-            if not path.exists():
-                _download(url, path, verify, attempts, timeout, backoff, report)
+            for last in (False, True):
+                if path.exists():
+                    break
+                stated = _fetch(url, part, attempts, timeout, backoff)
+                try:
+                    with part.open("rb") as file:
+                        found = hashlib.file_digest(file, "sha256").hexdigest()
+                    if stated not in (None, found):
+                        raise WrongContent(f"what came is not what the server has (sha256 {found}, it states {stated})")
+                    check_volume(part, shape)
+                    check_locked(lock, "/".join(path.parts[-2:]), found)
+                except UserError as error:
+                    part.unlink()
+                    if last or not isinstance(error, WrongContent):
+                        raise UserError(f"{url}: {error}") from error
+                    print(f"{error}; fetching it again", flush=True)
+                else:
+                    os.replace(part, path)
         finally:
-            lock.unlink(missing_ok=True)
+            for left in path.parent.glob(f".partial.{path.name}.*"):
+                if path.exists() or not left.stat().st_size:
+                    left.unlink()
 
 
-def _download(
-    url: str,
-    path: Path,
-    verify: Callable[[Path], None],
-    attempts: int,
-    timeout: float,
-    backoff: float,
-    report: Callable[[str], None],
-) -> None:
-    """`download`, while no other process fetches the same file."""
-    part = path.with_name(f".partial.{path.name}")
-    record = path.with_name(f".partial.{path.name}.json")
-    failures, wrong = 0, 0
-    while True:
-        before = _size(part)
-        try:
-            _fetch(url, part, record, timeout, report)
-        except Interrupted as error:
-            failures = failures + 1 if _size(part) < before + PROGRESS else 1
-            if failures >= attempts:
-                kept = "; what came is kept, the same command goes on from it" if _size(part) else ""
-                raise UserError(f"{url}: {error}, {attempts} times{kept}") from error
-            wait = max(error.wait, min(LONGEST_WAIT, backoff * 2 ** (failures - 1)))
-            report(f"{error}; trying again in {wait:g} s")
-            time.sleep(wait)
-            continue
-        try:
-            verify(part)
-        except UserError as error:
-            part.unlink(missing_ok=True)
-            record.unlink(missing_ok=True)
-            wrong += 1
-            if wrong == 2 or not isinstance(error, WrongContent):
-                raise UserError(f"{url}: {error}") from error
-            report(f"{error}; fetching it again")
-            continue
-        os.replace(part, path)
-        record.unlink(missing_ok=True)
-        return
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _fetch(url: str, part: Path, record: Path, timeout: float, report: Callable[[str], None]) -> None:
-    """Fetch what is missing of a file.
+def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) -> str | None:
+    """Complete a partial file; return the SHA-256 that a hub states for the whole file, None of any other server.
 
     Raises:
-        Interrupted: not all of it came.
-        UserError: the server refuses.
+        UserError: the server refuses, or every attempt failed.
     """
-    known = _read_record(record, url)
-    have = _size(part) if known else 0
-    if known and have == known["total"]:
-        return
-    headers = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
-    if have and known["validator"]:
-        headers |= {"Range": f"bytes={have}-", "If-Range": known["validator"]}
-    try:
-        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
-            if response.status_code == 416:  # the file became shorter
-                part.unlink(missing_ok=True)
-                raise Interrupted("the server has no such range")
-            if response.status_code in TRANSIENT:
-                asked = response.headers.get("Retry-After", "")
-                wait = min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else 0.0
-                raise Interrupted(f"the server answers {response.status_code} {response.reason}", wait)
-            if not response.ok:
-                answer = f"{response.status_code} {response.reason}"
-                raise UserError(f"{url}: the server answers {answer}; check the addresses in download, and data.cases")
-            total = int(response.headers.get("Content-Length", 0))
-            if response.status_code == 206:
-                given = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-                if not given or int(given[1]) != have:
-                    part.unlink(missing_ok=True)
-                    raise Interrupted("the server gives another range than was asked for")
-                total = int(given[2])
-            else:  # it cannot go on, or has another file than the one begun; what came goes before its record does
-                part.unlink(missing_ok=True)
-                have = 0
-            _write_record(record, url, response, total)
-            _receive(response, part, have, total, report)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Interrupted(f"the connection broke ({type(error).__name__})") from error
-    if total and _size(part) != total:
-        raise Interrupted(f"{_size(part)} of {total} bytes came")
-
-
-def _receive(response: requests.Response, part: Path, have: int, total: int, report: Callable[[str], None]) -> None:
-    """Write the body of an answer behind the first `have` bytes of a file; report how it goes."""
-    started = reported = time.monotonic()
-    with name_errors(part), part.open("r+b" if have else "wb") as file:
-        file.seek(have)
-        for chunk in response.raw.stream(CHUNK, decode_content=False):
-            file.write(chunk)
-            if time.monotonic() - reported > REPORT_SECONDS:
-                reported = time.monotonic()
-                speed = (file.tell() - have) / (reported - started)
-                of = f" of {total / 1e6:.0f}" if total else ""
-                report(f"{file.tell() / 1e6:.0f}{of} MB, {speed / 1e6:.1f} MB/s")
-
-
-def _read_record(record: Path, url: str) -> dict[str, Any] | None:
-    """What the partial file is part of; None where that is not known, or another address."""
-    try:
-        known = json.loads(record.read_text())
-    except (OSError, ValueError):
-        return None
-    return known if isinstance(known, dict) and known.get("url") == url else None
-
-
-def _write_record(record: Path, url: str, response: requests.Response, total: int) -> None:
-    tag = response.headers.get("ETag", "")
-    validator = tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
-    write_json(record, {"url": url, "validator": validator, "total": total or None})
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    patience = {"timeout": timeout, "base_wait_time": backoff, "max_wait_time": LONGEST_PAUSE}
+    patience |= {"max_retries": attempts - 1, "retry_on_exceptions": ()}  # after an answer only; the rest is below
+    failures = 0
+    with name_errors(part), part.open("ab") as file:
+        while True:
+            have = file.tell()
+            headers = HEADERS | ({"Range": f"bytes={have}-"} if have else {})
+            try:
+                with http_stream_backoff("GET", url, headers=headers, **patience) as response:
+                    if response.is_success:
+                        given, _, total = response.headers.get("Content-Range", "bytes 0-/").partition("/")
+                        if not given.startswith(f"bytes {have}-"):  # the server starts over
+                            file.seek(0)
+                            file.truncate()
+                        if not given.startswith(f"bytes {file.tell()}-"):
+                            raise HTTPError("the server gave another part than was asked for")
+                        reported = time.monotonic()
+                        for chunk in response.iter_raw(CHUNK):
+                            file.write(chunk)
+                            if time.monotonic() > reported + REPORT_SECONDS:
+                                reported = time.monotonic()
+                                print(f"{part.parent.name}: {file.tell() / 1e6:.0f} MB so far", flush=True)
+                        if total.isdecimal() and file.tell() < int(total):
+                            raise HTTPError("the server gave less than was asked for")
+                    elif response.status_code != 416:  # which says that nothing is missing
+                        answer = f"{response.status_code} {response.reason_phrase}; check the addresses in download"
+                        raise UserError(f"{url}: the server answers {answer}, and data.cases")
+                    # A hub states it in the answer that redirects to the store of large files.
+                    tags = [answer.headers.get("X-Linked-Etag", "") for answer in (*response.history, response)]
+                    return next(filter(SHA256.fullmatch, (tag.strip('"') for tag in tags)), None)
+            except HfHubHTTPError as error:  # what huggingface_hub raises after the last of its attempts
+                problem = f"the server answers {error.response.status_code} {error.response.reason_phrase}"
+                failures = attempts
+            except HTTPError as error:
+                problem = f"the download broke off ({str(error) or type(error).__name__})"
+                failures = failures + 1 if file.tell() < have + PROGRESS else 1
+            if failures >= attempts:
+                kept = "; what came is kept, the same command goes on from it" if file.tell() else ""
+                raise UserError(f"{url}: {problem}, {attempts} times{kept}")
+            pause = min(LONGEST_PAUSE, backoff * 2 ** (failures - 1))
+            print(f"{problem}; trying again in {pause:g} s", flush=True)
+            time.sleep(pause)
 
 
 def check_volume(path: Path, shape: tuple[int, int, int] | None = None) -> None:

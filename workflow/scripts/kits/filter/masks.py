@@ -3,15 +3,17 @@
 A mask of a 1059-slice scan has 278 million voxels, but a few hundred thousand runs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kits.data.nifti import TUMOR, read_columns, read_geometry, read_label_columns
+from kits.data.nifti import TUMOR, explain_problem, read_columns, read_geometry, read_label_columns
 
 Shape = tuple[int, int, int]
+MASK_VALUES = 3
+"""At most so many values does a mask hold: 0 and 255, for example, or the three labels."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,25 @@ class RunLengthMask:
 
 
 def read_mask(path: Path) -> RunLengthMask:
-    """The runs of a binary mask in a file: everything above 0 is foreground.
+    """Read a mask from a file, in which everything above 0 is foreground.
 
     Raises:
-        UserError: as `nifti.read_columns`.
+        UserError: As `nifti.read_columns` raises it, or the file holds more values than a mask does.
     """
     return RunLengthMask.from_blocks(
-        read_geometry(path).shape, ((span, block > 0) for span, block in read_columns(path))
+        read_geometry(path).shape, ((span, block > 0) for span, block in _check_values(path, read_columns(path)))
     )
+
+
+def _check_values(path: Path, blocks: Iterable[tuple[slice, np.ndarray]]) -> Iterator[tuple[slice, np.ndarray]]:
+    """Pass the blocks of a mask on; raise a `UserError` where one holds a value that no mask and no label has."""
+    found: set[float] = set()
+    for span, block in blocks:
+        if block.min() < 0 or block.max() > TUMOR:
+            found.update(np.unique(block).tolist())
+            if min(found) < 0 or len(found) > MASK_VALUES:
+                raise explain_problem(path, f"holds {min(found):g} to {max(found):g}; expected a mask, not an image")
+        yield span, block
 
 
 def read_label_masks(path: Path) -> tuple[RunLengthMask, RunLengthMask]:

@@ -39,7 +39,8 @@ CONSTRAINTS_OFF: dict[str, Any] = {
 
 def read_filter_options(section: Mapping[str, Any]) -> FilterOptions:
     """Make the options of the configuration's section `postprocess`."""
-    return FilterOptions(**section | {"percentiles": tuple(section["percentiles"])})
+    values = {name: section[name] for name in section if name != "ratio_cases"}
+    return FilterOptions(**values | {"percentiles": tuple(section["percentiles"])})
 
 
 def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:

@@ -85,7 +85,7 @@ def close(runs: RunLengthMask, iterations: int) -> RunLengthMask:
         return runs
     from scipy import ndimage  # off by default, and a third of the time this script takes to start
 
-    padded = ndimage.binary_closing(np.pad(runs.mask(), iterations), iterations=iterations)
+    padded = ndimage.binary_closing(np.pad(runs.to_volume(), iterations), iterations=iterations)
     return RunLengthMask.from_mask(padded[(slice(iterations, -iterations),) * padded.ndim])
 
 

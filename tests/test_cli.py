@@ -1,0 +1,91 @@
+"""What all scripts share: options from dataclasses, and errors that tell what to do."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from kits import cli
+
+
+@dataclass(frozen=True)
+class Options:
+    count: int = cli.describe(3, "how many")
+    share: float = cli.describe(0.5, "how much")
+    filled: bool = cli.describe(True, "whether filled")
+    limit: int | None = cli.describe(2, "at most so many")
+    between: tuple[float, float] | None = cli.describe((5, 95), "two ends")
+    given: str = cli.describe("none", "not for the command line")
+
+
+def read(*words, **given):
+    """What a script makes of a command line."""
+    parser = cli.make_parser("Test.")
+    cli.add_options(parser, Options, without={"given"})
+    return cli.read_options(parser.parse_args(words), Options, **given)
+
+
+def test_options_left_out_have_the_defaults_of_the_dataclass():
+    assert read() == Options()
+    assert hash(read()) == hash(Options())
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        (["--count", "7"], {"count": 7}),
+        (["--share", "1"], {"share": 1.0}),
+        (["--filled"], {"filled": True}),
+        (["--no-filled"], {"filled": False}),
+        (["--limit", "4"], {"limit": 4}),
+        (["--no-limit"], {"limit": None}),
+        (["--between", "1", "99.5"], {"between": (1.0, 99.5)}),
+        (["--no-between"], {"between": None}),
+        (["--no-limit", "--limit", "1"], {"limit": 1}),
+    ],
+)
+def test_an_option_sets_its_field(words, change):
+    options = read(*words)
+    assert options == Options(**change)
+    assert {name: type(value) for name, value in change.items()} == {
+        name: type(getattr(options, name)) for name in change
+    }
+
+
+def test_fields_can_be_given_beside_the_command_line():
+    assert read("--count", "7", share=0.25, given="some") == Options(count=7, share=0.25, given="some")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--given", "x"], "unrecognized arguments: --given x"),
+        (["--count", "x"], "argument --count: invalid int value: 'x'"),
+        (["--between", "1"], "argument --between: expected 2 arguments"),
+        (["--no-count"], "unrecognized arguments: --no-count"),
+    ],
+)
+def test_other_options_are_refused(capsys, words, says):
+    with pytest.raises(SystemExit) as ended:
+        read(*words)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_help_explains_each_field_and_its_default():
+    parser = cli.make_parser("Test.")
+    cli.add_options(parser, Options)
+    text = " ".join(parser.format_help().split())
+    for part in ("how many (default: 3)", "how much (default: 0.5)", "two ends (default: (5, 95))", "--no-limit"):
+        assert part in text
+
+
+@pytest.mark.parametrize("values", [[], ["a", "b"]])
+def test_an_old_name_says_the_new_one(capsys, values):
+    parser = cli.make_parser("Test.")
+    parser.add_argument("--new", nargs="*")
+    parser.add_argument("--old", nargs="*", action=cli.Renamed, const="--new")
+    assert parser.parse_args(["--new", "a"]).new == ["a"]
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--old", *values])
+    assert ended.value.code == 2
+    assert "error: --old is now called --new" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+"""What runs again after a change: each key of the configuration and each module of the package, changed in turn."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT, SCRIPTS, TINY, merged
+
+from kits.sources import NEUTRAL
+
+# The workflow by hand: for each rule, those that read what it writes and so run after it.
+READERS = {
+    "make_phantom": {
+        "check_cohort",
+        "extract_slices",
+        "measure_tumors",
+        "trace_ceiling",
+        "score",
+        "measure_case",
+        "ablate",
+    },
+    "check_cohort": set(),
+    "split_cases": {"summarize"},
+    "extract_slices": {"train", "predict", "plot_slice"},
+    "train": {"predict", "plot_training", "plot_network", "summarize"},
+    "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice"},
+    "measure_tumors": {"ratio_range", "ablate"},
+    "ratio_range": {"postprocess", "trace_ceiling", "summarize"},
+    "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice"},
+    "score": {"summarize"},
+    "summarize": {"plot_dice", "plot_surfaces"},
+    "plot_dice": {"plot_pipeline"},
+    "measure_case": {"summarize_morphometry"},
+    "ablate": {"summarize_ablation"},
+    "trace_ceiling": {"summarize_ceiling"},
+}
+FILTER = {"postprocess", "trace_ceiling", "ablate"}
+NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "train"}
+
+# Each key, another value of it, and the rules that must run again; those that read what they write follow.
+KEYS = [
+    ("run", "other", {"make_phantom", "split_cases"}),
+    ("device", "auto", {"train", "predict"}),
+    ("cpu_threads", 2, set()),
+    ("precision", "float32", {"train", "predict"}),
+    ("deterministic", True, {"train", "predict"}),
+    ("data.root", "elsewhere", set()),  # of no effect on phantoms
+    ("data.cases", ["0-4"], set()),  # the same cases
+    ("data.exclude", [4], NEW_CASES),
+    ("download.imaging", "https://other.org/{case}", set()),  # as all of this section, without a download
+    ("download.imaging_revision", "other", set()),
+    ("download.labels", "https://other.org/{case}", set()),
+    ("download.labels_revision", "other", set()),
+    ("download.lock", "other.sha256", set()),
+    ("download.connections", 2, set()),
+    ("download.attempts", 2, set()),
+    ("download.timeout", 2, set()),
+    ("split.test_cases", 1, {"split_cases", "train"}),
+    ("split.test_fraction", 0.2, set()),  # test_cases wins
+    ("split.seed", 1, {"split_cases", "train"}),
+    ("slices.size", 48, {"extract_slices", "trace_ceiling"}),
+    ("slices.hu_window", [-100, 300], {"train", "plot_slice"}),
+    ("network.base_channels", 3, {"train"}),
+    ("network.depth", 1, {"train"}),
+    ("network.batch_norm", False, {"train"}),
+    ("training.epochs", 3, {"train"}),
+    ("training.batch_size", 4, {"train"}),
+    ("training.learning_rate", 0.01, {"train"}),
+    ("training.dice_weight", 0.4, {"train"}),
+    ("training.scheduler_factor", 0.2, {"train"}),
+    ("training.scheduler_patience", 1, {"train"}),
+    ("training.early_stopping_patience", 1, {"train"}),
+    ("training.min_improvement", 0.1, {"train"}),
+    ("training.seed", 1, {"train"}),
+    ("training.loading", "disk", set()),
+    ("training.compile", True, {"train"}),
+    ("inference.batch_size", 4, {"predict"}),
+    ("inference.threshold", 0.4, {"predict"}),
+    ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
+    ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors"}),
+    ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
+    ("postprocess.kidney_components", 1, FILTER),
+    ("postprocess.closing_iterations", 1, FILTER),
+    ("ablation.percentiles", [[20, 80]], {"ablate"}),
+    ("ablation.tumor_kidney_overlap", [0.7], {"ablate"}),
+    ("statistics.seed", 1, {"summarize", "summarize_ablation"}),
+    ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
+    ("phantom.size", 48, {"make_phantom"}),
+    ("phantom.slices", [13, 14], {"make_phantom"}),
+    ("phantom.seed", 4, {"make_phantom"}),
+]
+TOGETHER = {"data.source", "split.scheme", "split.repeats"}
+"""Keys that cannot change alone on phantoms, or that lay the results out anew."""
+
+pytestmark = pytest.mark.slow
+
+
+def follow(rules):
+    """Add to some rules all that run after them."""
+    found, waiting = set(rules), list(rules)
+    while waiting:
+        following = READERS.get(waiting.pop(), set()) - found
+        found |= following
+        waiting += following
+    return found
+
+
+def change(key, value):
+    section, _, name = key.rpartition(".")
+    return merged(TINY, **({section: {name: value}} if section else {name: value}))
+
+
+class Planner:
+    """Plans runs of a project in one process, which reads the workflow anew each time."""
+
+    def __init__(self, project):
+        command = [sys.executable, ROOT / "tests" / "plans.py"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self.process = subprocess.Popen(command, cwd=project.folder, **pipes)
+
+    def plan(self, config):
+        print(json.dumps(config), file=self.process.stdin, flush=True)
+        for line in self.process.stdout:
+            if line.startswith("planned "):
+                return set(json.loads(line.removeprefix("planned "))) - {"all"}
+        raise AssertionError("the planner ended")
+
+
+@pytest.fixture
+def planner(finished, copy_of):
+    project = copy_of(finished)
+    planner = Planner(project)
+    planner.folder = project.folder
+    yield planner
+    planner.process.stdin.close()
+    planner.process.wait()
+
+
+def test_each_key_reruns_what_depends_on_it(planner):
+    assert planner.plan(TINY) == set()
+    wrong = {}
+    for key, value, rules in KEYS:
+        planned = planner.plan(change(key, value))
+        if planned != follow(rules):
+            wrong[key] = sorted(planned ^ follow(rules))
+    assert not wrong
+
+
+def test_the_table_has_every_key():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    keys = set()
+    for key, value in config.items():
+        keys |= {f"{key}.{name}" for name in value} if isinstance(value, dict) else {key}
+    assert {key for key, *_ in KEYS} | TOGETHER == keys
+
+
+def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
+    planned = planner.plan(merged(TINY, split={"scheme": "kfold", "repeats": 2}))
+    assert "train" in planned
+    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_ceiling"}
+
+
+def find_imported():
+    """For each module of the package, the scripts that import it: asked of Python, in a process of its own."""
+    code = """
+import json, pathlib, runpy, sys
+folder, found = pathlib.Path(sys.argv[1]), {}
+sys.path.insert(0, str(folder))
+for script in sorted(folder.glob("*.py")):
+    for name in [name for name in sys.modules if name.split(".")[0] == "kits"]:
+        del sys.modules[name]
+    runpy.run_path(str(script))
+    for name in sys.modules:
+        if name.startswith("kits."):
+            found.setdefault(name.removeprefix("kits."), []).append(script.stem)
+print(json.dumps(found))
+"""
+    result = subprocess.run([sys.executable, "-c", code, SCRIPTS], capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
+
+
+def test_each_module_reruns_what_imports_it(planner):
+    imported, wrong = find_imported(), {}
+    package = planner.folder / "workflow" / "scripts" / "kits"
+    modules = sorted(package.rglob("[!_]*.py"))
+    assert len(modules) > 40
+    for path in modules:
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
+        scripts = set() if name in NEUTRAL else set(imported.get(name, [])) - {"show_summary", "download"}
+        kept, times = path.read_bytes(), path.stat()
+        path.write_bytes(kept + b"# edited\n")
+        planned = planner.plan(TINY)
+        path.write_bytes(kept)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        if planned != follow(scripts):
+            wrong[name] = sorted(planned ^ follow(scripts))
+    assert not wrong
+    assert planner.plan(TINY) == set()

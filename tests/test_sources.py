@@ -1,0 +1,67 @@
+"""The modules by which an edit runs a script again, against what Python itself loads."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SCRIPTS
+
+from kits.sources import NEUTRAL, find_sources
+
+PACKAGE = SCRIPTS / "kits"
+NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+SHOW_LOADED = """
+import json, runpy, sys
+found = {}
+for script in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.startswith("kits")]:
+        del sys.modules[name]  # other packages may stay, which is faster
+    runpy.run_path(script)
+    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kits.")]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The modules of the package that Python has loaded when a script could begin its work, by the script."""
+    scripts = [str(SCRIPTS / f"{name}.py") for name in NAMES]
+    command = [sys.executable, "-c", SHOW_LOADED, *scripts]
+    environment = {"PYTHONPATH": str(SCRIPTS)}
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    return {Path(script).stem: set(map(Path, files)) for script, files in json.loads(output).items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scripts_sources_are_the_modules_it_loads(loaded, name):
+    neutral = {PACKAGE / f"{module.replace('.', '/')}.py" for module in NEUTRAL}
+    wings = {path for path in loaded[name] if path.name == "__init__.py"}
+    assert not any(path.read_text().split('"""')[2].strip() for path in wings)  # they hold no code
+    assert set(find_sources(SCRIPTS / f"{name}.py")) == loaded[name] - neutral - wings
+
+
+def test_neutral_modules_exist():
+    for module in NEUTRAL:
+        assert (PACKAGE / f"{module.replace('.', '/')}.py").is_file()
+
+
+def test_every_form_of_import_is_found(tmp_path):
+    """Also through other modules, within a function, and in a circle; a name may be that of a function."""
+    package = tmp_path / "kits"
+    (package / "wing").mkdir(parents=True)
+    contents = {
+        "kits/one.py": "import kits.wing.two as other\n",
+        "kits/wing/two.py": "def late():\n    from kits import three, one\n",
+        "kits/three.py": "from kits.wing import four\nimport numpy\n",
+        "kits/wing/four.py": "from kits.wing.five import compute\nfrom kits import cli\n",
+        "kits/wing/five.py": "def compute(): ...\n",
+        "kits/cli.py": "from kits import unused\n",
+        "kits/unused.py": "",
+        "script.py": "from kits.one import (\n    something,\n)\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    expected = ["one.py", "three.py", "wing/five.py", "wing/four.py", "wing/two.py"]
+    assert find_sources(tmp_path / "script.py") == tuple(package / name for name in expected)
