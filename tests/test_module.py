@@ -1,4 +1,4 @@
-"""The workflow as others find it: imported into a workflow of their own, listed without data, asked for what it has not."""
+"""The workflow as others find it: imported by another one, listed without data, asked for what it does not have."""
 
 import subprocess
 import sys
