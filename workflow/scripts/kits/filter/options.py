@@ -18,7 +18,7 @@ class FilterOptions:
     """The section `postprocess` of the configuration; config/README.md says where each value comes from."""
 
     percentiles: tuple[float, float] | None = describe(
-        (5, 95), "percentiles of the labelled tumors' eigenvalue ratios between which a tumor is kept"
+        (5, 95), "percentiles of the labeled tumors' eigenvalue ratios between which a tumor is kept"
     )
     fill_holes: bool = describe(True, "close and fill the holes of both masks first")
     kidney_components: int | None = describe(2, "number of largest kidney components that are kept")

@@ -57,7 +57,7 @@ class Filtered:
 
 
 def derive_ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
-    """The accepted eigenvalue ratios: two percentiles over the ratios of all labelled tumors, linear between ranks.
+    """The accepted eigenvalue ratios: two percentiles over the ratios of all labeled tumors, linear between ranks.
 
     Infinite ratios (components without a second axis) are left out.
 
@@ -66,7 +66,7 @@ def derive_ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tupl
     """
     finite = ratios[np.isfinite(ratios)]
     if not len(finite):
-        raise UserError("no labelled case shows a tumor large enough to measure; the filter needs at least one")
+        raise UserError("no labeled case shows a tumor large enough to measure; the filter needs at least one")
     low, high = np.percentile(finite, percentiles)
     return float(low), float(high)
 

@@ -1,4 +1,4 @@
-"""The shape of the labelled tumors (paper, section 2.2)."""
+"""The shape of the labeled tumors (paper, section 2.2)."""
 
 from pathlib import Path
 
