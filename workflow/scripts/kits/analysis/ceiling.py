@@ -65,7 +65,7 @@ def trace_case(
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
-        *filtered.steps(),
+        *filtered.apply_steps(),
         ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
     ]
     rows = [
