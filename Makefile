@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: .venv demo report test test-slurm faults lint lock bench
+.PHONY: .venv demo report test test-all test-slurm faults lint lock bench
 .DELETE_ON_ERROR:
 
 # The last file written: an interrupted installation is done again.
@@ -20,14 +20,19 @@ demo: .venv
 	$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
 	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
 
-# One page with everything a finished run found, results/<run>/report.html.
+# One page with everything a finished run found, results/<run>/report.html; refused where CONFIG has other results.
 CONFIG ?= config/config.yaml
-report: RUN = $(shell .venv/bin/python -c 'import sys, yaml; print(yaml.safe_load(open(sys.argv[1])).get("run", "kits19"))' $(CONFIG))
+report: export CONFIG := $(CONFIG)
 report: .venv
-	$(SNAKEMAKE) --configfile $(CONFIG) --report "results/$(RUN)/report.html" --report-stylesheet workflow/report/style.css
+	.venv/bin/python workflow/scripts/make_report.py --configfile "$$CONFIG"
 
+PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 test: .venv
-	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+# Then the slow ones: faults, a browser, random input, every key and every module changed in turn.
+test-all: test
+	$(PYTEST) -m slow
 
 # Through a real SLURM on this machine: Debian's slurmctld, slurmd, slurmdbd, munge, mariadb-server; as root.
 test-slurm: .venv

@@ -22,9 +22,17 @@ def main(arguments: argparse.Namespace) -> None:
         "\nMean change with its 95 % bootstrap interval; p: signed-rank test. Higher or lower is said only where the\n"
         "interval excludes 0 and p is below 0.05.\n"
     )
-    for what, name in (("figure", "figures/fig3.png"), ("report", "report.html")):
-        if (arguments.run / name).exists():
-            print(f"{what}: {arguments.run / name}")
+    figure, report = arguments.run / "figures" / "fig3.png", arguments.run / "report.html"
+    if figure.exists():
+        print(f"figure: {figure}")
+    # The last is written after each complete run.
+    results = [arguments.run / name for name in ("dice.tsv", "figures/fig3.png", "first_page.html", "provenance.json")]
+    written = max(path.stat().st_mtime for path in results if path.exists())
+    if report.exists() and report.stat().st_mtime > written:
+        print(f"report: {report}")
+    else:
+        state = "older than these results" if report.exists() else "not written yet"
+        print(f"report: {state}; `make report CONFIG=...` writes it, with the configuration file of this run")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,32 @@ RENAMED = {
     "sensitivity": "is now called ablation",
     "cases_per_job": "is gone: each case is predicted by a job of its own",
 }
+SOURCES = {"download", "phantom"}
+"""Sections that are read only where `data.source` names them."""
+UNDECISIVE = {"training.loading", *(f"download.{key}" for key in ("connections", "attempts", "timeout", "lock"))}
+"""Keys of sections that decide how something is done and not what comes out."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def read_config(path: Path, defaults: Path) -> dict[str, Any]:
+    """Read a user's configuration file, completed and checked as the workflow does it.
+
+    Raises:
+        UserError: the file is missing or is not YAML, or a line for each mistake in it.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; expected a configuration file such as config/demo.yaml") from error
+    except (yaml.YAMLError, ValueError) as error:  # the decoder's error is a ValueError
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path} holds no keys; expected a configuration file such as config/demo.yaml")
+    fill_defaults(config, defaults)
+    parse_texts(config)
+    validate(config)
+    return config
 
 
 def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
@@ -117,6 +142,23 @@ def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
         for key, value in values.items()
         if config[section][key] != value
     ]
+
+
+def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[Any, Any]]:
+    """List the settings whose values are not those of a file, without those that cannot decide a result.
+
+    Device, precision and threads are left out too: the networks' records say what was used.
+
+    Returns:
+        For each key, `training.epochs` for example, its value here and in the file.
+    """
+    return {
+        f"{section}.{key}": (config[section][key], value)
+        for section, values in yaml.safe_load(defaults.read_text()).items()
+        if isinstance(values, dict) and (section not in SOURCES or section == config["data"]["source"])
+        for key, value in values.items()
+        if config[section][key] != value and f"{section}.{key}" not in UNDECISIVE
+    }
 
 
 def make_options(values: Mapping[str, Any]) -> list[str]:

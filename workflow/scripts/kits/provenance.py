@@ -27,10 +27,9 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
     parts = [f"split_{number}/" for number in range(1, splits + 1)] if splits > 1 else [""]
     paths = {f"{part}{path.stem}": path for part in parts for path in sorted((folder / part).glob("models/*.json"))}
     records = {name: json.loads(path.read_text()) for name, path in paths.items()}
-    changes = _ask_git("status", "--porcelain", "--untracked-files=no")
     content = {
         "commit": read_commit(),
-        "uncommitted_changes": None if changes is None else bool(changes),
+        "uncommitted_changes": has_uncommitted_changes(),
         "config": config,
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -48,6 +47,12 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
 def read_commit() -> str | None:
     """The commit of this code; None where it is no git checkout."""
     return _ask_git("rev-parse", "HEAD")
+
+
+def has_uncommitted_changes() -> bool | None:
+    """Whether a file of this code differs from the commit; None where it is no git checkout."""
+    changes = _ask_git("status", "--porcelain", "--untracked-files=no")
+    return None if changes is None else bool(changes)
 
 
 def _format_utc(seconds: float) -> str:

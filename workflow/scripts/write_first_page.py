@@ -1,0 +1,50 @@
+"""Write the first page of the report, in HTML, from a run's tables and figures."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli
+from kits.analysis import first_page
+from kits.tables import read_tables
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder = arguments.results
+    claims = pd.read_csv(folder / "summary.tsv", sep="\t", dtype={"section": str, "paper": str, "here": str})
+    records = {}
+    for path in arguments.records:
+        name = path.relative_to(folder).as_posix().replace("models/", "").removesuffix(".json")
+        records[name] = cli.read_json(path, "device", "started", "seconds", "epochs_run", "commit")
+    parts = [
+        f"<style>{arguments.style.read_text()}</style>",  # for a report made without --report-stylesheet
+        first_page.show_effect(read_tables([folder / "effect.tsv"]), folder / "figures/fig3.svg"),
+        first_page.show_dice(read_tables([folder / "dice.tsv"])),
+        first_page.show_claims(claims),
+        first_page.show_ceiling(read_tables([folder / "ceiling_summary.tsv"])),
+        first_page.show_ablation(folder / "figures/ablation.svg"),
+        first_page.show_origin(arguments.name, records, json.loads(arguments.changes), arguments.deviations),
+    ]
+    if arguments.source == "phantom":
+        parts.insert(1, "<p><strong>Phantoms, not patients: nothing here is a result on KiTS19.</strong></p>")
+    with cli.write_atomically(arguments.output) as temporary:
+        temporary.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--name", required=True, help="of the run")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
+    parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the models, .json")
+    parser.add_argument(
+        "--changes", default="{}", help="JSON: settings that differ, each with its value here and there"
+    )
+    parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
+    parser.add_argument("--style", type=Path, required=True, help="stylesheet")
+    parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
+    cli.run(main, parser)
