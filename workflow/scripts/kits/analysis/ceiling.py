@@ -65,7 +65,7 @@ def trace_case(
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
-        *filtered.steps(),
+        *filtered.apply_steps(),
         ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
     ]
     rows = [
@@ -97,10 +97,10 @@ def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
         Columns target, step, n, mean, median, cost (fall of the mean Dice by this step), emptied (cases whose whole
         target is gone after this step and was not before).
     """
-    labelled = ceiling[ceiling["label_voxels"] > 0]
+    labeled = ceiling[ceiling["label_voxels"] > 0]
     rows = []
     for target in TARGETS:
-        wide = labelled[labelled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
+        wide = labeled[labeled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
         before, gone = 1.0, pd.Series(False, wide.index)
         for step in STEPS:
             dice, empty = wide["dice", step], wide["voxels", step] == 0

@@ -96,7 +96,7 @@ def make_tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[
 
 
 def make_cysts(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[Ellipsoid]:
-    """Simple cysts: water, labelled kidney as in KiTS19."""
+    """Simple cysts: water, labeled kidney as in KiTS19."""
     count = rng.choice([0, 0, 1, 2])
     hosts = [kidneys[rng.integers(len(kidneys))] for _ in range(count)]
     return [
