@@ -25,7 +25,7 @@ rule trace_ceiling:
 rule summarize_ceiling:
     input:
         **code("summarize_ceiling"),
-        cases=expand("<results>/ceiling/{case}.tsv", case=LABELLED),
+        cases=wait_for_check(expand("<results>/ceiling/{case}.tsv", case=LABELLED)),
         slices=expand("<results>/ceiling/{case}.npz", case=LABELLED),
     output:
         table=report(
