@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kits.cli import write_atomically, collect
+from kits.cli import collect, write_atomically
 from kits.data.nifti import KIDNEY, TUMOR, read_geometry, read_label
 from kits.data.slices import check_shapes
 

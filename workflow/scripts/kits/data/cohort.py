@@ -18,7 +18,6 @@ KITS19_UNLABELLED = range(KITS19_LABELLED, 300)
 """KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
 
 
-
 class NoCohortError(UserError):
     """There is no case where the configuration says that the cohort lies."""
 
@@ -110,4 +109,4 @@ def find_complete(config: Mapping[str, Any], root: str, cases: list[str], *volum
     """The cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
     if config["data"]["source"] != "kits19":
         return cases
-    return [parse_case for parse_case in cases if all((Path(root) / parse_case / volume).is_file() for volume in volumes)]
+    return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]

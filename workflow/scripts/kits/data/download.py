@@ -14,7 +14,7 @@ import urllib3
 from filelock import FileLock
 from isal import igzip
 
-from kits.cli import UserError, write_atomically, name_errors, write_json
+from kits.cli import UserError, name_errors, write_atomically, write_json
 from kits.data.nifti import BROKEN, count_decompressed_bytes, read_geometry
 
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}

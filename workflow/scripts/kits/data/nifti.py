@@ -18,7 +18,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
-from kits.cli import UserError, write_atomically, suggest_remake
+from kits.cli import UserError, suggest_remake, write_atomically
 from kits.data.cohort import CASE, VOLUMES
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
@@ -84,11 +84,15 @@ def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]
         with igzip.open(path) as stream:
             image = nib.Nifti1Image.from_stream(stream)
             if image.ndim != 3 or min(image.shape) < 1:
-                raise explain_problem(path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty")
+                raise explain_problem(
+                    path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty"
+                )
             if image.get_data_dtype().kind not in "iuf":
                 raise explain_problem(path, "holds colours or complex numbers; expected plain numbers")
             if count_stored_bytes(image) > DEFLATE * path.stat().st_size:
-                raise explain_problem(path, f"is truncated: {path.stat().st_size} bytes cannot hold the shape {image.shape}")
+                raise explain_problem(
+                    path, f"is truncated: {path.stat().st_size} bytes cannot hold the shape {image.shape}"
+                )
             written = bytes(image.header["descrip"].item()).decode("latin-1")
             if CASE.search(written) and _identify(path) not in ("", written):
                 raise UserError(f"{path} holds {written}; if it is one of a run's results, {suggest_remake(path)}")

@@ -169,7 +169,9 @@ def make_anatomy(rng: np.random.Generator, solitary: bool) -> list[Ellipsoid]:
         *make_bowel(rng),
         Ellipsoid((-75, -15, -62), rng.normal((85, 68, 72), 4), 105 * enhancement, texture=8),
         Ellipsoid((-85, -45, 55), (45, 30, 48), rng.choice([30, -400]), texture=15),
-        Ellipsoid((-80, 30, 92), rng.normal((48, 32, 26), 3), 125 * enhancement, tilt=draw_rotation(rng, 0.2), texture=8),
+        Ellipsoid(
+            (-80, 30, 92), rng.normal((48, 32, 26), 3), 125 * enhancement, tilt=draw_rotation(rng, 0.2), texture=8
+        ),
         Ellipsoid((-25, 5, 10), (18, 12, 60), 100 * enhancement, tilt=draw_rotation(rng, 0.2), texture=10),
         Ellipsoid((175, -15, 0), (32, 32, 40), 10, texture=5),
         Ellipsoid((-50, 32, 12), np.multiply(tall, (0.5, 11, 11)), 190 * enhancement, texture=5),

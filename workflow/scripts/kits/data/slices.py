@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from isal import isal_zlib
 
-from kits.cli import UserError, write_atomically, read_json, suggest_remake, write_json
+from kits.cli import UserError, read_json, suggest_remake, write_atomically, write_json
 from kits.data.nifti import Geometry, explain_problem, read_columns, read_geometry, read_label_columns
 
 Slices = TypeVar("Slices")
@@ -161,7 +161,9 @@ def open_slices(folder: Path) -> SliceStore:
     """
     record = _read_record(folder)
     return SliceStore(
-        Geometry(tuple(record["shape"]), record["affine"]), load_stored(folder, "images.npy"), load_stored(folder, "labels.npy")
+        Geometry(tuple(record["shape"]), record["affine"]),
+        load_stored(folder, "images.npy"),
+        load_stored(folder, "labels.npy"),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kits.cli import UserError, write_atomically, suggest_remake
+from kits.cli import UserError, suggest_remake, write_atomically
 from kits.data.cohort import CASE
 
 SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
@@ -97,4 +97,6 @@ def read_split(path: Path) -> dict[str, str]:
     _, *lines = path.read_text(errors="replace").split("\n")
     if len(lines) > 1 and lines.pop() == "" and all(SUBSET.fullmatch(line) for line in lines):
         return dict(line.split("\t") for line in lines)
-    raise UserError(f"{path} is not a split; expected the columns case and subset, train or test; {suggest_remake(path)}")
+    raise UserError(
+        f"{path} is not a split; expected the columns case and subset, train or test; {suggest_remake(path)}"
+    )
