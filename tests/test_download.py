@@ -15,7 +15,7 @@ import pytest
 from conftest import AFFINE, OWN, SCRIPTS, merged
 from web import Server, gzipped, volume
 
-from kits import locks as slots
+from kits import locks
 from kits.cli import UserError
 from kits.data.download import CHUNK, check_locked, download
 
@@ -305,7 +305,7 @@ def test_a_lock_file_mended_by_hand(tmp_path):
 def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = "import sys, time; sys.path[0:0] = [sys.argv[2]]; import tempfile; tempfile.tempdir = sys.argv[1]; "
-    code += "from kits import slots; print(slots.take('thing', ['a', 'b']), flush=True); time.sleep(60)"
+    code += "from kits import locks; print(locks.acquire('thing', ['a', 'b']), flush=True); time.sleep(60)"
     others = []
     for expected in ("a", "b"):
         process = subprocess.Popen(
@@ -315,7 +315,7 @@ def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
         others.append(process)
     others[1].kill()
     others[1].wait()
-    assert slots.acquire("thing", ["a", "b"]) == "b"
+    assert locks.acquire("thing", ["a", "b"]) == "b"
     others[0].kill()
 
 

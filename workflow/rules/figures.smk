@@ -64,7 +64,7 @@ rule plot_surfaces:
     resources:
         **grow(mem_mb=2500, runtime=10),
     params:
-        run=RESULTS,
+        run=subpath(input.scores, parent=True),
     shell:
         "python3 {input.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q} 2>&1 | tee {log:q}"
 

@@ -22,7 +22,7 @@ rule ablate:
     resources:
         **grow(mem_mb=2000, runtime=30),
     params:
-        cohort=COHORT,
+        cohort=lambda wildcards, input: os.path.dirname(os.path.dirname(input.labels[0])),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
         options=lambda wildcards: configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
