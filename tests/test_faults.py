@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
+from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, run_script
 
 from kits.data.slices import load_stored
 from kits.networks import models
@@ -114,7 +114,17 @@ def test_a_full_disk(finished, small_disk, tmp_path):
     case, kept = results / "cohort/case_00000", results / "slices"
     large = tmp_path / "large"
     shutil.copytree(case, large)
-    trained = ["--target", "kidney", "--split", results / "split.tsv", "--slices", kept, *NETWORK, "--base-channels", 8]
+    trained = [
+        "--target",
+        "kidney",
+        "--cases",
+        *list_training_cases(results),
+        "--slices",
+        kept,
+        *NETWORK,
+        "--base-channels",
+        8,
+    ]
     models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
     predicted = ["--slices", kept, "--cases", "case_00000", *models, "--device", "cpu"]
     (disk / "fill").write_bytes(bytes(60 * 1024))
