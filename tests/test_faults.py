@@ -18,6 +18,8 @@ from kits.data.slices import load_stored
 from kits.networks import models
 from kits.networks.device import Device
 
+pytestmark = pytest.mark.slow
+
 ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
 
