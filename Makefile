@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
-.PHONY: .venv demo report test test-slurm faults lint lock bench
+.PHONY: .venv demo report test test-all test-slurm faults lint lock bench
 .DELETE_ON_ERROR:
 
 # The last file written: an interrupted installation is done again.
@@ -26,8 +26,13 @@ report: export CONFIG := $(CONFIG)
 report: .venv
 	.venv/bin/python workflow/scripts/make_report.py --configfile "$$CONFIG"
 
+PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 test: .venv
-	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+# Then the slow ones: faults, a browser, random input, every key and every module changed in turn.
+test-all: test
+	$(PYTEST) -m slow
 
 # Through a real SLURM on this machine: Debian's slurmctld, slurmd, slurmdbd, munge, mariadb-server; as root.
 test-slurm: .venv
@@ -42,6 +47,7 @@ faults: .venv
 lint: .venv
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	PYTHONPATH=workflow/scripts .venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 

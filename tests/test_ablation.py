@@ -80,7 +80,10 @@ def test_variants_come_back_from_text(tmp_path, variant):
     assert parse_options(text, variant.closing_iterations) == variant
     pd.DataFrame([text]).to_csv(tmp_path / "variant.tsv", sep="\t", index=False)
     read = pd.read_csv(tmp_path / "variant.tsv", sep="\t").astype(str).iloc[0]
-    assert parse_options(read, variant.closing_iterations) == variant
+    found = parse_options(read, variant.closing_iterations)
+    assert found == variant
+    assert type(found.kidney_components) is type(variant.kidney_components)  # 2.0 would be no count
+    assert type(found.min_component_voxels) is int
 
 
 def test_what_a_variant_changes():

@@ -6,7 +6,7 @@ import pytest
 from conftest import SHARED, run_script, save
 from skimage.transform import resize
 
-from kits.analysis.ceiling import STEPS, find_worst_cases, summarize_steps, trace_case
+from kits.analysis.ceiling import STEPS, find_costliest_step, find_worst_cases, summarize_steps, trace_case
 from kits.cli import write_json
 from kits.filter.options import FilterOptions
 
@@ -98,6 +98,12 @@ def test_the_worst_cases():
     table = cases((0.5, 10, 5), (0.0, 10, 0), (0.0, 99, 0), (1.0, 5, 5), (float("nan"), 0, 0))
     assert find_worst_cases(table) == ["case_2", "case_1", "case_0"]
     assert find_worst_cases(cases((1.0, 5, 5))) == ["case_0"]
+
+
+def test_the_costliest_step():
+    tumor = pd.DataFrame({"step": STEPS, "dice": [0.9, 0.4, 0.5, 0.5, 0.0, 0.0, 0.0]})  # both 0.5: the first
+    assert find_costliest_step(tumor.sample(frac=1, random_state=1)) == ("lower_half", 0.9, 0.4)
+    assert find_costliest_step(tumor.assign(dice=[0.5, *[0.2] * 6])) == ("resize", 1.0, 0.5)
 
 
 def test_the_scripts_alone(tmp_path, label):

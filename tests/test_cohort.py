@@ -30,7 +30,7 @@ def test_find_cases(tmp_path):
     assert find_cases(tmp_path) == ["case_00001", "case_00002"]
 
 
-def test_kits19s_unlabelled_cases_are_left_out(tmp_path):
+def test_kits19s_unlabeled_cases_are_left_out(tmp_path):
     for name in ("case_00209", "case_00210", "case_00299", "case_00300"):
         (tmp_path / name).mkdir()
     (tmp_path / "case_00299" / "segmentation.nii.gz").touch()

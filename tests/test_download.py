@@ -35,7 +35,7 @@ def server():
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """How long a download would have waited."""
+    """Collect the pauses of a download in seconds, without waiting."""
     pauses = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     return pauses
@@ -43,7 +43,7 @@ def pauses(monkeypatch):
 
 @pytest.fixture
 def fetch(server, tmp_path, pauses):
-    """Fetch a volume in this process; returns where it lies."""
+    """Fetch a volume in this process and return its path."""
 
     def run(path="/image", name="imaging", like=None, attempts=3, timeout=0.2):
         output = tmp_path / "case_00000" / f"{name}.nii.gz"
@@ -81,7 +81,7 @@ def test_a_hub_redirects_to_its_store(server, fetch):
 def test_a_hub_states_another_sha256(server, fetch, tmp_path, capsys):
     server.files[f"/store{HUB}"] = OTHER
     stated, found = (hashlib.sha256(content).hexdigest() for content in (IMAGE, OTHER))
-    with pytest.raises(UserError, match=rf"not what the server has \(sha256 {found}, it states {stated}\)"):
+    with pytest.raises(UserError, match=f"the download has sha256 {found}, but the server states {stated}"):
         fetch(HUB)
     assert_nothing_left(tmp_path)
     assert not (tmp_path / "lock").exists()
@@ -96,13 +96,13 @@ def test_it_goes_on_where_the_server_stopped(server, fetch, path, stored, fault)
     first, *asked = [asked for name, asked in server.requests if name == stored]
     second, third = [int(begin.removeprefix("bytes=").removesuffix("-")) for begin in asked]
     assert first is None
-    assert 0 <= len(IMAGE) // 2 - second < CHUNK  # what came, less what was not yet written
+    assert 0 <= len(IMAGE) // 2 - second < CHUNK  # what was received, without what was not yet written
     assert 0 <= second + (len(IMAGE) - second) // 2 - third < CHUNK
 
 
 def test_one_that_gave_up_goes_on(server, fetch, tmp_path):
     server.faults["/image"] = ["truncate"] * 3
-    with pytest.raises(UserError, match="3 times; what came is kept, the same command goes on from it"):
+    with pytest.raises(UserError, match="3 times; the partial file is kept, run the same command again to resume"):
         fetch()
     assert not (tmp_path / "case_00000" / "imaging.nii.gz").exists()
     begun = len(server.requests)
@@ -154,7 +154,7 @@ def test_pauses_grow_and_end(server, fetch, pauses, fault):
     ("fault", "says"),
     [
         (500, "the server answers 500 Internal Server Error"),
-        ("drop", r"the download broke off \(Server disconnected.*\)"),
+        ("drop", r"the download was interrupted \(Server disconnected.*\)"),
     ],
 )
 def test_it_gives_up(server, fetch, tmp_path, fault, says):
@@ -176,7 +176,7 @@ def test_a_missing_file_is_not_tried_again(server, fetch, tmp_path, path):
 def test_no_server_at_all(server, fetch):
     server.shutdown()
     server.server_close()
-    with pytest.raises(UserError, match=r"the download broke off \(.*Connection refused\), 3 times$"):
+    with pytest.raises(UserError, match=r"the download was interrupted \(.*Connection refused\), 3 times$"):
         fetch()
 
 
@@ -200,7 +200,7 @@ def test_another_range_than_asked_for(server, fetch):
 
 
 def test_nothing_was_missing(server, fetch, tmp_path):
-    """All had come when the process was killed."""
+    """The whole file had been received when the process was killed."""
     server.faults["/image"] = ["truncate"] * 3
     with pytest.raises(UserError):
         fetch()
@@ -252,7 +252,7 @@ def test_a_damaged_label_or_lock_file_costs_no_download(server, fetch, tmp_path)
 
 
 def test_a_volume_of_this_workflow_is_one(server, fetch):
-    """It has a case in its header."""
+    """The volume has the name of a case in its header, and is still accepted."""
     image = nib.Nifti1Image(np.zeros((2, 3, 4), np.uint8), AFFINE)
     image.header["descrip"] = b"case_00001"
     server.files["/image"] = gzipped(image.to_bytes())
@@ -262,18 +262,18 @@ def test_a_volume_of_this_workflow_is_one(server, fetch):
 def test_other_content_than_the_lock_has(server, fetch, tmp_path):
     fetch().unlink()
     server.files["/image"] = OTHER
-    with pytest.raises(UserError, match=r"what came is not what .*remove its line from"):
+    with pytest.raises(UserError, match=r"the download has sha256 .*, but .*lock lists .*remove its line from"):
         fetch()
-    assert len(server.requests) == 2  # no attempt mends that
+    assert len(server.requests) == 2  # another attempt cannot help
     assert_nothing_left(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"<html>sign in</html>", "no whole gzip file"),
-        (IMAGE[:-9], "no whole gzip file"),
-        (gzipped(b"hello" * 1000), "what came is no volume in NIfTI-1 format"),
+        (b"<html>sign in</html>", "not a complete gzip file"),
+        (IMAGE[:-9], "not a complete gzip file"),
+        (gzipped(b"hello" * 1000), "the download is not a volume in NIfTI-1 format"),
         (gzipped(volume((6, 200, 200))[:100_000]), r"ends before its last voxel \(100000 of 480352 bytes\)"),
         (gzipped(volume((5, 40, 40))), r"has shape \(5, 40, 40\), the label has \(6, 200, 200\)"),
     ],
@@ -309,10 +309,10 @@ def test_the_lock_file_of_many_jobs(tmp_path):
     check_locked(lock, "0", "ab" * 32)
 
 
-def test_a_lock_file_mended_by_hand(tmp_path):
+def test_a_lock_file_edited_by_hand(tmp_path):
     lock = tmp_path / "lock"
     lock.write_text(f"{'ab' * 32} *a/b\n\n   \n")
-    with pytest.raises(UserError, match="is not what"):
+    with pytest.raises(UserError, match=r"but .*lock lists"):
         check_locked(lock, "a/b", "cd" * 32)
     check_locked(lock, "a/c", "cd" * 32)
     assert lock.read_text() == f"{'ab' * 32}  a/b\n{'cd' * 32}  a/c\n"

@@ -1,5 +1,6 @@
 """What the figures show, read back from them."""
 
+import itertools
 import sys
 from dataclasses import replace
 
@@ -8,17 +9,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from mpl_toolkits.mplot3d import proj3d
 
-from kits.analysis.ceiling import STEPS, summarize_steps
+from kits.analysis.ceiling import STEPS, Loss, summarize_steps
 from kits.analysis.summary import compare_variants, measure_effect
+from kits.data.nifti import Geometry
 from kits.figures.ablation import plot_ablation
 from kits.figures.cases import find_most_filtered, plot_slice, plot_surfaces
-from kits.figures.ceiling import plot_ceiling
+from kits.figures.ceiling import plot_ceiling, plot_losses
 from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
 from kits.figures.style import LABEL_COLOURS
+from kits.figures.training import plot_training
 from kits.filter.options import CONSTRAINTS_OFF, FilterOptions
 from kits.networks.unet import UNet, trace_features
 
@@ -27,11 +31,21 @@ from kits.networks.unet import UNet, trace_features
 def drawn(monkeypatch):
     """The figures that are saved, kept instead."""
     kept = []
-    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline"):
+    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline", "training"):
         monkeypatch.setattr(sys.modules[f"kits.figures.{name}"], "save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:
         plt.close(figure)
+
+
+def read_legend(figure):
+    """The colors of a figure's legend by their labels."""
+    [legend] = figure.legends
+    names = (text.get_text() for text in legend.get_texts())
+    return {
+        name: handle.get_facecolor() if isinstance(handle, plt.Rectangle) else handle.get_color()
+        for name, handle in zip(names, legend.legend_handles, strict=True)
+    }
 
 
 def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
@@ -88,6 +102,13 @@ def test_pairs_join_each_case(drawn, tmp_path):
     for axis in drawn[0].axes:
         lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
         assert lines == {(0.5, 0.667): "tab:grey", (1, 0.333): "tab:red"}  # the third is undefined
+        _, mean, interval, test = axis.get_title().split("\n")
+        assert mean == "mean change -0.250, n = 2"
+        assert interval.startswith("95 % interval -0.667 to ")
+        assert test.startswith("signed-rank test p = ")
+    assert read_legend(drawn[0]) == {
+        "a case whose Dice falls": "tab:red", "a case whose Dice rises or stays": "tab:grey",
+    }  # fmt: skip
 
 
 def test_the_case_with_most_removed_false_positives():
@@ -98,20 +119,64 @@ def test_the_case_with_most_removed_false_positives():
     assert find_most_filtered(split).to_dict() == {"split": 2, "case": "case_0"}
 
 
-def test_the_waterfall_ends_where_the_mean_does(drawn, tmp_path):
-    values = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5]
+def trace(*cases):
+    """The oracle upper bound of cases: name, Dice of both targets and voxels of 10 after each step."""
     rows = [
-        (case, target, step, dice * share, 10, 10)
-        for case, share in (("a", 1), ("b", 0.8))
+        (case, target, step, dice, 10, left)
+        for case, dices, voxels in cases
         for target in ("kidney_tumor", "tumor")
-        for step, dice in zip(STEPS, values, strict=True)
+        for step, dice, left in zip(STEPS, dices, voxels, strict=True)
     ]
-    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+    return pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+
+
+def test_the_oracle_upper_bound_shows_each_case_and_the_mean(drawn, tmp_path):
+    first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5], [0.8, 0.7, 0.6, 0.6, 0, 0, 0]
+    table = trace(("a", first, [10] * 7), ("b", second, [10, 10, 10, 10, 0, 0, 0]))
     plot_ceiling(table, summarize_steps(table), tmp_path / "ceiling.png")
-    for axis in drawn[0].axes:
-        ends = [bar.get_y() + bar.get_height() for bar in axis.patches if isinstance(bar, plt.Rectangle)]
-        assert ends == pytest.approx([0.9 * dice for dice in values])
+    means = [0.9, 0.8, 0.7, 0.7, 0.25, 0.25, 0.25]
+    for axis, target in zip(drawn[0].axes, ("Kidney + tumor", "Tumor"), strict=True):
+        assert axis.get_title() == f"{target}: oracle upper bound (n = 2)"
+        *cases, mean = axis.lines
+        assert [line.get_ydata().tolist() for line in cases] == [[1, *first], [1, *second]]
+        assert [line.get_xdata().tolist() for line in cases] == [list(range(8))] * 2
+        assert mean.get_ydata().tolist() == pytest.approx([1, 1, *np.repeat(means, 2)])
+        ends = [bar.get_y() + bar.get_height() for bar in axis.patches]
+        assert ends == pytest.approx(means)
         assert axis.patches[0].get_y() == 1
+        assert max(bar.get_zorder() for bar in axis.patches) < min(line.get_zorder() for line in axis.lines)
+        numbers = [text.get_text().split("\n") for text in axis.texts]
+        assert numbers[0][:2] == ["mean", "change"]
+        assert numbers[1] == ["0.9000", "-0.1000", ""]
+        assert numbers[4] == ["0.7000", "0", ""]
+        assert numbers[5] == ["0.2500", "-0.4500", "1 emptied"]
+        assert all(text.xy[1] == 1 and text.get_va() == "bottom" for text in axis.texts)  # above all lines
+        low, high = axis.get_ylim()
+        assert low < 0 < 1 < high
+    names = [label.get_text() for label in drawn[0].axes[1].get_xticklabels()]
+    assert names == ["truth", *(step.replace("_", "\n") for step in STEPS)]
+    assert list(read_legend(drawn[0])) == ["a case", "mean", "change of the mean"]
+
+
+def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
+    truth = np.zeros((32, 32), np.uint8)
+    truth[20:24, 4:8] = 2
+    losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
+    table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1], [9, 5, 5, 5, 1, 1, 1]), ("b", [1] * 7, [10] * 7))
+    plot_losses(table, losses, tmp_path / "cases.png")
+    axes = np.array(drawn[0].axes).reshape(2, 2)
+    assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
+    assert [axis.get_title() for axis in axes[1]] == [
+        "what remains after all steps\n1 of the case's 10 tumor voxels\nmost lost at step: ratio (Dice 0.60 to 0.10)",
+        "what remains after all steps\n10 of the case's 10 tumor voxels\nnothing lost at any step",
+    ]
+    for above, below in axes.T:
+        assert (above.images[0].get_array() == truth).all()
+        assert set(np.unique(below.images[0].get_array())) == {0, 1}
+        assert [line.get_ydata()[0] for line in (*above.lines, *below.lines)] == [15.5, 15.5]
+    assert list(read_legend(drawn[0])) == [
+        "kidney", "tumor", "upper edge of the lower half, which the tumor network sees",
+    ]  # fmt: skip
 
 
 def test_agreement_by_hand(drawn, tmp_path):
@@ -124,6 +189,8 @@ def test_agreement_by_hand(drawn, tmp_path):
     deviation = np.sqrt(((3 - 2) ** 2 + (0 - 2) ** 2 + (3 - 2) ** 2) / 2)
     assert heights == pytest.approx([2, 2 - 1.96 * deviation, 2 + 1.96 * deviation])
     assert after.lines[1].get_ydata()[0] == pytest.approx(-4 / 3)
+    names = [text.get_text() for text in before.get_legend().get_texts()]
+    assert names == ["bias +2 mL", f"95 % limits {2 - 1.96 * deviation:+.3g} to {2 + 1.96 * deviation:+.3g} mL"]
 
 
 def test_agreement_counts_a_case_of_several_splits_once(drawn, tmp_path):
@@ -149,23 +216,79 @@ def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):
     assert len([text for text in axis.texts if not text.get_text()]) == 2  # arrows
 
 
+def test_training_marks_each_learning_rate(drawn, tmp_path):
+    history = [{"epoch": n, "loss": 1 / n, "learning_rate": rate} for n, rate in enumerate([2e-3, 2e-3, 2e-4], 1)]
+    plot_training({"history": history, "target": "tumor"}, tmp_path / "training.png")
+    loss, rate = drawn[0].axes
+    assert loss.lines[0].get_xydata().tolist() == [[1, 1], [2, 1 / 2], [3, 1 / 3]]
+    assert rate.lines[0].get_xydata().tolist() == [[1, 2e-3], [2, 2e-3], [3, 2e-4]]
+    assert [label.get_text() for label in rate.get_yticklabels()] == ["0.0002", "0.002"]
+    assert len(rate.yaxis.get_minorticklocs()) == 0
+
+
 KITS19 = [[0, 0, -1, 0], [0, -1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1]]
 """Slices run to the feet, rows to the back, columns to the patient's left."""
+
+
+def read_surfaces(axis):
+    """The points, (n, 3) mm, of kidney and tumor on a 3-D axis: shading leaves a tumor's face redder than green."""
+    [surfaces] = axis.collections
+    red = surfaces._facecolor3d[:, 0] > surfaces._facecolor3d[:, 1]
+    faces = np.asarray(surfaces._faces)
+    return faces[~red].reshape(-1, 3), faces[red].reshape(-1, 3)
 
 
 def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
     before = np.zeros((10, 300, 200), np.uint8)
     before[1:3, 100:200, 20:80] = 1  # near the head, at the patient's right
     after = before.copy()
-    before[8, 7, 195] = 2  # one voxel, near the feet, at the patient's left
+    before[8, 7, 195] = 2  # one voxel, near the feet, in front, at the patient's left
     plot_surfaces("case_0", before, after, KITS19, tmp_path / "fig4.png")
-    shown = [axis.collections for axis in drawn[0].axes]
-    assert [len(collections) for collections in shown] == [2, 1]
-    kidney, tumor = (np.concatenate([np.asarray(face) for face in part._faces]) for part in shown[0])
-    assert kidney[:, 2].min() > tumor[:, 2].max()  # above
-    assert kidney[:, 0].min() > tumor[:, 0].max()  # further to the patient's right
+    left, right = drawn[0].axes
+    kidney, tumor = read_surfaces(left)
+    # The box spans slices 1 to 8, rows 7 to 199, columns 20 to 195: 24 x 193 x 176 mm. Blocks of 1 x 3 x 2 voxels are
+    # drawn as one, counted from the patient's feet, back and left.
+    assert tumor.min(0).tolist() == [0, 192, 0]
+    assert tumor.max(0).tolist() == [2, 193, 3]
+    assert kidney.min(0).tolist() == [116, 0, 18]
+    assert kidney.max(0).tolist() == [176, 102, 24]
+    alone, nothing = read_surfaces(right)
+    assert np.array_equal(np.unique(alone, axis=0), np.unique(kidney, axis=0))
+    assert len(nothing) == 0
+    for axis in (left, right):
+        assert [axis.get_xlim(), axis.get_ylim(), axis.get_zlim()] == [(0, 176), (0, 193), (0, 24)]
+        assert np.ptp(axis._box_aspect) / axis._box_aspect.max() == pytest.approx((193 - 24) / 193)  # to scale
+        sides = {text.get_text().strip(): text.get_position_3d() for text in axis.texts}
+        assert sides == {"R": (176, 193, 0), "L": (0, 193, 0)}
+        assert [len(line.get_majorticklocs()) for line in (axis.xaxis, axis.zaxis)] == [6, 3]
+    assert [text.get_text() for text in drawn[0].texts] == ["case_0, before filtering", "case_0, after filtering"]
+    kidney, tumor, grid = read_legend(drawn[0])
+    assert (kidney, tumor, grid) == ("kidney", "tumor", "grid of 50 mm")
+
+
+@pytest.mark.parametrize("shape", [(1, 50, 60), (5, 50, 60), (300, 4, 4)])
+def test_surfaces_of_flat_and_tall_boxes_fit_in_their_panels(drawn, tmp_path, shape):
+    """With the drawn box from corner to corner; the panels are half of the figure each."""
+    plot_surfaces("case_0", np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8), KITS19, tmp_path / "fig4.png")
+    [figure] = drawn
+    figure.canvas.draw()
+    width, height = figure.canvas.get_width_height()
+    for number, axis in enumerate(figure.axes):
+        corners = np.array(list(itertools.product(axis.get_xlim(), axis.get_ylim(), axis.get_zlim()))).T
+        x, y, _ = proj3d.proj_transform(*corners, axis.get_proj())
+        pixels = axis.transData.transform(np.c_[x, y])
+        low, high = pixels.min(0) / (width / 2, height), pixels.max(0) / (width / 2, height)
+        assert number < low[0] < high[0] < number + 1
+        assert 0.05 < low[1] < high[1] < 0.95
+        assert max(pixels.max(0) - pixels.min(0)) / figure.dpi == pytest.approx(3.5, rel=0.05)  # inches
+
+
+def test_surfaces_of_nothing_show_the_whole_volume(drawn, tmp_path):
+    nothing = np.zeros((4, 20, 30), np.uint8)
+    plot_surfaces("case_0", nothing, nothing, KITS19, tmp_path / "fig4.png")
     for axis in drawn[0].axes:
-        assert (axis.get_xlim()[1], axis.get_ylim()[1], axis.get_zlim()[1]) == (200, 300, 30)  # mm
+        assert len(axis.collections) == 0
+        assert [axis.get_xlim()[1], axis.get_ylim()[1], axis.get_zlim()[1]] == [30, 20, 12]
 
 
 def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
@@ -174,13 +297,41 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     truth[1, 2:12, 2:12] = 1
     truth[2, 4:8, 4:8] = 2
     labels = {"truth": truth, "before": np.zeros_like(truth), "after": np.where(truth == 2, 1, 0)}
-    plot_slice("case_0", image, labels, (-79, 304), 1.0, tmp_path / "slice.png")
+    geometry = Geometry((4, 32, 64), KITS19)
+    plot_slice("case_0", image, labels, (-79, 304), geometry, tmp_path / "slice.png")
     axes = drawn[0].axes
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
     assert all((axis.images[0].get_array() == 50).all() for axis in axes)
     outlines = [[tuple(part.get_edgecolor()[0][:3]) for part in axis.collections] for axis in axes]
     kidney, tumor = (matplotlib.colors.to_rgb(colour) for colour in LABEL_COLOURS.values())
     assert outlines == [[], [tumor], [], [kidney]]
+    for axis in axes:
+        assert axis.get_aspect() == 0.5
+        assert [(line.get_ydata()[0], line.get_linestyle()) for line in axis.lines] == [(7.5, "--")]  # row 8 is seen
+    entries = read_legend(drawn[0])
+    assert list(entries) == ["kidney", "tumor", "upper edge of the lower half, which the tumor network sees"]
+    assert [entries["kidney"][:3], entries["tumor"][:3]] == [kidney, tumor]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "sides"),
+    [
+        ((-1, 0, 0), (0, -1, 0), ("R", "L")),  # KiTS19: columns run to the left
+        ((1, 0, 0), (0, -1, 0), ("L", "R")),  # mirrored
+        ((-0.9, 0.1, 0), (-0.1, -0.9, 0), ("R", "L")),  # turned a little
+        ((0, 0, 1), (0, -1, 0), ("I", "S")),  # no axial slices: columns run to the head
+    ],
+)
+def test_slices_name_the_patients_sides(drawn, tmp_path, columns, rows, sides):
+    """NIfTI's world runs to the patient's right, front and head; the affine's columns are slices, rows, columns."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.transpose([np.cross(columns, rows), rows, columns])
+    volume = np.ones((1, 8, 8), np.uint8)
+    geometry = Geometry((1, 8, 8), affine.tolist())
+    plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, tmp_path / "slice.png")
+    for axis in drawn[0].axes:
+        left, right = sorted(axis.texts, key=lambda text: text.get_position()[0])
+        assert (left.get_text(), right.get_text()) == sides
 
 
 def test_ablation_names_what_is_off(drawn, tmp_path):

@@ -83,7 +83,7 @@ def test_no_tumor():
 
 
 def test_the_images_spacing_counts(tmp_path):
-    """A label exported with another affine: measured in the image's mm, and `check` warns of it."""
+    """A label exported with another affine: measured in the image's mm, and `check_cohort` warns of it."""
     image = np.array([[0, 0, -0.5, 0], [0, -0.5, 0, 0], [-4.0, 0, 0, 0], [0, 0, 0, 1]])
     volume = np.full((5, 8, 8), 2, np.uint8)
     case = tmp_path / "case_00000"

@@ -102,7 +102,7 @@ def broken(tmp_path, kind):
         volume = volume[..., None].repeat(2, 3)
     if kind == "empty":
         volume = volume[:0]
-    if kind == "colours":
+    if kind == "colors":
         volume = np.zeros((3, 4, 5), [("R", "u1"), ("G", "u1"), ("B", "u1")])
     save(path, volume)
     content = path.read_bytes()
@@ -135,7 +135,7 @@ def broken(tmp_path, kind):
         ("empty file", "truncated"),
         ("cut before it was gzipped", "truncated"),
         ("negative axis", "expected three axes"),
-        ("colours", "holds colours"),
+        ("colors", "holds colors"),
         ("no gzip", "truncated or not a gzipped NIfTI"),
         ("no nifti", "not a gzipped NIfTI"),
         ("nan", "NaN or infinite"),

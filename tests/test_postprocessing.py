@@ -116,7 +116,7 @@ def test_ends_of_the_range_are_included():
 
 
 def test_ends_are_included_through_the_files_too(tmp_path):
-    """Every labelled tumor passes a range from the 0th to the 100th percentile of the labels."""
+    """Every labeled tumor passes a range from the 0th to the 100th percentile of the labels."""
     label = np.ones((12, 30, 40), np.uint8)
     label[1:4, 2:9, 3:8] = label[6:11, 2:4, 20:37] = label[5:9, 15:26, 2:9] = 2
     label[7, 20, 5] = 1

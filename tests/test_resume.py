@@ -23,7 +23,7 @@ from kits.cli import UserError
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
 from kits.networks.dataset import MemoryDataset
 from kits.networks.device import Device
-from kits.networks.training import Hyperparameters, train
+from kits.networks.training import Hyperparameters, compute_loss, train
 from kits.networks.unet import Architecture
 from kits.sources import find_sources
 
@@ -146,9 +146,20 @@ class StopsAtBatch(Checkpoint):
         pass
 
 
+def turned(loss):
+    """The same value with the opposite gradient."""
+    return 2 * loss.detach() - loss
+
+
+@pytest.mark.parametrize("rising", [False, True])
 @pytest.mark.parametrize("batch", [1, 4, 5, 11, 22])
-def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
-    """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early."""
+def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, batch, rising):
+    """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early.
+
+    Where the loss rises, because its gradient is turned round, the weights of the first epoch are to be kept.
+    """
+    if rising:
+        monkeypatch.setattr("kits.networks.training.compute_loss", lambda *given: turned(compute_loss(*given)))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
     slices = MemoryDataset(images, (images > 100).to(torch.uint8))
@@ -159,6 +170,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     expected, record = train(*given)
     assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
     assert len(record["history"]) == 6
+    assert (record["best_epoch"] == 1) == rising
     checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
     checkpoint.remaining = batch
     with pytest.raises(UserError, match=f"told to stop in epoch {1 + (batch - 1) // 4}"):
@@ -168,6 +180,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, batch):
     network, resumed = train(*given, checkpoint)
     for name, value in expected.state_dict().items():
         assert torch.equal(value, network.state_dict()[name])
+    assert [resumed[key] for key in ("best_epoch", "best_loss")] == [record[key] for key in ("best_epoch", "best_loss")]
     for key in ("loss", "learning_rate"):
         assert [epoch[key] for epoch in resumed["history"]] == [epoch[key] for epoch in record["history"]]
 

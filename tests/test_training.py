@@ -54,9 +54,15 @@ def test_training_learns(rng, tmp_path):
     np.testing.assert_array_equal(predicted, models.predict_slices([loaded], unseen, CPU, 24, 0.5)[0])
 
 
-def test_same_seed_same_weights(rng):
+@pytest.mark.parametrize("options", [[], ["--precision", "bfloat16"], ["--deterministic", "false"]], ids=str)
+def test_same_seed_same_weights(rng, options):
+    """Bit for bit on the CPU, in each precision that `auto` takes there and even where it is not asked for."""
     images, masks = squares(rng, 8)
-    states = [fitted(images, masks, epochs=2, seed=seed)[0].state_dict() for seed in (1, 1, 2)]
+    states = []
+    for seed in (1, 1, 2):
+        settings, how = Hyperparameters(epochs=2, batch_size=4, seed=seed), chosen(*options)
+        network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
+        states.append(network.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
 
@@ -81,6 +87,52 @@ def test_faster_arithmetic_learns_the_same(rng, options):
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
         scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert abs(scores[0] - scores[1]) < 0.005
+
+
+def test_training_is_a_plain_loop(rng):
+    """As tutorials write it, with features in the usual layout and Adam an operation at a time, but for rounding."""
+    images, masks = squares(rng, 8)
+    _, record = fitted(images, masks, epochs=8, batch_size=8, learning_rate=0.01)
+    network = UNet(**asdict(SMALL))
+    network.initialise(torch.Generator().manual_seed(5))
+    optimizer = torch.optim.Adam(network.parameters(), 0.01, foreach=False)
+    losses = []
+    for _ in range(8):  # the whole set is a batch, whose order does not matter
+        logits = network(models.normalise(torch.from_numpy(images), (-79, 304)))
+        loss = compute_loss(logits, torch.from_numpy(masks).float().unsqueeze(1), 0.5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert [epoch["loss"] for epoch in record["history"]] == pytest.approx(losses, rel=1e-3)
+
+
+def following(monkeypatch, losses):
+    """Let the epochs of a training, of two batches each, have these losses, while its weights move as they will."""
+    coming = iter(loss for loss in losses for _ in range(2))
+
+    def loss(logits, *_):
+        return logits.mean() - logits.mean().detach() + next(coming)
+
+    monkeypatch.setattr("kits.networks.training.compute_loss", loss)
+
+
+def test_the_best_epochs_weights_are_kept(rng, monkeypatch):
+    """Those of a training that ends with that epoch; the first of two that are as good."""
+    images, masks = squares(rng, 8)
+    ended = {}
+    for epochs in (2, 4):
+        following(monkeypatch, [4, 3, 2, 1])
+        ended[epochs], record = fitted(images, masks, epochs=epochs)
+        assert (record["best_epoch"], record["best_loss"]) == (epochs, 5 - epochs)
+    following(monkeypatch, [3, 1, 2, 1])
+    network, record = fitted(images, masks, epochs=4)
+    assert (record["best_epoch"], record["best_loss"], record["epochs_run"], record["final_loss"]) == (2, 1, 4, 1)
+    state = network.state_dict()
+    assert state["encoder.0.1.num_batches_tracked"] == 4
+    assert all(torch.equal(value, state[name]) for name, value in ended[2].state_dict().items())
+    assert not torch.equal(ended[4].state_dict()["output.bias"], state["output.bias"])
 
 
 def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
@@ -112,15 +164,29 @@ def test_what_auto_means_on_a_gpu(monkeypatch, has_bfloat16, precision):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bfloat16)
     try:
-        gpu = chosen("--device", "auto")
+        gpu = chosen("--device", "auto", "--precision", "auto")
         exact = chosen("--device", "cuda", "--deterministic", "true", "--precision", "float32")
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         chosen()
     assert gpu == Device(torch.device("cuda"), precision, deterministic=False)
-    assert gpu.layout == torch.channels_last
     assert exact == Device(torch.device("cuda"), torch.float32, deterministic=True)
-    assert chosen() == CPU
+    assert chosen("--precision", "auto").torch_device == CPU.torch_device
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "onednn", "precision"),
+    [
+        ({"avx512_bf16": True}, True, torch.bfloat16),
+        ({"avx512_bf16": True}, False, torch.float32),  # limited by ONEDNN_MAX_CPU_ISA
+        ({"avx512_f": True, "avx512_bf16": False}, True, torch.float32),  # emulated
+        ({"architecture": "aarch64"}, True, torch.float32),
+    ],
+)
+def test_what_auto_means_on_a_cpu(monkeypatch, capabilities, onednn, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
+    assert chosen("--precision", "auto") == Device(torch.device("cpu"), precision, deterministic=True)
 
 
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
@@ -179,7 +245,7 @@ def test_loss_that_is_not_finite_stops(rng):
 def test_no_gpu_is_said_and_auto_falls_back():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    assert chosen("--device", "auto") == CPU
+    assert chosen("--device", "auto", "--precision", "auto").torch_device == CPU.torch_device
     with pytest.raises(UserError, match="no GPU"):
         chosen("--device", "cuda")
 

@@ -30,10 +30,10 @@ def slices_of(images, masks):
 
 
 def chosen(*options):
-    """What scripts compute with, given these options."""
+    """What scripts compute with, given these options: on the CPU in float32 unless they say otherwise."""
     parser = argparse.ArgumentParser()
     add_device_options(parser)
-    return choose_device(parser.parse_args(["--device", "cpu", "--threads", "1", *options]))
+    return choose_device(parser.parse_args(["--device", "cpu", "--precision", "float32", "--threads", "1", *options]))
 
 
 def fitted(images, masks, **changes):

@@ -40,7 +40,7 @@ COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
 # Where one does, nothing is split or trained until the check, which then fails, has been passed. A complete cohort needs
 # no such gate, since a bad volume is found when its slices are extracted, and an edit of the check retrains nothing.
 GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
-LABELLED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
+LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
 # The folder of each split under the run's, the run's own where there is only one; its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
@@ -129,7 +129,14 @@ def list_slices(cases):
 
 def expand_test_cases(pattern):
     """A file for each test case of each split: `pattern` has the wildcards split and case."""
-    return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
+    return wait_for_check(
+        [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
+    )
+
+
+def wait_for_check(paths):
+    """Return the files; where no case has what they are made of, return the table of the check, which then fails."""
+    return paths or ["<results>/cohort.tsv"]
 
 
 def find_edges(goal):

@@ -8,7 +8,7 @@ rule measure_tumors:
     input:
         require_cohort,
         **code("measure_tumors"),
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELLED),
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED),
     output:
         report(
             "<results>/tumor_components.tsv",

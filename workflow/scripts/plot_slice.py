@@ -5,10 +5,8 @@ import kits.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from kits import cli
-from kits.data.nifti import read_geometry, read_label
+from kits.data.nifti import read_label
 from kits.data.slices import open_slices, resize
 from kits.figures.cases import plot_slice
 from kits.filter.masks import read_mask
@@ -20,12 +18,10 @@ def main(arguments: argparse.Namespace) -> None:
     size = stored.images.shape[2]
     labels = {
         "truth": stored.labels,
-        "before": resize(merge(read_mask(arguments.kidney), read_mask(arguments.tumor)), size, size),
-        "after": resize(read_label(arguments.segmentation), size, size),
+        "before post-processing": resize(merge(read_mask(arguments.kidney), read_mask(arguments.tumor)), size, size),
+        "after post-processing": resize(read_label(arguments.segmentation), size, size),
     }
-    geometry = read_geometry(arguments.segmentation)
-    height, width = np.array(geometry.shape[1:]) * geometry.spacing[1:]
-    plot_slice(arguments.slices.name, stored.images, labels, arguments.hu_window, height / width, arguments.output)
+    plot_slice(arguments.slices.name, stored.images, labels, arguments.hu_window, stored.geometry, arguments.output)
 
 
 if __name__ == "__main__":

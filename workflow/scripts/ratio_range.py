@@ -1,4 +1,4 @@
-"""Derive the range of accepted eigenvalue ratios from the labelled tumors."""
+"""Derive the range of accepted eigenvalue ratios from the labeled tumors."""
 
 import kits.interrupt  # noqa: F401
 

@@ -1,4 +1,4 @@
-"""Collect what each step of the method costs, case by case and on average, and draw it."""
+"""Collect the oracle upper bound, what a perfect network would score after each step, and draw it."""
 
 import kits.interrupt  # noqa: F401
 
@@ -16,16 +16,14 @@ def main(arguments: argparse.Namespace) -> None:
     table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
     summary = ceiling.summarize_steps(table)
     slices = {path.stem: path for path in arguments.slices}
-    final = table[(table["step"] == ceiling.STEPS[-1]) & (table["target"] == "tumor")].set_index("case")["dice"]
-    losses = []
+    losses = {}
     for case in ceiling.find_worst_cases(table):
         with np.load(slices[case]) as stored:
-            kept = ceiling.Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
-        losses.append((case, final[case], kept))
+            losses[case] = ceiling.Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
     tables.write_table(arguments.output, table)
     tables.write_table(arguments.output_summary, summary)
     plot_ceiling(table, summary, arguments.figure)
-    plot_losses(losses, arguments.figure_cases)
+    plot_losses(table, losses, arguments.figure_cases)
     print(summary.round(3).to_string(index=False))
 
 
@@ -35,6 +33,6 @@ if __name__ == "__main__":
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="its slices, .npz, named as the cases")
     parser.add_argument("--output", type=Path, required=True, help="all cases, .tsv")
     parser.add_argument("--output-summary", type=Path, required=True, help="mean Dice and cost of each step, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="waterfall of the mean Dice, .png")
+    parser.add_argument("--figure", type=Path, required=True, help="Dice of all cases, step by step, .png")
     parser.add_argument("--figure-cases", type=Path, required=True, help="the three cases that lose most, .png")
     cli.run(main, parser)

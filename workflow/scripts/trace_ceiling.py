@@ -1,4 +1,4 @@
-"""Send a case's true masks through the method's own steps: how much Dice each costs. Needs no image."""
+"""Trace a case's oracle upper bound: its true masks, sent through the method's own steps. Needs no image."""
 
 import kits.interrupt  # noqa: F401
 

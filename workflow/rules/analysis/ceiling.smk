@@ -25,8 +25,8 @@ rule trace_ceiling:
 rule summarize_ceiling:
     input:
         **code("summarize_ceiling"),
-        cases=expand("<results>/ceiling/{case}.tsv", case=LABELLED),
-        slices=expand("<results>/ceiling/{case}.npz", case=LABELLED),
+        cases=wait_for_check(expand("<results>/ceiling/{case}.tsv", case=LABELED)),
+        slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
         table=report(
             "<results>/ceiling.tsv",

@@ -18,7 +18,7 @@ def apply_variant(kidney: RunLengthMask, tumor: RunLengthMask, ratios: np.ndarra
     Args:
         kidney: The raw mask of kidney and tumor together.
         tumor: The raw mask of the tumor, of the same shape.
-        ratios: The eigenvalue ratios of all labelled tumors, shape (n,).
+        ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
         variant: The options of the filter.
 
     Raises:
@@ -36,7 +36,7 @@ def score_variant(
     Args:
         prediction: The folder of the raw masks `kidney.nii.gz` and `tumor.nii.gz`; its name is the case's.
         label: The case's `segmentation.nii.gz`.
-        ratios: The eigenvalue ratios of all labelled tumors, shape (n,).
+        ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
         variant: The options of the filter.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The method's ceiling: what its own steps would leave of a perfect segmentation. Needs labels only."""
+"""The oracle upper bound: what a perfect network would score after the method's own steps. Needs labels only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,7 @@ def trace_case(
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
-        *filtered.steps(),
+        *filtered.apply_steps(),
         ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
     ]
     rows = [
@@ -91,16 +91,16 @@ def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
     """Mean and median Dice after each step, what the step costs, and how many cases it empties.
 
     Args:
-        ceiling: the tables of `trace`, of all cases; those without the target count for nothing.
+        ceiling: The tables that `trace_case` returns, of all cases; those without the target count for nothing.
 
     Returns:
         Columns target, step, n, mean, median, cost (fall of the mean Dice by this step), emptied (cases whose whole
         target is gone after this step and was not before).
     """
-    labelled = ceiling[ceiling["label_voxels"] > 0]
+    labeled = ceiling[ceiling["label_voxels"] > 0]
     rows = []
     for target in TARGETS:
-        wide = labelled[labelled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
+        wide = labeled[labeled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
         before, gone = 1.0, pd.Series(False, wide.index)
         for step in STEPS:
             dice, empty = wide["dice", step], wide["voxels", step] == 0
@@ -117,6 +117,19 @@ def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
             )
             before, gone = dice.mean(), gone | empty
     return pd.DataFrame(rows)
+
+
+def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
+    """Find the step at which the Dice of a case's tumor falls most; of equal ones, the first.
+
+    Args:
+        tumor: The rows of the tumor in the table that `trace_case` returns.
+
+    Returns:
+        The name of the step, and the Dice before and after it; before the first step, it is 1.
+    """
+    dices = [1.0, *tumor.set_index("step").loc[list(STEPS), "dice"]]
+    return max(zip(STEPS, dices, dices[1:], strict=False), key=lambda entry: entry[1] - entry[2])
 
 
 def find_worst_cases(ceiling: pd.DataFrame, count: int = 3) -> list[str]:

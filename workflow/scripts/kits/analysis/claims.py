@@ -8,7 +8,7 @@ import pandas as pd
 
 from kits.analysis.scoring import STAGES, average_by_case, count_false_positives
 from kits.analysis.statistics import bound_next_mean, bound_next_median
-from kits.data.cohort import KITS19_LABELLED
+from kits.data.cohort import KITS19_LABELED
 from kits.data.targets import TARGETS
 
 NOT_STATED = "no figure in the paper"
@@ -117,8 +117,8 @@ def _find_obstacle(source: str, cases: int, deviations: Sequence[str], needed: S
     """Why a claim that depends on some settings, or sections of them, cannot be checked on a run."""
     if source == "phantom":
         return f"cannot be checked: {cases} phantoms, not KiTS19"
-    if cases != KITS19_LABELLED:
-        return f"cannot be checked: {cases} of {KITS19_LABELLED} cases"
+    if cases != KITS19_LABELED:
+        return f"cannot be checked: {cases} of {KITS19_LABELED} cases"
     others = [key for key in deviations if any(f"{key}.".startswith(f"{part}.") for part in needed)]
     return f"cannot be checked: {', '.join(others)} not as in the paper" if others else None
 

@@ -1,1 +1,1 @@
-"""The cohort, from volumes on disk to slices."""
+"""The cohort: its volumes on disk, its split, and the slices extracted from it."""

@@ -1,4 +1,4 @@
-"""What can be known of a cohort without decompressing an image."""
+"""The checks of a cohort that need no image to be decompressed."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ def check_folders(root: Path, cases: Sequence[str]) -> None:
     """Check that each case has a folder.
 
     Raises:
-        UserError: Some have none; they are named in one line, neighbors as ranges.
+        UserError: Some cases have none; one line names them, consecutive ones as ranges.
     """
     if absent := [case for case in cases if not (root / case).is_dir()]:
         raise UserError(
@@ -26,20 +26,21 @@ def check_folders(root: Path, cases: Sequence[str]) -> None:
 
 
 def check_case(root: Path, case: str) -> dict[str, Any]:
-    """Read the image's header and the whole label: both exist, have three axes and one shape; labels are 0, 1, 2.
+    """Check that both volumes of a case exist and have one shape of three axes, and that its labels are 0, 1 or 2.
 
     Returns:
-        The case's row in the table of the cohort: shape, spacing in mm, voxels and slices that show kidney or tumor.
+        The case's row of the cohort's table: shape in voxels, spacing in mm, and how many voxels are kidney and tumor,
+        and how many slices show a label and a tumor.
 
     Raises:
-        UserError: a line for each thing to mend.
+        UserError: The case has problems; the message has a line for each.
     """
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
     check_shapes(image_path, geometry.shape, label_path, label.shape)
     spacing = read_geometry(label_path).spacing
     if not np.allclose(spacing, geometry.spacing, rtol=0.01):
-        # No error: shapes agree, and the image's spacing is the one that counts.
+        # Only a warning, since the shapes agree and the label's spacing is not used.
         mm = [" x ".join(f"{step:.4g}" for step in steps) for steps in (spacing, geometry.spacing)]
         print(f"warning: {label_path}: its voxels are {mm[0]} mm, the image's {mm[1]} mm; the image's are used")
     shown = label.max(axis=(1, 2))
@@ -57,7 +58,7 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
 
 
 def write_cohort(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows of the cohort's cases."""
+    """Write the cohort's table, which has a row for each case."""
     with write_atomically(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], delimiter="\t", lineterminator="\n")
         writer.writeheader()

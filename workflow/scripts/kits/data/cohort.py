@@ -1,6 +1,6 @@
 """The cohort: which cases there are, and where their files lie.
 
-Light on purpose: the Snakefile imports it.
+This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
@@ -13,35 +13,35 @@ from typing import Any
 from kits.cli import UserError
 
 VOLUMES = ("imaging.nii.gz", "segmentation.nii.gz")
-KITS19_LABELLED = 210
-KITS19_UNLABELLED = range(KITS19_LABELLED, 300)
-"""KiTS19's own test cases: its download script fetches their images, their labels were not published with them."""
+KITS19_LABELED = 210
+KITS19_UNLABELED = range(KITS19_LABELED, 300)
+"""The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
 CASE = re.compile(r"case_(\d{5})")
 
 
 class NoCohortError(UserError):
-    """There is no case where the configuration says that the cohort lies."""
+    """The folder that the configuration names holds no case."""
 
 
 def name_case(number: int) -> str:
-    """KiTS19's name of a case: 3 is `case_00003`."""
+    """Return the name that KiTS19 gives a case: 3 is `case_00003`."""
     return f"case_{number:05d}"
 
 
 def parse_case(text: str) -> str:
-    """A case's name on a command line, where it becomes part of a path.
+    """Check the name of a case on a command line, since it becomes part of a path.
 
     Raises:
-        ArgumentTypeError: it is none.
+        ArgumentTypeError: The text is not the name of a case.
     """
     if not CASE.fullmatch(text):
-        raise ArgumentTypeError(f"{text!r} is no case; expected case_XXXXX, five digits")
+        raise ArgumentTypeError(f"{text!r} is not a case; expected case_XXXXX, with five digits")
     return text
 
 
 def select_cases(cases: Sequence[int | str], key: str = "data.cases") -> list[str]:
-    """Name the cases of a list of numbers and inclusive ranges, as in `[0, 3, "10-19"]`, in order.
+    """Return the names of the cases in a list of numbers and inclusive ranges such as `[0, 3, "10-19"]`, in order.
 
     Raises:
         UserError: A range runs backwards, or a case is listed twice.
@@ -60,7 +60,7 @@ def select_cases(cases: Sequence[int | str], key: str = "data.cases") -> list[st
 
 
 def format_cases(cases: Iterable[str]) -> str:
-    """Write case names for a reader, neighbors as ranges: `case_00003, case_00010 to case_00019`."""
+    """Write names of cases as text, consecutive ones as ranges: `case_00003, case_00010 to case_00019`."""
     spans: list[list[int]] = []
     for number in sorted(int(case.removeprefix("case_")) for case in cases):
         if spans and number == spans[-1][1] + 1:
@@ -71,15 +71,15 @@ def format_cases(cases: Iterable[str]) -> str:
 
 
 def find_cases(root: Path) -> list[str]:
-    """Names of the case folders under `root`, in order; KiTS19's unlabelled cases are left out.
+    """List the names of the case folders under `root`, in order, without KiTS19's unlabeled cases.
 
     Raises:
-        UserError: there is none.
+        NoCohortError: There is no such folder.
     """
     if root.is_dir():
         cases = sorted(path.name for path in root.iterdir() if CASE.fullmatch(path.name))
-        unlabelled = {name_case(number) for number in KITS19_UNLABELLED}
-        cases = [case for case in cases if case not in unlabelled or (root / case / "segmentation.nii.gz").exists()]
+        unlabeled = {name_case(number) for number in KITS19_UNLABELED}
+        cases = [case for case in cases if case not in unlabeled or (root / case / "segmentation.nii.gz").exists()]
         if cases:
             return cases
     raise NoCohortError(
@@ -90,22 +90,22 @@ def find_cases(root: Path) -> list[str]:
 
 
 def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Find the cohort's folder and the names of its cases, those that `data.cases` selects but for `data.exclude`.
+    """Find the cohort's folder and the names of its cases: those that `data.cases` selects, without `data.exclude`.
 
-    A phantom cohort lies with the run's results, never in `data.root`, where real data may be or be fetched.
+    A phantom cohort lies with the run's results, never in `data.root`, which may hold real data.
 
     Raises:
         NoCohortError: There is no cohort.
-        UserError: No case is left, a case is listed twice, or one that is listed is none of the cohort's.
+        UserError: No case is left, a case is listed twice, or a listed case is not in the cohort.
     """
     data = config["data"]
     root = os.path.normpath(os.path.expanduser(data["root"]))
     if data["source"] == "kits19":
         present = find_cases(Path(root))
-        known = None  # a case without a folder is named by the check, beside all other bad cases
+        known = None  # the rule check_cohort reports cases without a folder, beside all other bad cases
     else:
         phantom = data["source"] == "phantom"
-        number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (KITS19_LABELLED, "KiTS19")
+        number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (KITS19_LABELED, "KiTS19")
         present = known = [name_case(case) for case in range(number)]
         root = f"results/{config['run']}/cohort" if phantom else root
     cases = present if data["cases"] == "all" else select_cases(data["cases"])
@@ -113,7 +113,7 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
         raise UserError(f"data.cases: {format_cases(absent)} not among the {number} of {what}")
     excluded = set(select_cases(data["exclude"], "data.exclude"))
     if absent := excluded - set(cases):
-        raise UserError(f"data.exclude: {format_cases(absent)} not among the cases; exclude only cases that are there")
+        raise UserError(f"data.exclude: {format_cases(absent)} not among the cases; exclude only cases of the cohort")
     cases = [case for case in cases if case not in excluded]
     if not cases:
         raise UserError("data.cases: no case is left; name at least two cases, or write `all`")
@@ -121,7 +121,7 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 
 def find_complete(config: Mapping[str, Any], root: str, cases: Sequence[str], *volumes: str) -> list[str]:
-    """List the cases that have all of some files; of a cohort that is yet to be made or fetched, all cases."""
+    """List the cases that have all the given volumes, or all cases if the cohort is yet to be made or fetched."""
     if config["data"]["source"] != "kits19":
         return list(cases)
     return [case for case in cases if all((Path(root) / case / volume).is_file() for volume in volumes)]

@@ -1,8 +1,8 @@
-"""Downloads that go on where they stopped, and are verified before they get their name.
+"""Downloads that resume where they stopped, and that are verified before they get their final name.
 
-huggingface_hub makes the requests, to a hub as to any other server: redirects, timeouts, growing pauses, Retry-After.
-The partial file is kept here, because `hf_hub_download` deletes it when it gives up and does not read it after it was
-killed (issue 4196 of huggingface_hub), and pooch starts over after each interruption.
+huggingface_hub makes the requests, to a hub and to any other server: redirects, timeouts, growing pauses, Retry-After.
+This module keeps the partial file, because `hf_hub_download` deletes it when it gives up and does not read it after it
+was killed (issue 4196 of huggingface_hub), and pooch starts over after each interruption.
 """
 
 import hashlib
@@ -21,46 +21,46 @@ from kits.data.nifti import BROKEN, count_decompressed_bytes, read_geometry
 
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
 CHUNK = 2**16
-"""Bytes that are written at once; at most so many of an attempt that breaks off are lost."""
+"""The number of bytes written at once, which is the most that an interrupted attempt loses."""
 PROGRESS = 2**20
-"""Bytes after which an attempt counts as one that got somewhere."""
+"""An interrupted attempt that brought at least this number of bytes restarts the count of failed attempts."""
 LONGEST_PAUSE = 60
-"""Seconds between two attempts, unless the server asks for more."""
+"""The longest pause between two attempts in seconds, unless the server asks for a longer one."""
 REPORT_SECONDS = 10
-"""Seconds between two lines about how far a download is."""
+"""The seconds between two lines that report the progress of a download."""
 SHA256 = re.compile("[0-9a-f]{64}")
 LOCKED = re.compile(rf"({SHA256.pattern}) [ *](\S.*)")
-"""A line of `sha256sum`."""
+"""A line as `sha256sum` writes it."""
 
 
 class WrongContent(UserError):
-    """What came is not the file; another attempt may bring it."""
+    """The downloaded file is wrong; another attempt may bring the right one."""
 
 
 def download(
     url: str, path: Path, lock: Path, like: Path | None = None, *, attempts: int, timeout: float, backoff: float
 ) -> None:
-    """Fetch a volume, verify it, and only then give it its name; a volume that is there is not fetched.
+    """Fetch a volume, verify it, and only then give it its name; do nothing if it exists.
 
     Args:
-        url: its address.
-        path: where it goes.
-        lock: the lock file, as `check_locked` describes it.
-        like: a volume that has the same shape, where it is there already.
-        attempts: how many in a row may bring less than a megabyte before this gives up.
-        timeout: seconds without a byte after which an attempt is given up.
-        backoff: seconds before the second attempt, doubled before each further one, up to a minute.
+        url: The address of the volume.
+        path: The path of the file to write.
+        lock: The lock file with the checksums, which `check_locked` describes.
+        like: A volume of the same shape, against which the shape is checked if that volume exists.
+        attempts: The number of attempts in a row that may bring less than a megabyte.
+        timeout: The seconds without a byte after which an attempt is given up.
+        backoff: The seconds before the second attempt, doubled before each further one, up to a minute.
 
     Raises:
-        UserError: the server refuses, every attempt failed, the file is wrong twice, or it is not the lock file's.
+        UserError: The server refuses, every attempt failed, the file is wrong twice, or it differs from the lock file.
     """
     shape = read_geometry(like).shape if like and like != path and like.is_file() else None
-    read_lock(lock)  # a damaged one costs no download
+    read_lock(lock)  # so that a damaged lock file is reported before any download
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Named by the address: another one does not go on from what this one gave.
+    # The name depends on the address, so that no download resumes what another address gave.
     part = path.with_name(f".partial.{path.name}.{hashlib.sha256(url.encode()).hexdigest()[:8]}")
     busy = path.with_name(f".partial.{path.name}.lock")
-    with FileLock(busy):  # another run may fetch the same data
+    with FileLock(busy):  # another run may fetch the same file
         try:
             for last in (False, True):
                 if path.exists():
@@ -70,7 +70,7 @@ def download(
                     with part.open("rb") as file:
                         found = hashlib.file_digest(file, "sha256").hexdigest()
                     if stated not in (None, found):
-                        raise WrongContent(f"what came is not what the server has (sha256 {found}, it states {stated})")
+                        raise WrongContent(f"the download has sha256 {found}, but the server states {stated}")
                     check_volume(part, shape)
                     check_locked(lock, "/".join(path.parts[-2:]), found)
                 except UserError as error:
@@ -87,13 +87,13 @@ def download(
 
 
 def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) -> str | None:
-    """Complete a partial file; return the SHA-256 that a hub states for the whole file, None of any other server.
+    """Complete a partial file; return the SHA-256 that the server states for the whole file, None if it states none.
 
     Raises:
-        UserError: the server refuses, or every attempt failed.
+        UserError: The server refuses, or every attempt failed.
     """
     patience = {"timeout": timeout, "base_wait_time": backoff, "max_wait_time": LONGEST_PAUSE}
-    patience |= {"max_retries": attempts - 1, "retry_on_exceptions": ()}  # after an answer only; the rest is below
+    patience |= {"max_retries": attempts - 1, "retry_on_exceptions": ()}  # interrupted requests are repeated below
     failures = 0
     with name_errors(part), part.open("ab") as file:
         while True:
@@ -103,11 +103,11 @@ def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) 
                 with http_stream_backoff("GET", url, headers=headers, **patience) as response:
                     if response.is_success:
                         given, _, total = response.headers.get("Content-Range", "bytes 0-/").partition("/")
-                        if not given.startswith(f"bytes {have}-"):  # the server starts over
+                        if not given.startswith(f"bytes {have}-"):  # the server sends the file from its start
                             file.seek(0)
                             file.truncate()
                         if not given.startswith(f"bytes {file.tell()}-"):
-                            raise HTTPError("the server gave another part than was asked for")
+                            raise HTTPError("the server sent another part than requested")
                         reported = time.monotonic()
                         for chunk in response.iter_raw(CHUNK):
                             file.write(chunk)
@@ -115,21 +115,21 @@ def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) 
                                 reported = time.monotonic()
                                 print(f"{part.parent.name}: {file.tell() / 1e6:.0f} MB so far", flush=True)
                         if total.isdecimal() and file.tell() < int(total):
-                            raise HTTPError("the server gave less than was asked for")
-                    elif response.status_code != 416:  # which says that nothing is missing
+                            raise HTTPError("the server sent less than requested")
+                    elif response.status_code != 416:  # 416 means that the file is complete
                         answer = f"{response.status_code} {response.reason_phrase}; check the addresses in download"
                         raise UserError(f"{url}: the server answers {answer}, and data.cases")
-                    # A hub states it in the answer that redirects to the store of large files.
+                    # A hub states the checksum in the response that redirects to its storage of large files.
                     tags = [answer.headers.get("X-Linked-Etag", "") for answer in (*response.history, response)]
                     return next(filter(SHA256.fullmatch, (tag.strip('"') for tag in tags)), None)
-            except HfHubHTTPError as error:  # what huggingface_hub raises after the last of its attempts
+            except HfHubHTTPError as error:  # huggingface_hub raises this after its last attempt
                 problem = f"the server answers {error.response.status_code} {error.response.reason_phrase}"
                 failures = attempts
             except HTTPError as error:
-                problem = f"the download broke off ({str(error) or type(error).__name__})"
+                problem = f"the download was interrupted ({str(error) or type(error).__name__})"
                 failures = failures + 1 if file.tell() < have + PROGRESS else 1
             if failures >= attempts:
-                kept = "; what came is kept, the same command goes on from it" if file.tell() else ""
+                kept = "; the partial file is kept, run the same command again to resume" if file.tell() else ""
                 raise UserError(f"{url}: {problem}, {attempts} times{kept}")
             pause = min(LONGEST_PAUSE, backoff * 2 ** (failures - 1))
             print(f"{problem}; trying again in {pause:g} s", flush=True)
@@ -137,14 +137,14 @@ def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) 
 
 
 def check_volume(path: Path, shape: tuple[int, int, int] | None = None) -> None:
-    """Check a downloaded volume without its voxels.
+    """Check that a downloaded file is a complete volume; the values of its voxels are not looked at.
 
     Args:
-        path: gzipped NIfTI.
-        shape: (slices, rows, columns) that it must have.
+        path: The gzipped NIfTI file.
+        shape: The shape (slices, rows, columns) that the volume must have, or None for any shape.
 
     Raises:
-        WrongContent: gzip's checksum fails, there is no NIfTI header, voxels are missing, or the shape is another.
+        WrongContent: gzip's checksum fails, there is no NIfTI header, voxels are missing, or the shape differs.
     """
     size = 0
     try:
@@ -152,38 +152,38 @@ def check_volume(path: Path, shape: tuple[int, int, int] | None = None) -> None:
             while chunk := stream.read(CHUNK):
                 size += len(chunk)
     except BROKEN as error:
-        raise WrongContent(f"what came is no whole gzip file ({error})") from error
+        raise WrongContent(f"the download is not a complete gzip file ({error})") from error
     try:
         found, expected = read_geometry(path).shape, count_decompressed_bytes(path)
     except UserError as error:
-        raise WrongContent("what came is no volume in NIfTI-1 format") from error
+        raise WrongContent("the download is not a volume in NIfTI-1 format") from error
     if size < expected:
-        raise WrongContent(f"what came ends before its last voxel ({size} of {expected} bytes)")
+        raise WrongContent(f"the download ends before its last voxel ({size} of {expected} bytes)")
     if shape and found != shape:
-        raise WrongContent(f"what came has shape {found}, the label has {shape}")
+        raise WrongContent(f"the download has shape {found}, the label has {shape}")
 
 
 def read_lock(lock: Path) -> dict[str, str]:
-    """SHA-256 of each file, from a lock file as `sha256sum` writes it; empty where there is none.
+    """Read the SHA-256 of each file from a lock file in the format of `sha256sum`; empty if there is no lock file.
 
     Raises:
-        UserError: it has another line.
+        UserError: A line does not have that format.
     """
     known: dict[str, str] = {}
     for line in lock.read_text().splitlines() if lock.exists() else []:
         if not line.strip():
             continue
         if not (entry := LOCKED.fullmatch(line.strip())):
-            raise UserError(f"{lock} has the line {line!r}; expected a sha256, two blanks, a name")
+            raise UserError(f"{lock} has the line {line!r}; expected a sha256, two spaces and a name")
         known[entry[2]] = entry[1]
     return known
 
 
 def check_locked(lock: Path, name: str, found: str) -> None:
-    """Compare a file's SHA-256 with the lock file's, which `sha256sum --check` reads too; add it where it lacks.
+    """Compare a file's SHA-256 with the lock file, or add it there; `sha256sum --check` reads the lock file too.
 
     Raises:
-        UserError: they differ.
+        UserError: The checksums differ.
     """
     with FileLock(lock.with_name(f".{lock.name}.lock")):
         known = read_lock(lock)
@@ -193,6 +193,6 @@ def check_locked(lock: Path, name: str, found: str) -> None:
                 temporary.write_text("".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))
         if known[name] != found:
             raise UserError(
-                f"what came is not what {lock} has (sha256 {found}, expected {known[name]}); if the data was meant to "
-                f"change, remove its line from {lock}"
+                f"the download has sha256 {found}, but {lock} lists {known[name]}; if the data was meant to change, "
+                f"remove its line from {lock}"
             )

@@ -1,8 +1,8 @@
 """Slice extraction (paper, section 2): axial slices and their labels, resized once and kept for both networks.
 
-A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both (slices, size, size), and `slices.json`
-with the case, the volume's geometry and the checksums of the two. Three files a case, whatever its length. HU are
-stored unwindowed, so that another window needs no second extraction.
+A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both of shape (slices, size, size), and
+`slices.json` with the case, the volume's geometry and the checksums of the two arrays. HU are stored without a window,
+so that another window needs no second extraction.
 """
 
 from collections.abc import Iterable
@@ -20,47 +20,48 @@ from kits.data.nifti import Geometry, explain_problem, read_columns, read_geomet
 Slices = TypeVar("Slices")
 
 STRIP = 32
-"""Columns of int16 in a line of the processor's cache: so many are turned into slices at once."""
+"""The number of columns that are turned into slices at once: as int16 they fill a line of the processor's cache."""
 
 
 def sample_nearest(length: int, resized: int) -> np.ndarray:
-    """For each of `resized` samples, the index of the voxel (of `length`) in whose extent its centre falls.
+    """Compute, for each of `resized` samples, the index of the voxel among `length` that contains the sample's center.
 
-    Exact integer arithmetic: `skimage.transform.resize(order=0)` computes the same in floating point.
+    The integer arithmetic is exact; `skimage.transform.resize(order=0)` computes the same in floating point.
     """
     return ((2 * np.arange(resized) + 1) * length) // (2 * resized)
 
 
 def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Nearest-neighbour resize of each slice: (slices, H, W) to (slices, rows, columns), same type."""
+    """Resize each slice by nearest neighbor: (slices, H, W) to (slices, rows, columns), with the same type."""
     return volume[:, sample_nearest(volume.shape[1], rows)[:, None], sample_nearest(volume.shape[2], columns)]
 
 
 def crop_lower_half(slices: Slices) -> Slices:
-    """The tumor network's view (section 2.1.1): (slices, size, size) to (slices, size / 2, size)."""
+    """Crop slices, (slices, size, size), to what the tumor network sees (section 2.1.1): (slices, size / 2, size)."""
     return slices[:, slices.shape[1] // 2 :]
 
 
 def crop_to_view(slices: Slices, target: str) -> Slices:
-    """The part of extracted slices, an array or a tensor, that the network of `kidney` or `tumor` sees."""
+    """Crop extracted slices, an array or a tensor, to the part that the `kidney` or `tumor` network sees."""
     return crop_lower_half(slices) if target == "tumor" else slices
 
 
 def restore(mask: np.ndarray, size: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Put a network's masks back into a volume of the input's size.
+    """Resize a network's masks to the input volume.
 
     Args:
-        mask: (slices, size, size), or (slices, size / 2, size) of the lower half: the upper half is then empty.
-        size: of the extracted slices, pixels.
-        shape: (slices, rows, columns) of the input volume.
+        mask: The masks, shape (slices, size, size), or (slices, size / 2, size) for the lower half of each slice; the
+            upper half is empty then.
+        size: The rows and columns of the extracted slices, in pixels.
+        shape: The shape of the input volume, (slices, rows, columns).
 
     Returns:
         The mask in the input's shape, uint8.
     """
     rows, columns = sample_nearest(size, shape[1]), sample_nearest(size, shape[2])
     cropped = size - mask.shape[1]
-    whole = np.zeros((shape[2], shape[1], len(mask)), np.uint8)  # as the file will lie: slices fastest
-    seen = np.searchsorted(rows, cropped)  # the first row of the input that the network saw
+    whole = np.zeros((shape[2], shape[1], len(mask)), np.uint8)  # the order of the file: slices fastest
+    seen = np.searchsorted(rows, cropped)  # the first row of the input that the network sees
     for column, small in enumerate(transpose(mask)[columns]):
         whole[column, seen:] = small[rows[seen:] - cropped]
     return whole.transpose(2, 1, 0)
@@ -71,9 +72,9 @@ class SliceStore:
     """The extracted slices of one case, opened for reading.
 
     Attributes:
-        geometry: of the volume the slices came from.
-        images: (slices, size, size), int16, HU.
-        labels: (slices, size, size), uint8, 0 background, 1 kidney, 2 tumor.
+        geometry: The geometry of the volume from which the slices were extracted.
+        images: The images in HU, shape (slices, size, size), int16.
+        labels: The labels 0 background, 1 kidney and 2 tumor, shape (slices, size, size), uint8.
     """
 
     geometry: Geometry
@@ -84,11 +85,11 @@ class SliceStore:
 def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> SliceStore:
     """Resize every slice of a case to `size` x `size` and store images and labels in `folder`.
 
-    Both volumes are decompressed once and streamed, so memory is bounded by what is kept.
+    Both volumes are decompressed once and streamed, so that little more than the result is in memory.
 
     Raises:
-        UserError: a file is missing, truncated, not three-dimensional or holds NaN; the shapes differ; a label is not
-            0, 1 or 2.
+        UserError: A file is missing, truncated, not three-dimensional or holds NaN, the shapes differ, or a label is
+            not 0, 1 or 2.
     """
     geometry = read_geometry(image_path)
     check_shapes(image_path, geometry.shape, label_path, read_geometry(label_path).shape)
@@ -102,12 +103,12 @@ def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> Slic
 
 
 def save_slices(folder: Path, store: SliceStore) -> None:
-    """Write extracted slices and their record, each file whole or not at all, the record last."""
+    """Write extracted slices and then their record, each file completely or not at all."""
     arrays = {"images.npy": store.images, "labels.npy": store.labels}
     for name, array in arrays.items():
         with write_atomically(folder / name) as temporary, temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-            file.write(array.data)  # np.save does not say that the disk is full
+            file.write(array.data)  # np.save does not report that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
     record = asdict(store.geometry) | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums}
     write_json(folder / "slices.json", record)
@@ -116,14 +117,15 @@ def save_slices(folder: Path, store: SliceStore) -> None:
 def resize_blocks(
     blocks: Iterable[tuple[slice, np.ndarray]], shape: tuple[int, int, int], size: int, kind: type[np.integer]
 ) -> np.ndarray:
-    """Resize slices of a volume that comes in blocks of columns: (slices, size, size), rounded and clipped to `kind`.
+    """Resize the slices of a volume that is read in blocks of columns: the same as `resize` of the whole volume.
 
-    `resize` of the whole volume gives the same.
+    Returns:
+        The slices, shape (slices, size, size), rounded and clipped to the type `kind`.
     """
     rows, columns = (sample_nearest(length, size) for length in shape[1:])
     limits = np.iinfo(kind)
     resized = np.empty((shape[0], size, size), kind)
-    strip = np.empty((STRIP, size, shape[0]), kind)  # as the file lies: slices fastest
+    strip = np.empty((STRIP, size, shape[0]), kind)  # the order of the file: slices fastest
     for span, block in blocks:
         first, end = np.searchsorted(columns, (span.start, span.stop))
         picked = block.T[(columns[first:end] - span.start)[:, None], rows]
@@ -140,7 +142,7 @@ def resize_blocks(
 
 
 def transpose(volume: np.ndarray) -> np.ndarray:
-    """The first and the last axis exchanged, in memory too: row by row, which the processor's cache can hold."""
+    """Copy a volume with its first and last axis exchanged, row by row, since the processor's cache can hold a row."""
     result = np.empty(volume.shape[::-1], volume.dtype)
     for row in range(volume.shape[1]):
         result[:, row] = volume[:, row].T
@@ -148,7 +150,7 @@ def transpose(volume: np.ndarray) -> np.ndarray:
 
 
 def check_shapes(image_path: Path, image: tuple[int, ...], label_path: Path, label: tuple[int, ...]) -> None:
-    """Raise `UserError` where a label volume's shape differs from its image's."""
+    """Raise a `UserError` if the shape of a label volume differs from its image's."""
     if image != label:
         raise explain_problem(label_path, f"has shape {label}, but {image_path.name} has {image}")
 
@@ -157,7 +159,7 @@ def open_slices(folder: Path) -> SliceStore:
     """Open a case's extracted slices and verify their checksums.
 
     Raises:
-        UserError: a file is missing, unreadable, or differs from what extraction wrote.
+        UserError: A file is missing, unreadable, or differs from what the extraction wrote.
     """
     record = _read_record(folder)
     return SliceStore(
@@ -175,16 +177,16 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def load_stored(folder: Path, name: str) -> np.ndarray:
-    """One of the two arrays of `open_slices`.
+    """Load one of a case's two arrays, `images.npy` or `labels.npy`, and verify its checksum.
 
     Raises:
-        UserError: as `open_slices`.
+        UserError: The reasons are those of `open_slices`.
     """
     checksum = _read_record(folder)["crc32"].get(name)
     try:
         array = np.load(folder / name)
     except (OSError, EOFError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno not in (None, ENOENT):  # not the file, but the reading of it
+        if isinstance(error, OSError) and error.errno not in (None, ENOENT):  # reading failed, the file may be good
             raise
         raise describe_damage(folder / name, str(error)) from error
     if isal_zlib.crc32(array) != checksum:
@@ -193,5 +195,5 @@ def load_stored(folder: Path, name: str) -> np.ndarray:
 
 
 def describe_damage(path: Path, why: str) -> UserError:
-    """The error for an intermediate file that is not what the workflow wrote."""
+    """Make the error for an intermediate file that differs from what the workflow wrote."""
     return UserError(f"{path} is damaged ({why}); {suggest_remake(path)}")

@@ -1,6 +1,6 @@
 """The split of the cohort into training and test cases.
 
-This module is light on purpose: the Snakefile imports it.
+This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import random
@@ -27,25 +27,25 @@ def split_cases(
     """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
 
     Args:
-        cases: case names; their order does not matter.
-        scheme: `holdout` draws the test cases of each split anew; `kfold` deals all cases into `repeats` folds of
-            equal size, give or take one, and tests on one after the other.
-        repeats: number of splits.
-        test_cases: how many to hold out; wins over `test_fraction`. Neither counts in `kfold`.
-        test_fraction: share to hold out, rounded to the nearest case, at least one.
-        seed: of the first draw; further ones count up from it.
+        cases: The names of the cases, in any order.
+        scheme: `holdout` draws the test cases of each split independently; `kfold` divides all cases into `repeats`
+            folds whose sizes differ by at most one, and each split tests on one fold.
+        repeats: The number of splits.
+        test_cases: The number of cases to hold out, which takes precedence over `test_fraction`; `kfold` uses neither.
+        test_fraction: The share of cases to hold out, rounded to the nearest number of cases, at least one.
+        seed: The seed of the first split; each further split has the next number.
 
     Returns:
         For each split, `train` or `test` for each case, in the order of the names.
 
     Raises:
-        UserError: no case would be left to train on, or none to test on.
+        UserError: No case would be left to train on, or none to test on.
     """
     names = sorted(cases)
     if scheme == "kfold":
         if not 2 <= repeats <= len(names):
             raise UserError(
-                f"split.repeats: {repeats} folds of {len(names)} cases; give kfold 2 or more, at most one a case"
+                f"split.repeats: {repeats} folds of {len(names)} cases; set it to 2 or more, at most one per case"
             )
         shuffled = random.Random(seed).sample(names, len(names))
         held_out = [set(shuffled[fold::repeats]) for fold in range(repeats)]
@@ -72,7 +72,7 @@ def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
         number: The number of the split, from 1.
 
     Returns:
-        Arguments of `split_cases`, and the number.
+        The arguments of `split_cases` that decide this split, and its number.
     """
     if section["scheme"] == "kfold":
         keys = {key: section[key] for key in ("scheme", "repeats", "seed")}
@@ -83,16 +83,16 @@ def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def write_split(path: Path, subset: Mapping[str, str]) -> None:
-    """Write columns `case` and `subset` (train or test)."""
+    """Write a split as a table with the columns `case` and `subset` (train or test)."""
     with write_atomically(path) as temporary:
         temporary.write_text("case\tsubset\n" + "".join(f"{case}\t{part}\n" for case, part in subset.items()))
 
 
 def read_split(path: Path) -> dict[str, str]:
-    """Read what `write_split` wrote.
+    """Read a split that `write_split` wrote.
 
     Raises:
-        UserError: the file does not have the two columns, or ends within a line.
+        UserError: The file does not have the two columns, or ends within a line.
     """
     _, *lines = path.read_text(errors="replace").split("\n")
     if len(lines) > 1 and lines.pop() == "" and all(SUBSET.fullmatch(line) for line in lines):

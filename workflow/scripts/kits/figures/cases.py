@@ -5,17 +5,26 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LightSource
+from matplotlib import patheffects
+from matplotlib.colors import LightSource, to_rgba
+from matplotlib.ticker import MaxNLocator, MultipleLocator, NullFormatter
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from nibabel.orientations import apply_orientation, io_orientation
+from nibabel.orientations import aff2axcodes, apply_orientation, io_orientation
+from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
 from kits.analysis.scoring import count_false_positives
-from kits.data.nifti import KIDNEY, TUMOR
-from kits.figures.style import LABEL_COLOURS, save
+from kits.data.nifti import KIDNEY, TUMOR, Geometry
+from kits.figures.style import LABEL_COLOURS, add_label_legend, draw_lower_half, save
 
 FINEST = 96
 """Voxels along an edge of what is drawn in 3-D: more take minutes."""
+AZIMUTH, ELEVATION = 80, 12
+"""The reader looks at the surfaces from the patient's front, a little from the side and from above, degrees."""
+LONGEST = 3.5
+"""Inches that the longer side of the drawn box takes in its panel."""
+STARTS, ENDS = ("RL", "AP", "SI"), ("LR", "PA", "IS")
+"""What nibabel is to call the patient's side where an axis begins, and where it ends."""
 
 
 def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
@@ -33,71 +42,116 @@ def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
 
 
 def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list[list[float]], path: Path) -> None:
-    """The paper's Fig. 4: the surfaces of a case before (left) and after filtering (right), tumor in orange.
+    """Draw the paper's Fig. 4: the surfaces of a case before (left) and after filtering (right).
 
-    The patient stands upright and faces the reader. Of voxels drawn as one, the highest label counts, so that nothing
-    is too small to be seen.
+    The patient stands upright and faces the reader, at the same scale along all three axes. Both panels show the box
+    that encloses what is labelled in either, or the whole volume where nothing is. Of voxels drawn as one, the highest
+    label counts, so that nothing is too small to be seen.
 
     Args:
-        case: its name.
-        before: raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
-        after: post-processed, same shape and labels.
+        case: The name of the case.
+        before: The raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
+        after: The post-processed labels, of the same shape.
         affine: 4 x 4, from voxel indices to mm.
-        path: .png.
+        path: The file to write, .png.
     """
     orientation = io_orientation(affine)  # to axes that run to the patient's right, front and head
     before, after = (apply_orientation(volume, orientation) for volume in (before, after))
     spacing = np.linalg.norm(np.array(affine)[:3, :3], axis=0)[np.argsort(orientation[:, 0])]
-    steps = tuple(-(-length // FINEST) for length in before.shape)
-    scale, extent = spacing * steps, spacing * before.shape
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), subplot_kw={"projection": "3d"}, layout="constrained")
-    for axis, volume, stage in zip(axes, (before, after), ("before", "after"), strict=True):
-        small = block_reduce(volume, steps, np.max)
-        for label, colour, opacity in (
-            (KIDNEY, LABEL_COLOURS["kidney"], 0.45),
-            (TUMOR, LABEL_COLOURS["tumor"], 0.95),
-        ):
-            mask = np.pad(small == label, 1)  # closed where it touches the border
-            if mask.any():
-                points, faces, *_ = marching_cubes(mask.astype(np.float32), 0.5, spacing=tuple(scale))
-                surface = Poly3DCollection(
-                    points[faces], facecolors=colour, alpha=opacity, shade=True,
-                    lightsource=LightSource(225, 45),
-                )  # fmt: skip
-                axis.add_collection3d(surface)
-        axis.set(xlim=(0, extent[0]), ylim=(0, extent[1]), zlim=(0, extent[2]), title=f"{case}, {stage} filtering")
-        axis.set_box_aspect(tuple(extent))  # which it would scale in place
-        axis.view_init(elev=12, azim=80)
-        axis.set(xlabel="to the patient's right, mm", zlabel="to the head, mm")
-        axis.tick_params(labelsize=7)
-        axis.set_yticks([])
+    found = ndimage.find_objects(np.logical_or(before, after).view(np.uint8))
+    box = found[0] if found else (slice(None),) * 3
+    before, after = before[box], after[box]
+    extent = spacing * before.shape
+    width, depth, height = extent
+    turn, tilt = np.deg2rad((AZIMUTH, ELEVATION))
+    drawn = (
+        width * np.sin(turn) + depth * np.cos(turn),
+        height * np.cos(tilt) + (width * np.cos(turn) + depth * np.sin(turn)) * np.sin(tilt),
+    )  # of the box on the page, across and upwards, mm
+    scale = LONGEST / max(drawn)
+    panel = scale * drawn[1] + 0.8
+    total = 0.3 + panel + 0.4  # legend, panels, titles, inches
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, total), subplot_kw={"projection": "3d", "proj_type": "ortho"},
+        gridspec_kw={"left": 0, "right": 1, "wspace": 0, "bottom": 0.3 / total, "top": 1 - 0.4 / total},
+    )  # fmt: skip
+    grid = np.diff(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, max(extent)))[0]
+    for axis, volume in zip(axes, (before, after), strict=True):
+        _draw_surfaces(axis, volume, spacing)
+        axis.set(xlim=(0, width), ylim=(0, depth), zlim=(0, height))
+        axis.set_box_aspect(tuple(extent), zoom=scale * np.linalg.norm(extent) / panel)  # it would scale in place
+        axis.view_init(elev=ELEVATION, azim=AZIMUTH)
+        for line in (axis.xaxis, axis.yaxis, axis.zaxis):
+            line.set_major_locator(MultipleLocator(grid))
+            line.set_major_formatter(NullFormatter())
+        axis.text(width, depth, 0, "R  ", ha="right", va="center")
+        axis.text(0, depth, 0, "  L", ha="left", va="center")
+    for middle, stage in ((0.25, "before"), (0.75, "after")):
+        figure.text(middle, 1 - 0.15 / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
+    add_label_legend(figure, [plt.Line2D([], [], color="tab:grey", label=f"grid of {grid:g} mm")])
     save(figure, [path])
 
 
+def _draw_surfaces(axis: plt.Axes, volume: np.ndarray, spacing: np.ndarray) -> None:
+    """Draw the surfaces of both labels of a volume, whose voxels reach from 0 to its extent in mm."""
+    steps = tuple(-(-length // FINEST) for length in volume.shape)
+    small = block_reduce(volume, steps, np.max)
+    triangles, colors = [], []
+    for label, color, opacity in ((KIDNEY, LABEL_COLOURS["kidney"], 0.45), (TUMOR, LABEL_COLOURS["tumor"], 0.95)):
+        mask = np.pad(small == label, 1)  # closed where it touches the border
+        if mask.any():
+            points, faces, *_ = marching_cubes(mask.astype(np.float32), 0.5)
+            points = np.minimum((points - 0.5) * steps, volume.shape) * spacing  # blocks may reach beyond the volume
+            triangles.append(points[faces])
+            colors.append(np.tile(to_rgba(color, opacity), (len(faces), 1)))
+    if triangles:  # in one collection, since each is drawn whole, in front of another or behind it
+        axis.add_collection3d(
+            Poly3DCollection(
+                np.concatenate(triangles), facecolors=np.concatenate(colors), shade=True,
+                lightsource=LightSource(225, 45),
+            )
+        )  # fmt: skip
+
+
 def plot_slice(
-    case: str, image: np.ndarray, labels: dict[str, np.ndarray], window: tuple[float, float], aspect: float, path: Path
+    case: str,
+    image: np.ndarray,
+    labels: dict[str, np.ndarray],
+    window: tuple[float, float],
+    geometry: Geometry,
+    path: Path,
 ) -> None:
-    """The slice that shows most true tumor: image, truth, before and after post-processing.
+    """Draw the slice that shows most true tumor: image, truth, before and after post-processing.
+
+    Letters at the sides of the image name the patient's side that lies there, L and R in axial slices.
 
     Args:
-        case: its name.
+        case: The name of the case.
         image: (slices, size, size), HU.
-        labels: truth, before and after, each in the image's shape, 0 background, 1 kidney, 2 tumor.
-        window: HU shown as black and as white.
-        aspect: height of a pixel over its width, in mm.
-        path: .png.
+        labels: A volume for each further panel by its title, truth first, each in the image's shape, 0 background,
+            1 kidney, 2 tumor.
+        window: The HU shown as black and as white.
+        geometry: Of the volume that the slices come from; its affine gives directions and the shape of pixels.
+        path: The file to write, .png.
     """
     truth = labels["truth"]
     tumor, organ = (truth == TUMOR).sum((1, 2)), (truth > 0).sum((1, 2))
     number = max(range(len(truth)), key=lambda i: (tumor[i], organ[i]))
-    figure, axes = plt.subplots(1, 1 + len(labels), figsize=(2.8 * (1 + len(labels)), 3.5), layout="constrained")
+    height, width = np.array(geometry.shape[1:]) * geometry.spacing[1:]
+    sides = [aff2axcodes(geometry.affine, labels=names)[2] for names in (STARTS, ENDS)]
+    panels = 1 + len(labels)
+    size = (2.8 * panels, 2.8 * height / width + 0.7)
+    figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained")
     for axis, (name, label) in zip(axes, {"image": None, **labels}.items(), strict=True):
-        axis.imshow(image[number], cmap="gray", vmin=window[0], vmax=window[1], aspect=aspect)
+        axis.imshow(image[number], cmap="gray", vmin=window[0], vmax=window[1], aspect=height / width)
         axis.set_title(f"{case}, slice {number}" if label is None else name, fontsize=10)
         axis.set_axis_off()
-        for value, colour in zip((KIDNEY, TUMOR), LABEL_COLOURS.values(), strict=True):
+        edge = draw_lower_half(axis, image.shape[1])
+        for x, side, place in zip((0.02, 0.98), sides, ("left", "right"), strict=True):
+            text = axis.text(x, 0.97, side, transform=axis.transAxes, color="white", fontsize=10, ha=place, va="top")
+            text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
+        for value, color in zip((KIDNEY, TUMOR), LABEL_COLOURS.values(), strict=True):
             if label is not None and (label[number] == value).any():
-                axis.contour(label[number] == value, [0.5], colors=[colour], linewidths=1.4)
-    handles = [plt.Line2D([], [], color=colour, label=name) for name, colour in LABEL_COLOURS.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+                axis.contour(label[number] == value, [0.5], colors=[color], linewidths=1.4)
+    add_label_legend(figure, [edge])
     save(figure, [path])

@@ -11,6 +11,9 @@ from kits.analysis.scoring import STAGES, average_by_case
 from kits.data.targets import TARGETS
 from kits.figures.style import COLOURS, TITLES, save
 
+FALLS, OTHERS = "tab:red", "tab:grey"
+"""The colors of cases whose Dice falls, and of all others."""
+
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """The paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
@@ -46,30 +49,35 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
 
 
 def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
-    """Dice of each case before and after, joined by a line: red where it falls.
+    """Draw the Dice of each case before and after post-processing, joined by a line: red where it falls.
 
     Args:
-        scores: as `scoring.by_case` takes them; undefined values are left out.
-        effect: as `summary.effect` returns.
-        path: .png.
+        scores: The rows that `average_by_case` takes; undefined values are left out.
+        effect: The table that `measure_effect` returns for them.
+        path: The file to write, .png.
     """
     dices = average_by_case(scores)
-    figure, axes = plt.subplots(1, 2, figsize=(7, 4.3), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7, 4.7), sharey=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
         for before, after in dices[[(stage, target) for stage in STAGES]].dropna().to_numpy():
-            axis.plot([0, 1], [before, after], "o-", color="tab:red" if after < before else "tab:grey", alpha=0.7)
-        axis.set_title(f"{TITLES[target]}\n{_change(effect.set_index('target').loc[target])}", fontsize=9)
+            axis.plot([0, 1], [before, after], "o-", color=FALLS if after < before else OTHERS, alpha=0.7)
+        axis.set_title(f"{TITLES[target]}\n{_describe_change(effect.set_index('target').loc[target])}", fontsize=10)
         axis.set_xticks([0, 1], [f"{stage}\npost-processing" for stage in STAGES])
         axis.set_xlim(-0.3, 1.3)
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
+    names = {"a case whose Dice falls": FALLS, "a case whose Dice rises or stays": OTHERS}
+    handles = [plt.Line2D([], [], marker="o", color=color, label=name) for name, color in names.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     save(figure, [path])
 
 
-def _change(row: pd.Series) -> str:
-    """A row of `summary.effect` in words: of one case, or none, there is neither interval nor test."""
+def _describe_change(row: pd.Series) -> str:
+    """A row of the table that `measure_effect` returns, in words: a single case has neither interval nor test."""
     if row["n"] < 2:
         return "too few cases for an interval or a test"
-    interval = f"[{row['mean_low']:+.3f}, {row['mean_high']:+.3f}]"
-    return f"mean change {row['mean']:+.3f} {interval}, p = {row['wilcoxon_p']:.2g}"
+    interval = f"95 % interval {row['mean_low']:+.3f} to {row['mean_high']:+.3f}"
+    return (
+        f"mean change {row['mean']:+.3f}, n = {int(row['n'])}\n{interval}\nsigned-rank test p = {row['wilcoxon_p']:.2g}"
+    )

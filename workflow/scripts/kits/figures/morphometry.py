@@ -18,7 +18,7 @@ def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
         path: .png.
     """
     volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage")
-    figure, axes = plt.subplots(1, 2, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained")
     for axis, stage in zip(axes, STAGES, strict=True):
         mean, difference = (volumes[stage] + volumes["truth"]) / 2, volumes[stage] - volumes["truth"]
         bias, spread = difference.mean(), 1.96 * difference.std()
@@ -27,9 +27,9 @@ def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
         if spread == spread:  # undefined for one case
             for limit in (bias - spread, bias + spread):
                 axis.axhline(limit, color="black", linestyle="--")
-            axis.plot([], [], "--", color="black", label=f"limits {bias - spread:+.3g} to {bias + spread:+.3g} mL")
+            axis.plot([], [], "--", color="black", label=f"95 % limits {bias - spread:+.3g} to {bias + spread:+.3g} mL")
         axis.set(title=f"{stage} post-processing (n = {len(difference)})", xlabel="mean of both tumor volumes, mL")
-        axis.legend(fontsize=8)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, frameon=False)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
     save(figure, [path])

@@ -10,6 +10,7 @@ from kits.cli import write_atomically
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
 
 COLOURS = {"before": "tab:blue", "after": "tab:red"}
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
@@ -18,6 +19,18 @@ LABEL_COLOURS = {"kidney": "#3f9f8f", "tumor": "#e0653a"}
 # Without these, every run of the same data would write other bytes into SVG and PDF.
 plt.rcParams["svg.hashsalt"] = "kits"
 METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+def add_label_legend(figure: plt.Figure, further: Sequence[Artist] = ()) -> None:
+    """Explain the colors of kidney and tumor, and further artists by their labels, below a figure's panels."""
+    patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLOURS.items()]
+    figure.legend(handles=[*patches, *further], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+
+
+def draw_lower_half(axis: plt.Axes, size: int) -> plt.Line2D:
+    """Draw the upper edge of the lower half of a slice of `size` rows: the tumor network sees what lies below it."""
+    label = "upper edge of the lower half, which the tumor network sees"
+    return axis.axhline(size // 2 - 0.5, color="#f2c14e", linestyle="--", linewidth=1, label=label)
 
 
 def save(figure: plt.Figure, paths: Sequence[Path]) -> None:

@@ -21,5 +21,8 @@ def plot_training(record: dict[str, Any], path: Path) -> None:
     rate = axis.twinx()
     rate.step(history["epoch"], history["learning_rate"], where="mid", color="tab:grey")
     rate.set_yscale("log")
+    rates = sorted(set(history["learning_rate"]))
+    rate.set_yticks(rates, [f"{value:.2g}" for value in rates])
+    rate.minorticks_off()
     rate.set_ylabel("learning rate", color="tab:grey")
     save(figure, [path])

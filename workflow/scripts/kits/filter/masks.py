@@ -1,6 +1,6 @@
-"""Masks as runs of foreground along the first axis: what a filter costs then follows the surface, not the volume.
+"""Masks as runs of foreground along the first axis, so that a filter's cost grows with the surface, not the volume.
 
-A mask of a 1059-slice scan has 278 million voxels, but a few hundred thousand runs.
+A mask of a 1059-slice scan has 278 million voxels, but only a few hundred thousand runs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,21 +13,22 @@ from kits.data.nifti import TUMOR, explain_problem, read_columns, read_geometry,
 
 Shape = tuple[int, int, int]
 MASK_VALUES = 3
-"""At most so many values does a mask hold: 0 and 255, for example, or the three labels."""
+"""The largest number of different values in a mask, which are 0 and 255, for example, or the three labels."""
 
 
 @dataclass(frozen=True)
 class RunLengthMask:
-    """The foreground of a volume, as half-open intervals of positions.
+    """A mask in run-length encoding: only the start and the stop of each run of foreground voxels are stored.
 
-    Positions count the voxels of the volume in a frame of background, slices fastest: one voxel more at the end of
-    each line of slices, one line more at the end of each column, one column before the first and one after the last.
-    So every neighbour of a voxel has a position, at a constant distance, and no run goes over the end of its line.
+    Starts and stops are positions. Positions number the voxels of the volume in a frame of background, slices fastest:
+    each line of slices has one more voxel at its end, each column one more line at its end, and the volume one more
+    column before its first and one after its last. So every neighbor of a voxel has a position, at a constant
+    distance, and no run extends beyond its line.
 
     Attributes:
-        shape: of the volume, (slices, rows, columns).
-        start: (n,) int64, position of each run's first voxel, increasing.
-        stop: (n,) int64, the position after its last.
+        shape: The shape of the volume, (slices, rows, columns).
+        start: The position of each run's first voxel, increasing, shape (n,), int64.
+        stop: The position after each run's last voxel, shape (n,), int64.
     """
 
     shape: Shape
@@ -36,19 +37,19 @@ class RunLengthMask:
 
     @classmethod
     def from_mask(cls, mask: np.ndarray) -> "RunLengthMask":
-        """The runs of a mask, (slices, rows, columns), bool."""
+        """Encode a mask of shape (slices, rows, columns), bool."""
         return cls.from_blocks(mask.shape, [(slice(0, mask.shape[2]), mask)])
 
     @classmethod
     def from_blocks(cls, shape: Shape, blocks: Iterable[tuple[slice, np.ndarray]]) -> "RunLengthMask":
-        """The runs of a mask that comes in blocks of whole columns, in order: (columns, (slices, rows, n) bool)."""
+        """Encode a mask from consecutive blocks of n columns, each with its span and (slices, rows, n) booleans."""
         slices, rows, _ = shape
         starts, stops = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for span, block in blocks:
             if not block.any():
                 continue
             width = span.stop - span.start
-            framed = np.zeros(width * (rows + 1) * (slices + 1) + 1, bool)  # the first is the frame before the block
+            framed = np.zeros(width * (rows + 1) * (slices + 1) + 1, bool)  # with a voxel of the frame first
             framed[1:].reshape(width, rows + 1, slices + 1)[:, :rows, :slices] = block.T
             change = np.flatnonzero(framed[1:] != framed[:-1]) + (span.start + 1) * (rows + 1) * (slices + 1)
             starts.append(change[::2])
@@ -57,61 +58,61 @@ class RunLengthMask:
 
     @property
     def line(self) -> int:
-        """The distance in positions from a voxel to its neighbour in the next row."""
+        """The distance in positions from a voxel to its neighbor in the next row."""
         return self.shape[0] + 1
 
     @property
     def column(self) -> int:
-        """The distance in positions from a voxel to its neighbour in the next column."""
+        """The distance in positions from a voxel to its neighbor in the next column."""
         return self.line * (self.shape[1] + 1)
 
     @property
     def length(self) -> np.ndarray:
-        """(n,) voxels of each run."""
+        """The number of voxels of each run, shape (n,)."""
         return self.stop - self.start
 
     @property
     def voxels(self) -> int:
-        """Voxels of all runs."""
+        """The number of foreground voxels."""
         return int(self.length.sum())
 
     def __len__(self) -> int:
         return len(self.start)
 
     def __getitem__(self, keep: np.ndarray) -> "RunLengthMask":
-        """Some of the runs: `keep` is (n,) bool."""
+        """Select the runs that `keep`, a boolean array of shape (n,), marks."""
         return RunLengthMask(self.shape, self.start[keep], self.stop[keep])
 
     def locate_starts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Slice, row and column, each (n,), of the first voxel of every run."""
+        """Compute the slice, row and column, each of shape (n,), of the first voxel of every run."""
         column, inside = np.divmod(self.start, self.column)
         row, first = np.divmod(inside, self.line)
         return first, row, column - 1
 
     def find_touching(self, distance: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs (i, j) in which run i, moved by `distance` positions, overlaps run j, or all but for `reach`."""
+        """Find the pairs (i, j) in which run i, moved by `distance`, overlaps run j widened by `reach` at both ends."""
         first = np.searchsorted(self.stop, self.start + distance - reach, side="right")
         count = np.searchsorted(self.start, self.stop + distance + reach, side="left") - first
         i = np.repeat(np.arange(len(self)), count)
         return i, np.arange(len(i)) + np.repeat(first - np.cumsum(count) + count, count)
 
     def count_common(self, other: "RunLengthMask") -> np.ndarray:
-        """How many voxels of each run, (n,), are foreground in another mask of the same shape."""
+        """Count the voxels of each run, shape (n,), that are foreground in another mask of the same shape."""
         before = np.concatenate([[0], np.cumsum(other.length)])
 
-        def foreground(position: np.ndarray) -> np.ndarray:
-            """Voxels of `other` before a position."""
+        def count_before(position: np.ndarray) -> np.ndarray:
+            """Count the foreground voxels of `other` before each position."""
             run = np.searchsorted(other.start, position, side="right")
-            beyond = np.concatenate([[0], other.stop])[run] - position  # of the run that began last
+            beyond = np.concatenate([[0], other.stop])[run] - position  # the part of the last run after the position
             return before[run] - beyond.clip(min=0)
 
-        return foreground(self.stop) - foreground(self.start)
+        return count_before(self.stop) - count_before(self.start)
 
     def paint(self, volume: np.ndarray, value: int) -> None:
-        """Set the foreground of a volume of the mask's shape, slices fastest in memory.
+        """Set the mask's foreground in a volume of the same shape whose slices are fastest in memory.
 
         Raises:
-            ValueError: the volume lies otherwise in memory.
+            ValueError: The volume has another order in memory.
         """
         if not volume.flags.f_contiguous:
             raise ValueError("runs are painted into volumes whose slices are fastest in memory (order F)")
@@ -122,7 +123,7 @@ class RunLengthMask:
             flat[start:stop] = value
 
     def to_volume(self) -> np.ndarray:
-        """(slices, rows, columns), bool."""
+        """Decode the mask: shape (slices, rows, columns), bool."""
         mask = np.zeros(self.shape, bool, order="F")
         self.paint(mask, True)
         return mask
@@ -132,7 +133,7 @@ def read_mask(path: Path) -> RunLengthMask:
     """Read a mask from a file, in which everything above 0 is foreground.
 
     Raises:
-        UserError: As `nifti.read_columns` raises it, or the file holds more values than a mask does.
+        UserError: The reasons are those of `nifti.read_columns`, or the file holds other values than a mask.
     """
     return RunLengthMask.from_blocks(
         read_geometry(path).shape, ((span, block > 0) for span, block in _check_values(path, read_columns(path)))
@@ -140,7 +141,7 @@ def read_mask(path: Path) -> RunLengthMask:
 
 
 def _check_values(path: Path, blocks: Iterable[tuple[slice, np.ndarray]]) -> Iterator[tuple[slice, np.ndarray]]:
-    """Pass the blocks of a mask on; raise a `UserError` where one holds a value that no mask and no label has."""
+    """Yield the blocks of a mask; raise a `UserError` if a block holds values that no mask and no label volume has."""
     found: set[float] = set()
     for span, block in blocks:
         if block.min() < 0 or block.max() > TUMOR:
@@ -151,10 +152,10 @@ def _check_values(path: Path, blocks: Iterable[tuple[slice, np.ndarray]]) -> Ite
 
 
 def read_label_masks(path: Path) -> tuple[RunLengthMask, RunLengthMask]:
-    """The runs of kidney + tumor, and those of tumor, in a label volume, which is decompressed once.
+    """Read the masks of kidney + tumor and of tumor from a label volume, which is decompressed once.
 
     Raises:
-        UserError: as `nifti.read_label_columns`.
+        UserError: The reasons are those of `nifti.read_label_columns`.
     """
     shape = read_geometry(path).shape
     both = [

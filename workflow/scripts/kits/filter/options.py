@@ -1,6 +1,6 @@
 """The options of the filter, and the variants of them that the ablation compares.
 
-This module is light on purpose: the Snakefile imports it.
+This module imports nothing heavy, since the Snakefile imports it.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ class FilterOptions:
     """The section `postprocess` of the configuration; config/README.md says where each value comes from."""
 
     percentiles: tuple[float, float] | None = describe(
-        (5, 95), "percentiles of the labelled tumors' eigenvalue ratios between which a tumor is kept"
+        (5, 95), "percentiles of the labeled tumors' eigenvalue ratios between which a tumor is kept"
     )
-    fill_holes: bool = describe(True, "close and fill the holes of both masks first")
-    kidney_components: int | None = describe(2, "number of largest kidney components that are kept")
-    min_component_voxels: int = describe(10, "voxels of the smallest tumor component that is kept")
-    tumor_kidney_overlap: float = describe(0.95, "smallest share of a kept tumor component inside the kidney mask")
-    closing_iterations: int = describe(0, "steps of a binary closing before the holes are filled")
+    fill_holes: bool = describe(True, "fill the holes of both masks before the other constraints")
+    kidney_components: int | None = describe(2, "number of the largest kidney components to keep")
+    min_component_voxels: int = describe(10, "number of voxels of the smallest tumor component to keep")
+    tumor_kidney_overlap: float = describe(0.95, "smallest share inside the kidney mask of a tumor component to keep")
+    closing_iterations: int = describe(0, "number of iterations of a binary closing before the holes are filled")
 
 
 CONSTRAINTS_OFF: dict[str, Any] = {
@@ -38,7 +38,7 @@ CONSTRAINTS_OFF: dict[str, Any] = {
 
 
 def read_filter_options(section: Mapping[str, Any]) -> FilterOptions:
-    """Make the options of the configuration's section `postprocess`."""
+    """Read the options of the filter from the configuration's section `postprocess`."""
     values = {name: section[name] for name in section if name != "ratio_cases"}
     return FilterOptions(**values | {"percentiles": tuple(section["percentiles"])})
 
@@ -50,7 +50,7 @@ def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
         config: The whole configuration.
 
     Returns:
-        The configured options first, then each constraint off, all of them off, and the sweeps.
+        The configured options, then those with each constraint off, with all of them off, and the sweeps.
     """
     configured, swept = read_filter_options(config["postprocess"]), config["ablation"]
     variants = [configured, *(replace(configured, **{name: value}) for name, value in CONSTRAINTS_OFF.items())]

@@ -20,19 +20,19 @@ from kits.filter.options import FilterOptions
 
 DEFAULTS = FilterOptions()
 EVERY_RATIO = (-np.inf, np.inf)
-"""Accepts a tumor of any shape."""
+"""The range of eigenvalue ratios that accepts a tumor of any shape."""
 
 
 @dataclass(frozen=True)
 class Filtered:
-    """A post-processed case, with what each constraint says of its components.
+    """A post-processed case, and how each constraint judges its components.
 
     Attributes:
-        kidneys: components of the kidney + tumor mask, holes filled.
-        tumors: components of the tumor mask, holes filled.
-        kept_kidneys: (kidneys,) bool.
-        tests: voxels, ratio, overlap; large, shaped, inside, the verdicts of the three constraints; kept, all of them
-            at once. A record for each of the tumors.
+        kidneys: The components of the kidney + tumor mask, with its holes filled.
+        tumors: The components of the tumor mask, with its holes filled.
+        kept_kidneys: Which kidney components are kept, shape (kidneys,), bool.
+        tests: A record for each tumor component: its voxels, its eigenvalue ratio and its overlap with the kidney;
+            whether it is large, shaped and inside enough for the three constraints; and whether it is kept.
     """
 
     kidneys: Components
@@ -40,8 +40,8 @@ class Filtered:
     kept_kidneys: np.ndarray
     tests: np.recarray
 
-    def steps(self) -> Iterator[tuple[str, RunLengthMask, RunLengthMask]]:
-        """The kidney + tumor mask and the tumor mask after each constraint, in order, with its name."""
+    def apply_steps(self) -> Iterator[tuple[str, RunLengthMask, RunLengthMask]]:
+        """Apply one constraint after the other; yield its name, the kidney + tumor mask and the tumor mask."""
         yield "fill_holes", self.kidneys.runs, self.tumors.runs
         kidney, kept = self.kidneys.select(self.kept_kidneys), self.tests.large
         yield "components", kidney, self.tumors.select(kept)
@@ -51,28 +51,28 @@ class Filtered:
 
     @property
     def segmentation(self) -> np.ndarray:
-        """The two masks merged: (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor."""
-        *_, (_, kidney, tumor) = self.steps()
+        """The two masks merged: shape (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor."""
+        *_, (_, kidney, tumor) = self.apply_steps()
         return merge(kidney, tumor)
 
 
 def derive_ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:
-    """The accepted eigenvalue ratios: two percentiles over the ratios of all labelled tumors, linear between ranks.
+    """Derive the range of accepted eigenvalue ratios: two percentiles of the labeled tumors' ratios, shape (n,).
 
-    Infinite ratios (components without a second axis) are left out.
+    Percentiles are interpolated linearly. Infinite ratios (components without a second axis) are left out.
 
     Raises:
-        UserError: no finite ratio.
+        UserError: No ratio is finite.
     """
     finite = ratios[np.isfinite(ratios)]
     if not len(finite):
-        raise UserError("no labelled case shows a tumor large enough to measure; the filter needs at least one")
+        raise UserError("no labeled case shows a tumor large enough to measure; the filter needs at least one")
     low, high = np.percentile(finite, percentiles)
     return float(low), float(high)
 
 
 def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
-    """One KiTS19 label volume of two masks of the same shape, uint8: tumor over kidney."""
+    """Merge two masks of the same shape into a KiTS19 label volume, uint8, in which tumor overwrites kidney."""
     volume = np.zeros(kidney.shape, np.uint8, order="F")
     kidney.paint(volume, KIDNEY)
     tumor.paint(volume, TUMOR)
@@ -80,10 +80,10 @@ def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
 
 
 def close(runs: RunLengthMask, iterations: int) -> RunLengthMask:
-    """Binary closing with the 6-connected cross; the volume's border does not erode what touches it."""
+    """Close a mask with the 6-connected cross; foreground at the volume's border is not eroded from outside."""
     if not iterations:
         return runs
-    from scipy import ndimage  # off by default, and a third of the time this script takes to start
+    from scipy import ndimage  # off by default, and slow to import
 
     padded = ndimage.binary_closing(np.pad(runs.to_volume(), iterations), iterations=iterations)
     return RunLengthMask.from_mask(padded[(slice(iterations, -iterations),) * padded.ndim])
@@ -95,16 +95,16 @@ def postprocess(
     ratios: tuple[float, float],
     options: FilterOptions = DEFAULTS,
 ) -> Filtered:
-    """Fill holes, keep the largest kidneys, and filter the tumors by shape and place.
+    """Fill holes, keep the largest kidney components, and filter the tumor components by size, shape and place.
 
     Args:
         kidney: The raw mask of kidney and tumor together.
         tumor: The raw mask of the tumor, of the same shape.
         ratios: The lowest and the highest accepted eigenvalue ratio, both included.
-        options: The constraints; their percentiles are not looked at, since `ratios` follows from them.
+        options: The constraints; their percentiles are not used, since `ratios` follows from them.
 
     Raises:
-        UserError: The masks differ in shape, or the overlap is no share.
+        UserError: The masks differ in shape, or the overlap in the options is not a share from 0 to 1.
     """
     if not 0 <= options.tumor_kidney_overlap <= 1:
         raise UserError(

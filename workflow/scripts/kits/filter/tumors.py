@@ -1,4 +1,4 @@
-"""The shape of the labelled tumors (paper, section 2.2)."""
+"""The measurement of the labeled tumors' shapes (paper, section 2.2)."""
 
 from pathlib import Path
 
@@ -9,17 +9,18 @@ from kits.filter.masks import read_label_masks
 
 
 def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
-    """The shape of every tumor in a label volume.
+    """Measure the shape of every tumor component in a label volume.
 
     Args:
-        path: `segmentation.nii.gz`.
-        min_voxels: components of fewer voxels are left out.
+        path: The case's `segmentation.nii.gz`.
+        min_voxels: The number of voxels below which a component is left out.
 
     Returns:
-        Index `component`, columns voxels, eigenvalue_1 to eigenvalue_3 (voxels squared) and ratio.
+        A table with the index `component` and the columns voxels, eigenvalue_1 to eigenvalue_3 (voxels squared) and
+        ratio.
 
     Raises:
-        UserError: the file is no label volume.
+        UserError: The file is not a label volume.
     """
     _, tumor = read_label_masks(path)
     components = find_components(tumor)

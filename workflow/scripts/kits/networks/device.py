@@ -22,17 +22,12 @@ class Device:
     Attributes:
         device: CPU or GPU.
         precision: of the networks' layers; weights and loss are always float32.
-        deterministic: the same result bit for bit, rather than the fastest layout and optimiser.
+        deterministic: the same result bit for bit, rather than the fastest algorithms.
     """
 
     torch_device: torch.device
     precision: torch.dtype = torch.float32
     deterministic: bool = True
-
-    @property
-    def layout(self) -> torch.memory_format:
-        """How weights and features lie in memory."""
-        return torch.contiguous_format if self.deterministic else torch.channels_last
 
     @property
     def name(self) -> str:
@@ -60,19 +55,27 @@ def add_device_options(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("auto", *PRECISIONS),
         default="auto",
-        help="auto: float32 on the CPU, bfloat16 on a GPU that has it, else float16",
+        help="auto: bfloat16 on a CPU or GPU that computes in it, else float32 on the CPU and float16 on a GPU",
     )
     parser.add_argument(
         "--deterministic",
         choices=("auto", "true", "false"),
         default="auto",
-        help="the same result bit for bit, at some cost; auto: on the CPU",
+        help="only algorithms that give the same result bit for bit; auto: on the CPU, where it costs nothing",
     )
     parser.add_argument("--threads", type=int, default=cores, help="CPU threads")
 
 
+def computes_bfloat16(name: str) -> bool:
+    """Whether the `cpu`, or the GPU (`cuda`), multiplies bfloat16 in hardware; where it is emulated it is slower."""
+    if name == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Every processor with AMX has AVX512-BF16 too; the second question heeds limits set in the environment.
+    return torch.cpu.get_capabilities().get("avx512_bf16", False) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def choose_device(arguments: argparse.Namespace) -> Device:
-    """Set threads and determinism, and choose device and precision, by the options of `add_arguments`.
+    """Set threads and determinism, and choose device and precision, by the options of `add_device_options`.
 
     Of several GPUs it takes one that no other job has.
 
@@ -92,8 +95,8 @@ def choose_device(arguments: argparse.Namespace) -> Device:
         raise UserError("device: cuda was asked for, but torch finds no GPU; set device to auto or cpu")
     precision = arguments.precision
     if precision == "auto":
-        half = "bfloat16" if name == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-        precision = half if name == "cuda" else "float32"
+        otherwise = "float16" if name == "cuda" else "float32"
+        precision = "bfloat16" if computes_bfloat16(name) else otherwise
     deterministic = arguments.deterministic == "true" or (arguments.deterministic == "auto" and name == "cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS is not deterministic
     torch.use_deterministic_algorithms(deterministic)

@@ -70,7 +70,7 @@ def load_model(path: Path, target: str, device: Device) -> Model:
         raise
     except Exception as error:  # torch raises many kinds for a file that is cut or not a model
         raise describe_damage(path, type(error).__name__) from error
-    network.to(device.torch_device, memory_format=device.layout)  # whose memory may be full: no fault of the file
+    network.to(device.torch_device, memory_format=torch.channels_last)  # whose memory may be full: no fault of the file
     if model.target != target:
         raise UserError(f"{path} is a {model.target} model; expected a {target} model")
     return model

@@ -44,7 +44,7 @@ class Progress:
     Attributes:
         started: UTC.
         history: a record for each finished epoch.
-        best: the lowest loss.
+        best: the lowest loss that counted as lower, by `min_improvement`.
         since_best: epochs since then.
         order: (n,), of the slices in the epoch under way.
         trained: how many of them the network has seen.
@@ -77,6 +77,11 @@ def compute_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
     return (1 - dice_weight) * bce + dice_weight * dice
 
 
+def find_best_epoch(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """The epoch with the lowest loss, the first of several."""
+    return min(history, key=lambda epoch: epoch["loss"])
+
+
 def train(
     dataset: Dataset,
     hu_window: tuple[float, float],
@@ -87,6 +92,10 @@ def train(
     checkpoint: Checkpoint | None = None,
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
+
+    The weights returned, and the statistics of the batch normalisation with them, are those at the end of the epoch
+    with the lowest mean loss, the first of several. That loss is averaged over the epoch's batches, while the weights
+    move.
 
     With a checkpoint it goes on where an interrupted training stopped, on the CPU to bitwise the same end.
 
@@ -100,7 +109,7 @@ def train(
         checkpoint: keeps the state, after every epoch and when the process is told to stop.
 
     Returns:
-        The network, and its record: settings, history, versions, times.
+        The network, and its record: the best and the final epoch, history, versions, times.
 
     Raises:
         UserError: the loss is not finite, or the process was told to stop.
@@ -110,9 +119,9 @@ def train(
     generator = torch.Generator().manual_seed(hyperparameters.seed)
     model = UNet(**asdict(architecture))
     model.initialise(generator)
-    model.to(device.torch_device, memory_format=device.layout).train()
+    model.to(device.torch_device, memory_format=torch.channels_last).train()
     network_step = torch.compile(model) if hyperparameters.compile else model
-    optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=not device.deterministic)
+    optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(device.torch_device.type, enabled=device.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
         optimizer,
@@ -125,18 +134,20 @@ def train(
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     order = torch.randperm(count, generator=generator)
     now = Progress(started, [], math.inf, 0, order, 0, torch.zeros((), device=device.torch_device), 0.0)
+    best_weights: dict[str, Tensor] = {}
     if checkpoint and (saved := checkpoint.load(report)):
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         generator.set_state(saved["generator"])
-        now = Progress(**saved["progress"])
+        now, best_weights = Progress(**saved["progress"]), saved["best_weights"]
         now.total = now.total.to(device.torch_device)
         report(f"goes on after {len(now.history)} epochs and {now.trained} slices")
 
     def save() -> None:
         if checkpoint:
             states = {name: part.state_dict() for name, part in parts.items()}
-            checkpoint.save(states | {"generator": generator.get_state(), "progress": vars(now)})
+            states |= {"generator": generator.get_state(), "best_weights": best_weights}
+            checkpoint.save(states | {"progress": vars(now)})
 
     while len(now.history) < hyperparameters.epochs and now.since_best < hyperparameters.early_stopping_patience:
         epoch, epoch_started = len(now.history) + 1, time.time() - now.seconds
@@ -160,6 +171,8 @@ def train(
             raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
         seconds = time.time() - epoch_started
         now.history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
+        if find_best_epoch(now.history)["epoch"] == epoch:
+            best_weights = {name: value.clone() for name, value in model.state_dict().items()}
         scheduler.step(loss_value)
         if loss_value < now.best * (1 - hyperparameters.min_improvement):  # as the scheduler counts
             now.best, now.since_best = loss_value, 0
@@ -175,8 +188,12 @@ def train(
         )
     if now.since_best >= hyperparameters.early_stopping_patience:
         report(f"stopped early: no lower loss for {now.since_best} epochs")
+    model.load_state_dict(best_weights)
+    best = find_best_epoch(now.history)
     record = {
         "epochs_run": len(now.history),
+        "best_epoch": best["epoch"],
+        "best_loss": best["loss"],
         "final_loss": now.history[-1]["loss"],
         "training_slices": count,
         "input_pixels": [height, width],
