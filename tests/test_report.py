@@ -19,6 +19,8 @@ from kits.analysis.claims import NOT_STATED
 from kits.analysis.summary import describe_effect
 from kits.configuration import fill_defaults, list_changes
 
+pytestmark = pytest.mark.slow
+
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
     "--headless=new",
