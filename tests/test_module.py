@@ -1,4 +1,4 @@
-"""The workflow as others find it: imported into a workflow of their own, listed without data, asked for what it has not."""
+"""The workflow as others use it: imported into their own workflow, listed without data, and with mistyped targets."""
 
 import subprocess
 import sys
