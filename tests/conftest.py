@@ -150,6 +150,12 @@ def cohort_of(finished: Project, folder: Path) -> Path:
 OWN = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
 
 
+def list_training_cases(results: Path) -> list[str]:
+    """The training cases of a finished run."""
+    lines = (results / "split.tsv").read_text().splitlines()
+    return [line.split("\t")[0] for line in lines if line.endswith("\ttrain")]
+
+
 def errors(output: str) -> list[str]:
     """The jobs' own error lines, each once: they come as they happen and again at the end."""
     return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))

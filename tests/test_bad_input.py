@@ -68,9 +68,11 @@ def test_the_label_only_target_reports_all_bad_labels(finished, project):
     assert [line.split(":")[1].strip() for line in errors(result.stdout)] == ["case_00001", "case_00003"]
 
 
-def test_images_without_any_label(finished, project):
+@pytest.mark.parametrize("missing", ["imaging.nii.gz", "segmentation.nii.gz"])
+def test_a_file_that_every_case_lacks(finished, project, missing):
+    """No job of all cases runs without any."""
     root = cohort_of(finished, project.folder / "cohort")
-    for path in root.glob("*/segmentation.nii.gz"):
+    for path in root.glob(f"*/{missing}"):
         path.unlink()
     result = project.snakemake(OWN)
     assert result.returncode != 0

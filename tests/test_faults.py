@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
+from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, run_script
 
 from kits.data.slices import load_stored
 from kits.networks import models
 from kits.networks.device import Device
+
+pytestmark = pytest.mark.slow
 
 ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
@@ -114,7 +116,17 @@ def test_a_full_disk(finished, small_disk, tmp_path):
     case, kept = results / "cohort/case_00000", results / "slices"
     large = tmp_path / "large"
     shutil.copytree(case, large)
-    trained = ["--target", "kidney", "--split", results / "split.tsv", "--slices", kept, *NETWORK, "--base-channels", 8]
+    trained = [
+        "--target",
+        "kidney",
+        "--cases",
+        *list_training_cases(results),
+        "--slices",
+        kept,
+        *NETWORK,
+        "--base-channels",
+        8,
+    ]
     models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
     predicted = ["--slices", kept, "--cases", "case_00000", *models, "--device", "cpu"]
     (disk / "fill").write_bytes(bytes(60 * 1024))

@@ -1,4 +1,4 @@
-"""The workflow as others use it: imported into their own workflow, listed without data, and with mistyped targets."""
+"""The workflow as others find it: imported by another one, listed without data, asked for what it does not have."""
 
 import subprocess
 import sys

@@ -20,6 +20,8 @@ from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import merge, postprocess
 
+pytestmark = pytest.mark.slow
+
 FULL = np.ones((3, 3, 3))  # 26 neighbours
 SHAPES = npst.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7)
 MASKS = st.one_of(

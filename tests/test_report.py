@@ -1,11 +1,25 @@
-"""The report as a reader opens it: in a real browser, without a network."""
+"""The report: its first page, as a reader opens it in a real browser without a network, and when it is refused."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
-from conftest import ROOT, TINY
+import yaml
+from conftest import RESULTS, ROOT, TINY, merged, run_script
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
+
+from kits.analysis import first_page
+from kits.analysis.claims import NOT_STATED
+from kits.analysis.summary import describe_effect
+from kits.configuration import fill_defaults, list_changes
+
+pytestmark = pytest.mark.slow
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FLAGS = (
@@ -43,21 +57,111 @@ def browser(finished):
         driver.quit()
 
 
-def test_the_first_page_answers(browser):
+def read_table(finished, name):
+    return pd.read_csv(finished.folder / RESULTS / f"{name}.tsv", sep="\t")
+
+
+def read_cells(page, header):
+    """The rows, as lists of texts, of the table on the first page that has some headers."""
+    for table in page.find_elements("css selector", "table"):
+        rows = [row.find_elements("css selector", "td, th") for row in table.find_elements("css selector", "tr")]
+        texts = [[cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in rows]
+        if texts[0][: len(header)] == header:
+            return texts[1:]
+    raise AssertionError(f"no table with {header}")
+
+
+def test_the_first_page_opens_on_the_effect(browser, finished):
     page = browser.find_element("css selector", ".prose")
-    for text in (
+    effect = read_table(finished, "effect")
+    order = [
         "Phantoms, not patients",
+        *(describe_effect(row) for _, row in effect.iterrows()),
+        "The paper's Fig. 3",
+        "How good are the segmentations?",
         "Does the paper hold?",
-        "accepted ratio, low",
-        "mean Dice, kidney_tumor, after",
-        "cannot be checked: 5 phantoms",
-        "wilcoxon_p",
-        "lower_half",
-    ):
-        assert text in page.text
-    assert len(browser.find_elements("css selector", ".prose svg")) >= 2  # Fig. 3 and the ablation
+        "What limits the method?",
+        "What does each constraint do?",
+        "What made these results?",
+    ]
+    places = [page.text.index(text) for text in order]
+    assert places == sorted(places)
+    images = page.find_elements("css selector", "img")
+    sizes = [browser.execute_script("return arguments[0].naturalWidth", image) for image in images]
+    assert len(sizes) == 2  # Fig. 3 and the ablation
+    assert min(sizes) > 300
+    assert images[0].location["y"] < page.find_element("css selector", "table").location["y"]
     top = browser.execute_script("return document.querySelector('.prose h1').getBoundingClientRect().top")
     assert top >= 0  # not above the window, where no scrolling leads
+
+
+def test_the_tables_of_the_first_page_are_those_on_disk(browser, finished):
+    page = browser.find_element("css selector", ".prose")
+    rows = read_cells(page, ["target", "cases", "rose", "fell"])
+    expected = [
+        [
+            row.target.replace("_", " + "),
+            *map(str, (row.n, row.improved, row.worsened, row.unchanged)),
+            f"{row.mean:+.3f} [{row.mean_low:+.3f}, {row.mean_high:+.3f}]",
+            f"{row.median:+.3f} [{row.median_low:+.3f}, {row.median_high:+.3f}]",
+            f"{row.wilcoxon_p:.2g}",
+        ]
+        for row in read_table(finished, "effect").itertuples()
+    ]
+    assert rows == expected
+    dice = read_table(finished, "dice").set_index(["target", "stage"])
+    for target, stage, count, mean, _, emptied in read_cells(page, ["target", "post-processing"]):
+        row = dice.loc[target.replace(" + ", "_"), stage]
+        assert [count, mean.split()[0], emptied] == [f"{row['n']:.0f}", f"{row['mean']:.3f}", f"{row['emptied']:.0f}"]
+    assert len(read_cells(page, ["target", "step"])) == len(read_table(finished, "ceiling_summary"))
+
+
+def test_phantoms_are_named_once(browser):
+    """Not once for each of the claims, none of which is judged."""
+    page = browser.find_element("css selector", ".prose")
+    assert page.text.count("5 phantoms, not KiTS19") == 1
+    assert "cannot be checked" not in page.text
+
+
+def test_the_first_page_says_what_made_the_results(browser, finished):
+    page = browser.find_element("css selector", ".prose")
+    settings = {key: rest for key, *rest in read_cells(page, ["setting", "here"])}
+    assert settings["training.epochs"] == ["2", "50", "yes"]
+    assert settings["training.batch_size"] == ["8", "16", "no"]
+    assert "training.seed" not in settings
+    assert "download.attempts" not in settings
+    record = json.loads((finished.folder / RESULTS / "models/tumor.json").read_text())
+    for text in (record["device"], record["started"], "2 epochs", "commit", "UTC"):
+        assert text in page.text
+
+
+@pytest.mark.parametrize("width", [1400, 800, 390])
+def test_nothing_is_wider_than_the_window(browser, width):
+    """But for tables, which scroll in boxes of their own, and what a reader scrolls down to."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        WebDriverWait(browser, 10).until(lambda browser: browser.execute_script("return innerWidth") == width)
+        wide, sideways = browser.execute_script(
+            """
+            const all = [...document.querySelectorAll("#app *")];
+            const name = element => `${element.tagName} ${element.className}`;
+            return [
+                all.filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+                    .filter(element => !element.closest(".scroll table")).map(name),
+                [document.documentElement, ...all].filter(element => element.scrollWidth > element.clientWidth + 1)
+                    .filter(element => getComputedStyle(element).overflowX != "visible")
+                    .filter(element => !element.matches(".scroll")).map(name),
+            ];
+            """
+        )
+        assert wide == sideways == []
+        for box in browser.find_elements("css selector", ".prose .scroll"):
+            assert browser.execute_script("return getComputedStyle(arguments[0]).overflowX", box) == "auto"
+        page = browser.find_element("css selector", ".prose")
+        assert page.size["width"] >= 0.6 * width  # and not in a narrow column beside the menu
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_nothing_is_loaded_and_nothing_fails(browser):
@@ -88,3 +192,142 @@ def test_every_figure_is_shown(browser):
         )
         assert shown > 300, path
         assert browser.execute_script("return results[arguments[0]].caption.length > 0", path), path
+
+
+def read_claims(rows):
+    names = ["claim", "section", "paper", "here", "low", "high", "verdict"]
+    html = first_page.show_claims(pd.DataFrame(rows, columns=names))
+    section = ElementTree.fromstring(f"<section>{html}</section>")
+    rows = [["".join(cell.itertext()) for cell in row] for row in section.iter("tr")]
+    return rows, ["".join(text.itertext()) for text in section.iter("p")]
+
+
+def test_verdicts_are_shown_where_there_are_some():
+    none = float("nan")
+    rows, texts = read_claims(
+        [
+            ("test cases", "3", "20", "20", none, none, "agrees"),
+            ("mean Dice, tumor, after", "3", "0.61", "0.5", 0.4, 0.62, "compatible"),
+            ("mean Dice, tumor, before", "3", "not stated", "0.4", 0.3, 0.5, NOT_STATED),
+            ("ratio <low>", "2.2", "1.07", "1.1", none, none, "cannot be checked: a & b not as in the paper"),
+            ("ratio, high", "2.2", "2.8", "2.7", none, none, "cannot be checked: a & b not as in the paper"),
+        ]
+    )
+    assert [row[0] for row in rows] == ["claim", "test cases", "mean Dice, tumor, after"]
+    assert rows[1][2:] == ["20", "20", "", "agrees"]
+    assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in rows[2][4:]] == ["[0.4, 0.62]", "compatible"]
+    assert texts == ["Not judged, a & b not as in the paper: ratio <low>; ratio, high."]
+
+
+def test_why_no_claim_is_judged_is_said_once():
+    none = float("nan")
+    unchecked = [(f"claim {n}", "3", "20", "4", none, none, "cannot be checked: 4 of 210 cases") for n in range(9)]
+    rows, texts = read_claims([*unchecked, ("mean", "3", "not stated", "0.4", none, none, NOT_STATED)])
+    assert rows == []
+    assert texts == ["No claim of the paper is judged here: 4 of 210 cases."]
+
+
+def test_settings_are_listed_where_they_differ_and_are_read():
+    defaults = ROOT / "config" / "config.yaml"
+    config = {
+        "run": "mine",
+        "device": "cpu",
+        "slices": {"size": 64},
+        "phantom": {"seed": 1},
+        "download": {"attempts": 9},
+    }
+    fill_defaults(config, defaults)
+    assert list_changes(config, defaults) == {"device": ("cpu", "auto"), "slices.size": (64, 256)}
+    config["data"]["source"] = "download"
+    changes = {"device": ("cpu", "auto"), "slices.size": (64, 256), "data.source": ("download", "kits19")}
+    assert list_changes(config, defaults) == changes | {"download.attempts": (9, 8)}
+
+
+def make_report(project, config):
+    """`make report` without make."""
+    path = project.folder / "mine.yaml"
+    path.write_text(config if isinstance(config, str) else yaml.safe_dump(config))
+    command = [sys.executable, project.folder / "workflow/scripts/make_report.py", "--configfile", path.name]
+    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+
+
+def test_a_report_of_other_results_is_refused(finished, copy_of):
+    project = copy_of(finished)
+    report = project.folder / RESULTS / "report.html"
+    report.write_text("the report before")
+    refused = make_report(project, merged(TINY, postprocess={"percentiles": [10, 90]}))
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.startswith(f"error: {RESULTS} does not belong to mine.yaml")
+    assert "snakemake --cores 2 --configfile mine.yaml" in refused.stderr
+    assert report.read_text() == "the report before"
+    made = make_report(project, merged(TINY, cpu_threads=2))  # which decides no result
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == f"report: {RESULTS}/report.html\n"
+    assert "What made these results?" in report.read_text()
+    assert not list(report.parent.glob(".partial*"))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (TINY, f"{RESULTS} holds no results yet; run"),
+        ("run: [mine\nb: {", "mine.yaml is not YAML: "),
+        ("\0", "mine.yaml is not YAML: "),
+        ("", "mine.yaml holds no keys; expected"),
+        ("runs: mine", "config: runs is not a known key; did you mean run?"),
+        ("run: ../mine", "config: run: '../mine' does not match"),
+    ],
+)
+def test_a_configuration_without_results_is_one_line(project, config, message):
+    refused = make_report(project, config)
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert refused.stderr.startswith(f"error: {message}")
+
+
+def test_a_missing_configuration_is_one_line(tmp_path):
+    refused = run_script("make_report", "--configfile", "missing.yaml", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: missing.yaml: No such file or directory; expected")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_old_report_is_not_named(finished, tmp_path):
+    run = tmp_path / "mine"
+    run.mkdir()
+    for name in ("dice.tsv", "effect.tsv", "provenance.json"):
+        shutil.copy(finished.folder / RESULTS / name, run)
+
+    def show():
+        return run_script("show_summary", "--run", run).stdout.splitlines()[-1]
+
+    assert show().startswith("report: not written yet; `make report CONFIG=...`")
+    report = run / "report.html"
+    report.touch()
+    for name in ("dice.tsv", "effect.tsv", "provenance.json"):
+        os.utime(run / name, (1000, 1000))
+    os.utime(report, (2000, 2000))
+    assert show() == f"report: {report}"
+    for name in ("dice.tsv", "provenance.json"):
+        os.utime(run / name, (3000, 3000))
+        assert show().startswith("report: older than these results; `make report CONFIG=...`")
+        os.utime(run / name, (1000, 1000))
+
+
+@pytest.mark.parametrize("section", [None, "kidney"])
+def test_an_importing_workflow_has_the_report(finished, copy_of, section):
+    """Whatever its own configuration looks like."""
+    project = copy_of(finished)
+    (project.folder / "Snakefile.importer").write_text(
+        "module kits:\n"
+        '    snakefile: "Snakefile"\n'
+        f"    config: config{f'[{section!r}]' if section else ''}\n"
+        "use rule * from kits as kits_*\n"
+    )
+    config = {section: TINY, "run": "of the importer"} if section else TINY
+    result = project.snakemake(config, "--snakefile", "Snakefile.importer", "--report", "report.html")
+    assert result.returncode == 0, result.stdout
+    report = (project.folder / "report.html").read_text()
+    assert "What made these results?" in report
+    assert "overflow-x: auto" in report  # the style, although no stylesheet was given

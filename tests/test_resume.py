@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 import yaml
-from conftest import RESULTS, SCRIPTS, TINY, merged, run_script
+from conftest import RESULTS, SCRIPTS, TINY, list_training_cases, merged, run_script
 
 from kits import locks
 from kits.cli import UserError
@@ -35,7 +35,7 @@ EPOCHS = 12
 def command(finished):
     """Arguments of a training on the finished run's slices: 12 epochs of a few tenths of a second."""
     results = finished.folder / RESULTS
-    given = ["--target", "kidney", "--split", results / "split.tsv", "--slices", results / "slices"]
+    given = ["--target", "kidney", "--cases", *list_training_cases(results), "--slices", results / "slices"]
     network = [
         "--base-channels",
         4,

@@ -254,8 +254,7 @@ def test_the_script_alone(stored, tmp_path):
     folder, _ = stored
     (tmp_path / "all" / "case_00000").parent.mkdir()
     folder.rename(tmp_path / "all" / "case_00000")
-    (tmp_path / "split.tsv").write_text("case\tsubset\ncase_00000\ttrain\ncase_00001\ttest\n")
-    arguments = ["--split", "split.tsv", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
+    arguments = ["--cases", "case_00000", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
     arguments += ["--hu-window", "-100", "200", "--no-batch-norm"]
     result = run_script("train", "--target", "kidney", "--output", "kidney.pt", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr

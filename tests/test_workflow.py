@@ -22,6 +22,7 @@ AFTER_FILTER = {
     "summarize_morphometry": 1,
     "plot_surfaces": 1,
     "plot_slice": 2,
+    "write_first_page": 1,
     "all": 1,
 }
 VARIANTS = 9

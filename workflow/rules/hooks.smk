@@ -1,5 +1,7 @@
 # What is said before and after the jobs, and where a target is mistyped.
 import difflib
+import shutil
+import subprocess
 
 RENAMED_RULES = {
     "phantom": "make_phantom",
@@ -41,6 +43,22 @@ def warn_without_gpu():
             f"No GPU found: the networks run on the CPU{weeks}. "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
         )
+
+
+def require_slurm():
+    """Stop before anything is submitted where SLURM does not answer: its plugin would wait, and ignore SIGTERM."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    advice = "or run without `--profile profiles/slurm`"
+    for command in ("sbatch", "scontrol"):
+        if not shutil.which(command):
+            cli.fail(
+                f"this machine has no SLURM (command {command} is missing); use a login node of a cluster, {advice}"
+            )
+    try:
+        subprocess.run(["scontrol", "ping"], capture_output=True, timeout=10, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        cli.fail(f"SLURM's controller does not answer `scontrol ping`; try again when it does, {advice}")
 
 
 def see_cancelled_jobs():

@@ -1,5 +1,5 @@
 rule write_first_page:
-    # What the report opens on. It has no parameters that decide no result, so that they rerun nothing.
+    # What the report opens on.
     input:
         **code("write_first_page"),
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
@@ -13,13 +13,15 @@ rule write_first_page:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    resources:
+        # No parameter: a setting that decides a result makes this rule run again by its inputs, any other should not.
+        changes=json.dumps(configuration.list_changes(config, WORKFLOW.parent / "config" / "config.yaml")),
     params:
         folder=subpath(output[0], parent=True),
         name=config["run"],
         source="phantom" if config["data"]["source"] == "phantom" else "kits19",
-        changes=json.dumps(configuration.list_changes(config, WORKFLOW.parent / "config" / "config.yaml")),
         deviations=configuration.list_deviations(config, PAPER_VALUES),
     shell:
         "python3 {input.script:q} --results {params.folder:q} --name {params.name:q} --source {params.source:q}"
-        " --records {input.records:q} --changes {params.changes:q} --deviations {params.deviations:q}"
+        " --records {input.records:q} --changes {resources.changes:q} --deviations {params.deviations:q}"
         " --style {input.style:q} --output {output:q} 2>&1 | tee {log:q}"

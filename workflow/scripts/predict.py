@@ -9,16 +9,15 @@ from kits import cli
 from kits.data import cohort
 from kits.data.nifti import write_volume
 from kits.data.slices import open_slices, restore
+from kits.data.targets import NETWORKS
 from kits.networks import models
 from kits.networks.device import add_device_options, choose_device
-
-TARGETS = ("kidney", "tumor")
 
 
 def main(arguments: argparse.Namespace) -> None:
     chosen = choose_device(arguments)
     paths = (arguments.kidney_model, arguments.tumor_model)
-    networks = [models.load_model(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
+    networks = [models.load_model(path, target, chosen) for path, target in zip(paths, NETWORKS, strict=True)]
     for case in arguments.cases:
         stored = open_slices(arguments.slices / case)
         for path, model in zip(paths, networks, strict=True):
@@ -28,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
                     f"{arguments.slices / case} holds {stored.images.shape[2]}; extract or train again"
                 )
         masks = models.predict_slices(networks, stored.images, chosen, arguments.batch_size, arguments.threshold)
-        for target, mask in zip(TARGETS, masks, strict=True):
+        for target, mask in zip(NETWORKS, masks, strict=True):
             whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
             write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.affine)
         print(f"{case}: {len(stored.images)} slices, on {chosen.name}", flush=True)

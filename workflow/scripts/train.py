@@ -8,7 +8,6 @@ from pathlib import Path
 
 from kits import cli, provenance
 from kits.data.cohort import parse_case
-from kits.data.split import read_split
 from kits.data.targets import NETWORKS
 from kits.networks import models
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
@@ -23,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     target, window = arguments.target, arguments.hu_window
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
-    cases = arguments.cases or [case for case, part in read_split(arguments.split).items() if part == "train"]
+    cases = arguments.cases
     device = choose_device(arguments)  # may wait for a GPU; until then there is nothing to save, and a signal ends it
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
@@ -54,9 +53,8 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network; kidney segments the tumor with it")
-    cases = parser.add_mutually_exclusive_group(required=True)
-    cases.add_argument("--cases", type=parse_case, nargs="+", help="training cases, case_XXXXX")
-    cases.add_argument("--split", type=Path, help="split.tsv, whose training cases are taken: columns case and subset")
+    parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
+    parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record goes beside it, .json")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")

@@ -23,12 +23,12 @@ rule ablate:
     resources:
         **grow(mem_mb=2000, runtime=30),
     params:
-        cohort=COHORT,
+        cohort=["--cohort", COHORT],
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
         options=lambda wildcards: list_options("postprocess", "ratio_cases")
         + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
-        "python3 {input.script:q} --predictions {params.predictions:q} --cohort {params.cohort:q}"
+        "python3 {input.script:q} --predictions {params.predictions:q} {params.cohort:q}"
         " --components {input.components:q} {params.options:q} --output {output:q}"
         " 2>&1 | tee {log:q}"
 

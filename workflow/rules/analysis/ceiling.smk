@@ -25,7 +25,7 @@ rule trace_ceiling:
 rule summarize_ceiling:
     input:
         **code("summarize_ceiling"),
-        cases=expand("<results>/ceiling/{case}.tsv", case=LABELED),
+        cases=wait_for_check(expand("<results>/ceiling/{case}.tsv", case=LABELED)),
         slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
         table=report(

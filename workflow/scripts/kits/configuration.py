@@ -26,8 +26,6 @@ RENAMED = {
 }
 SOURCES = {"download", "phantom"}
 """Sections that are read only where `data.source` names them."""
-UNDECISIVE = {"training.loading", *(f"download.{key}" for key in ("connections", "attempts", "timeout", "lock"))}
-"""Keys of sections that decide how something is done and not what comes out."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -145,20 +143,26 @@ def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
 
 
 def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[Any, Any]]:
-    """List the settings whose values are not those of a file, without those that cannot decide a result.
-
-    Device, precision and threads are left out too: the networks' records say what was used.
+    """List the settings whose values are not those of a file, without the sections that the run does not read.
 
     Returns:
         For each key, `training.epochs` for example, its value here and in the file.
     """
+    unread = SOURCES - {config["data"]["source"]}
+    here, there = (_flatten(values) for values in (config, yaml.safe_load(defaults.read_text())))
     return {
-        f"{section}.{key}": (config[section][key], value)
-        for section, values in yaml.safe_load(defaults.read_text()).items()
-        if isinstance(values, dict) and (section not in SOURCES or section == config["data"]["source"])
-        for key, value in values.items()
-        if config[section][key] != value and f"{section}.{key}" not in UNDECISIVE
+        key: (here[key], value)
+        for key, value in there.items()
+        if here[key] != value and key.split(".")[0] not in {"run", *unread}
     }
+
+
+def _flatten(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a configuration by their full keys."""
+    values: dict[str, Any] = {}
+    for key, value in config.items():
+        values |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
+    return values
 
 
 def make_options(values: Mapping[str, Any]) -> list[str]:
