@@ -261,7 +261,7 @@ def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monke
         locks.acquire("gpu", ["0", "1"])
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
-    assert process.stdout.readline() == "waits for a free gpu\n"
+    assert process.stdout.readline() == "waiting for a free gpu\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) != 0
     process.stdout.close()

@@ -125,7 +125,7 @@ def _find_obstacle(source: str, cases: int, deviations: Sequence[str], needed: S
 
 
 def _judge(paper: str, finding: Finding) -> str:
-    """Judge whether the paper's figure, or range of figures, overlaps an accepted range after rounding its ends alike."""
+    """Judge whether the paper's figure, or range of figures, overlaps an accepted range, rounded alike."""
     first, _, last = paper.partition("-")
     try:
         bounds = float(first), float(last or first)
