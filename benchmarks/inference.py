@@ -27,7 +27,7 @@ def one_by_one(networks, images, device):
         for network, view in zip(networks, (images, crop_lower_half(images)), strict=True):
             whole = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
-                slice_ = models.normalise(torch.from_numpy(image)[None].to(device), WINDOW)
+                slice_ = models.normalize(torch.from_numpy(image)[None].to(device), WINDOW)
                 whole[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
             masks.append(whole)
     return masks

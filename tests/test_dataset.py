@@ -51,7 +51,7 @@ def test_training_from_disk_is_training_from_memory(tmp_path, rng, target):
         folders.append(tmp_path / f"case_0000{number}")
         extract(tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", 16, folders[-1])
     roomy, full = chosen(), chosen()
-    object.__setattr__(full, "free_memory", lambda: 1000)
+    object.__setattr__(full, "measure_free_memory", lambda: 1000)
     loaded = [load_dataset(folders, target, *how) for how in ((roomy, "auto"), (full, "auto"), (roomy, "disk"))]
     assert [type(each) for each in loaded] == [MemoryDataset, DiskDataset, DiskDataset]
     assert isinstance(load_dataset(folders, target, full, "memory"), MemoryDataset)

@@ -97,7 +97,7 @@ def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, s
     assert not model.exists()
     result = run_script("train", *command, "--output", model)
     assert result.returncode == 0, result.stderr
-    assert "goes on after" in result.stdout
+    assert "continues after" in result.stdout
     assert "epoch  1/" not in result.stdout
     assert_same(model, undisturbed)
 
@@ -109,7 +109,7 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
     process.send_signal(signal.SIGTERM)
     rest = process.communicate()[0]
     assert process.returncode == 1
-    assert "its state is saved" in rest.splitlines()[-1]
+    assert "the state is saved" in rest.splitlines()[-1]
     assert "Traceback" not in rest
     saved = torch.load(tmp_path / "kidney.resume.pt", weights_only=True)["progress"]
     assert 2 <= len(saved["history"]) < EPOCHS
@@ -173,7 +173,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, b
     assert (record["best_epoch"] == 1) == rising
     checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
     checkpoint.remaining = batch
-    with pytest.raises(UserError, match=f"told to stop in epoch {1 + (batch - 1) // 4}"):
+    with pytest.raises(UserError, match=f"stopped in epoch {1 + (batch - 1) // 4}"):
         train(*given, checkpoint)
     saved = torch.load(checkpoint.path, weights_only=True)["progress"]
     assert (len(saved["history"]), saved["trained"]) == ((batch - 1) // 4, 2 * ((batch - 1) % 4))
@@ -202,15 +202,15 @@ def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
             break
     os.killpg(process.pid, number)
     process.communicate()
-    assert "its state is saved" in log.read_text()
+    assert "the state is saved" in log.read_text()
     state = project.folder / RESULTS / "models/kidney.resume.pt"
     reached = len(torch.load(state, weights_only=True)["progress"]["history"])
     process = subprocess.Popen(
         command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
     for line in process.stdout:
-        if "goes on after" in line:
-            assert f"goes on after {reached} epochs" in line
+        if "continues after" in line:
+            assert f"continues after {reached} epochs" in line
             break
     else:
         raise AssertionError("it started over")
@@ -261,7 +261,7 @@ def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monke
         locks.acquire("gpu", ["0", "1"])
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
     process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
-    assert process.stdout.readline() == "waits for a free gpu\n"
+    assert process.stdout.readline() == "waiting for a free gpu\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) != 0
     process.stdout.close()
@@ -306,7 +306,7 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
     result = run_script("train", *command, "--output", model, "--epochs", 3)
     assert result.returncode == 0, result.stderr
     (line,) = [line for line in result.stdout.splitlines() if "starts over" in line]
-    assert "kidney.resume.pt is of another configuration" in line
+    assert "kidney.resume.pt belongs to another configuration" in line
     assert len(history(model)) == 3
     state.write_bytes(kept[:-1000])
     result = run_script("train", *command, "--output", model)

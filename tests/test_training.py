@@ -94,11 +94,11 @@ def test_training_is_a_plain_loop(rng):
     images, masks = squares(rng, 8)
     _, record = fitted(images, masks, epochs=8, batch_size=8, learning_rate=0.01)
     network = UNet(**asdict(SMALL))
-    network.initialise(torch.Generator().manual_seed(5))
+    network.initialize(torch.Generator().manual_seed(5))
     optimizer = torch.optim.Adam(network.parameters(), 0.01, foreach=False)
     losses = []
     for _ in range(8):  # the whole set is a batch, whose order does not matter
-        logits = network(models.normalise(torch.from_numpy(images), (-79, 304)))
+        logits = network(models.normalize(torch.from_numpy(images), (-79, 304)))
         loss = compute_loss(logits, torch.from_numpy(masks).float().unsqueeze(1), 0.5)
         optimizer.zero_grad()
         loss.backward()
@@ -142,7 +142,7 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     monkeypatch.setattr("kits.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
     settings = Hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
     before = UNet(**asdict(SMALL))
-    before.initialise(torch.Generator().manual_seed(settings.seed))
+    before.initialize(torch.Generator().manual_seed(settings.seed))
     network, _ = train(
         slices_of(images, masks), (-79, 304), SMALL, settings, chosen("--precision", "float16"), lambda line: None
     )

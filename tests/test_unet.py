@@ -32,9 +32,9 @@ def test_full_size_is_the_original_u_net():
     assert sum(p.numel() for p in network.parameters()) == sum(pairs) + sum(downs) + 64 + 1
 
 
-def test_initialisation_is_gaussian_with_zero_biases():
+def test_initialization_is_gaussian_with_zero_biases():
     network = UNet(base_channels=16, depth=2)
-    network.initialise(torch.Generator().manual_seed(0))
+    network.initialize(torch.Generator().manual_seed(0))
     up = network.up[0].weight  # 64 to 32 channels, 2 x 2, stride 2: each output value has 64 inputs
     assert up.std().item() == pytest.approx(math.sqrt(1 / 64), rel=0.03)
     weight = network.encoder[2][3].weight.detach().flatten()  # 64 to 64 channels, 3 x 3

@@ -118,8 +118,8 @@ def test_training_goes_on_after_its_time_is_over(project):
     first = wait_for(lambda: job_of(project, "train", "TIMEOUT"), 400)
     second = wait_for(lambda: job_of(project, "train", "RUNNING"))
     log = project.folder / RESULTS / "logs/train/kidney.log"
-    wait_for(lambda: log.exists() and "goes on after" in log.read_text())
-    assert re.search(r"goes on after \d+ epochs and [1-9]\d* slices", log.read_text())
+    wait_for(lambda: log.exists() and "continues after" in log.read_text())
+    assert re.search(r"continues after \d+ epochs and [1-9]\d* slices", log.read_text())
     limits = dict(ask("sacct", "-nPX", "--format=JobID,Timelimit"))
     assert (limits[first], limits[second]) == ("00:01:00", "00:02:00")
     run.kill()

@@ -1,4 +1,4 @@
-"""What every script shares: one-line errors, whole-or-nothing outputs, JSON."""
+"""What all scripts share: their options, one-line errors, outputs that are never incomplete, and JSON."""
 
 import argparse
 import json
@@ -17,23 +17,23 @@ T = TypeVar("T")
 
 
 class UserError(Exception):
-    """Something the user can mend; the message names the file or key and says what to do.
+    """A problem that the user can fix; the message names the file or key and says what to do.
 
-    One error may carry several lines, one for each thing to mend.
+    A message may have several lines, one for each problem.
     """
 
 
 def fail(message: str) -> NoReturn:
-    """Print `message` as an error, a line each, and exit with status 1."""
+    """Print each line of `message` as an error, and exit with status 1."""
     for line in message.splitlines():
         print(f"error: {line}", file=sys.stderr, flush=True)
     sys.exit(1)
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Parse the command line and call `main`; report what the user can mend without a traceback."""
+    """Parse the command line and call `main`; report problems that the user can fix without a traceback."""
     arguments = parser.parse_args()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `interrupt` left it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the module `interrupt` sets it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(arguments)
@@ -42,21 +42,21 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     except KeyboardInterrupt:
         fail("interrupted")
     except MemoryError as error:
-        fail(f"there is not enough memory ({error or 'out of memory'}); give it more, or run fewer jobs at once")
+        fail(f"there is not enough memory ({error or 'out of memory'}); provide more, or run fewer jobs at once")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}")
 
 
 class Formatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the default of each option that has one."""
+    """A formatter of `--help` that shows the default of each option that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default is None else super()._get_help_string(action)
 
 
 def make_parser(description: str) -> argparse.ArgumentParser:
-    """A parser that shows each option's default in `--help`."""
+    """Make a parser that shows each option's default in `--help`."""
     return argparse.ArgumentParser(
         description=description.strip().splitlines()[0],
         formatter_class=Formatter,
@@ -64,14 +64,14 @@ def make_parser(description: str) -> argparse.ArgumentParser:
 
 
 def describe(default: Any, explanation: str) -> Any:
-    """Make a field of a dataclass that explains itself in `--help`."""
+    """Make a field of a dataclass with an explanation for `--help`."""
     return field(default=default, metadata={"help": explanation})
 
 
 def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collection[str] = ()) -> None:
-    """Add an option for each field of a dataclass, whose fields `describe` made.
+    """Add an option for each field of a dataclass whose fields `describe` made.
 
-    A field that may be None gets a second option, `--no-<name>`, which says so.
+    A field that may be None gets a second option, `--no-<name>`, which sets it to None.
     """
     hints = typing.get_type_hints(kind)
     for item in fields(kind):
@@ -90,24 +90,24 @@ def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collect
             settings["type"] = value
         parser.add_argument(f"--{flag}", **settings)
         if optional:
-            parser.add_argument(f"--no-{flag}", dest=item.name, action="store_const", const=None, help="no such limit")
+            parser.add_argument(f"--no-{flag}", dest=item.name, action="store_const", const=None, help="set no limit")
 
 
 def read_options(arguments: argparse.Namespace, kind: type[T], **given: Any) -> T:
-    """Make a dataclass of the options that `add_options` added, and of the fields that are given."""
+    """Make a dataclass from the options that `add_options` added and from the given fields."""
     names = {item.name for item in fields(kind)} - set(given)  # type: ignore[arg-type]
     return kind(**{name: getattr(arguments, name) for name in names if hasattr(arguments, name)}, **given)
 
 
 class StoreTuple(argparse.Action):
-    """Stores the values of an option as a tuple, which compares equal to a field's default."""
+    """An action that stores the values of an option as a tuple, so that they compare equal to a field's default."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         setattr(namespace, self.dest, tuple(values))
 
 
 class Renamed(argparse.Action):
-    """Ends the script at an option that has another name now, which is given as `const`."""
+    """An action that ends the script because an option was renamed; its new name is the argument `const`."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> NoReturn:
         parser.error(f"{option_string} is now called {self.const}")
@@ -115,7 +115,7 @@ class Renamed(argparse.Action):
 
 @contextmanager
 def name_errors(path: Path) -> Iterator[None]:
-    """Give the path to an error that has none, as that of a full disk."""
+    """Add a path to an OSError that has none, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -128,8 +128,8 @@ def name_errors(path: Path) -> Iterator[None]:
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure.
 
-    The temporary name ends like `path` (`.nii.gz`), by which writers choose the format, and is the same each time,
-    so that the next attempt overwrites what a killed one left.
+    The temporary name has the suffix of `path`, by which writers choose the format, and it is always the same, so that
+    the next attempt overwrites the file that a killed one left.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,16 +143,16 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Write `content` as indented JSON, whole or not at all."""
+    """Write `content` as indented JSON, completely or not at all."""
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
-    """Read a JSON object that has some keys.
+    """Read a JSON object that must have the given keys.
 
     Raises:
-        UserError: the file does not hold JSON, or lacks a key.
+        UserError: The file does not hold a JSON object, or a key is missing.
     """
     try:
         content = json.loads(Path(path).read_text())
@@ -165,20 +165,20 @@ def read_json(path: str | os.PathLike[str], *keys: str) -> dict[str, Any]:
 
 
 def suggest_remake(path: str | os.PathLike[str]) -> str:
-    """What to do about an intermediate file that is not what the workflow wrote."""
+    """Say what to do about an intermediate file that differs from what the workflow wrote."""
     return f"`rm {shlex.quote(str(path))}` and run the same snakemake command again"
 
 
 def prefer_commands(folder: Path) -> None:
-    """Let this process, and all it starts, find the commands in a folder before others of the same name."""
+    """Let this process and those that it starts find the commands in a folder before others of the same name."""
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def collect(jobs: Iterable[Callable[[], T]]) -> list[T]:
-    """The results of all jobs; where some fail, one error that holds the lines of every failure.
+    """Call all jobs and return their results.
 
     Raises:
-        UserError: at least one job raised it.
+        UserError: At least one job raised it; the message has the lines of every failure.
     """
     results, problems = [], []
     for job in jobs:

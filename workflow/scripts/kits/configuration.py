@@ -1,4 +1,7 @@
-"""The configuration: its checks, and what follows from it. Light on purpose: the Snakefile imports it."""
+"""The configuration: its checks, and what follows from it.
+
+This module imports nothing heavy, since the Snakefile imports it.
+"""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -12,7 +15,7 @@ from jsonschema.validators import extend
 
 from kits.cli import UserError
 
-# JSON Schema takes 3.0 for an integer, and YAML's .nan and .inf for numbers; the scripts do not.
+# JSON Schema accepts 3.0 as an integer, and YAML's .nan and .inf as numbers, but the scripts do not.
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
     {
         "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
@@ -25,15 +28,15 @@ RENAMED = {
     "cases_per_job": "is gone: each case is predicted by a job of its own",
 }
 SOURCES = {"download", "phantom"}
-"""Sections that are read only where `data.source` names them."""
+"""The sections that are read only if `data.source` names them."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
 def read_config(path: Path, defaults: Path) -> dict[str, Any]:
-    """Read a user's configuration file, completed and checked as the workflow does it.
+    """Read a user's configuration file, and complete and check it like the workflow.
 
     Raises:
-        UserError: the file is missing or is not YAML, or a line for each mistake in it.
+        UserError: The file is missing, is not YAML, or has mistakes; the message has a line for each mistake.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -51,7 +54,7 @@ def read_config(path: Path, defaults: Path) -> dict[str, Any]:
 
 
 def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
-    """Take what the configuration lacks from a file, in place: keys, sections, and keys of sections."""
+    """Add the sections and keys that the configuration lacks, in place, from a file with the defaults."""
     for key, value in yaml.safe_load(defaults.read_text()).items():
         if isinstance(value, dict) and isinstance(config.setdefault(key, {}), dict):
             config[key] = value | config[key]
@@ -60,7 +63,7 @@ def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
 
 
 def parse_texts(config: dict[str, Any]) -> None:
-    """Read what `snakemake --config key=true section='{key: 3}'` gives as text, in place; names stay text."""
+    """Parse, in place, the values that `snakemake --config key=true section='{key: 3}'` gives as text, except names."""
     for key in set(config) - {"run"}:
         config[key] = _parse_value(config[key])
     for section in filter(lambda value: isinstance(value, dict), config.values()):
@@ -79,10 +82,10 @@ def _parse_value(value: Any) -> Any:
 
 
 def validate(config: Mapping[str, Any]) -> None:
-    """Check the whole configuration against the schema, and what a schema cannot say.
+    """Check the whole configuration against the schema, and for contradictions that a schema cannot express.
 
     Raises:
-        UserError: a line for each unknown key, wrong type or impossible value.
+        UserError: The message has a line for each unknown key, wrong type or impossible value.
     """
     schema = yaml.safe_load(SCHEMA.read_text())
     errors = extend(Draft202012Validator, type_checker=STRICT)(schema).iter_errors(config)
@@ -127,13 +130,13 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     shortest, poolings = config["slices"]["size"] // 2, config["network"]["depth"]
     if shortest < 2**poolings:
         yield (
-            f"network.depth: {poolings} poolings halve the tumor network's {shortest} rows to nothing; "
+            f"network.depth: {poolings} poolings are too many for the {shortest} rows of the tumor network; "
             "lower network.depth or raise slices.size"
         )
 
 
 def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
-    """List the keys, `training.epochs` for example, whose values are not those that a file says the paper states."""
+    """List the keys, `training.epochs` for example, whose values deviate from the paper's values in a file."""
     return [
         f"{section}.{key}"
         for section, values in yaml.safe_load(paper_values.read_text()).items()
@@ -143,7 +146,7 @@ def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
 
 
 def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[Any, Any]]:
-    """List the settings whose values are not those of a file, without the sections that the run does not read.
+    """List the keys whose values differ from those in a file, without the sections that the run does not read.
 
     Returns:
         For each key, `training.epochs` for example, its value here and in the file.
@@ -158,7 +161,7 @@ def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[A
 
 
 def _flatten(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a configuration by their full keys."""
+    """Map the full keys of a configuration, `training.epochs` for example, to their values."""
     values: dict[str, Any] = {}
     for key, value in config.items():
         values |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
@@ -166,9 +169,9 @@ def _flatten(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_options(values: Mapping[str, Any]) -> list[str]:
-    """Make command-line options of configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
+    """Make command-line options from configuration values: `{"batch_size": 8}` gives `["--batch-size", "8"]`.
 
-    A truth value becomes `--key` or `--no-key`, null becomes `--no-key`, and a list becomes several words.
+    A boolean becomes `--key` or `--no-key`, null becomes `--no-key`, and a list becomes several words.
     """
     words: list[str] = []
     for key, value in values.items():

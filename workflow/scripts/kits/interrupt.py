@@ -1,7 +1,7 @@
-"""Importing this module lets Ctrl-C end the process at once, until `cli.run` takes over.
+"""Importing this module lets Ctrl-C end the process at once, until `cli.run` handles it.
 
-Each script imports it before anything heavy, since Python turns Ctrl-C into an exception, which is lost where it comes
-while a library such as torch is being imported.
+Each script imports it first, since Python turns Ctrl-C into an exception, which is lost if it is raised while a library
+such as torch is being imported.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""Taking one of several things that jobs on one machine share: GPUs, connections."""
+"""Locks for things that the jobs on one machine share, such as GPUs."""
 
 import os
 import tempfile
@@ -12,14 +12,17 @@ _held: list[FileLock] = []
 
 
 def acquire(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
-    """Take one that no other process of this user has; wait while all are taken.
+    """Take one of several things that no other process of this user has taken; wait while all are taken.
 
-    The lock is the kernel's: it is free again when this process ends, however it ends.
+    The kernel frees the lock when this process ends, however it ends.
 
     Args:
-        kind: of thing; `gpu` for example.
-        names: at least one.
-        wait: seconds between two looks.
+        kind: The kind of the things, `gpu` for example.
+        names: The names of the things, at least one.
+        wait: The seconds between two attempts.
+
+    Returns:
+        The name of the thing taken.
     """
     folder = Path(tempfile.gettempdir()) / f"kits-{kind}-{os.getuid()}"
     folder.mkdir(exist_ok=True)
@@ -34,6 +37,6 @@ def acquire(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
             _held.append(lock)
             return name
         if not told:
-            print(f"waits for a free {kind}", flush=True)
+            print(f"waiting for a free {kind}", flush=True)
         told = True
         time.sleep(wait)

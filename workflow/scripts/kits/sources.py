@@ -1,11 +1,11 @@
-"""The source files that decide what a script writes. This module is light on purpose: the Snakefile imports it."""
+"""The source files that decide what a script writes. The Snakefile imports this module, so it imports nothing heavy."""
 
 import ast
 from functools import cache
 from pathlib import Path
 
 NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"}
-"""Modules that cannot change a result: they parse options, wait, record, find sources, or resume to the same end."""
+"""The modules that cannot change a result: they parse options, wait, record, find sources, or resume a training."""
 
 
 @cache
@@ -31,7 +31,7 @@ def find_sources(script: Path) -> tuple[Path, ...]:
 
 @cache
 def _list_imports(path: Path) -> tuple[str, ...]:
-    """List what a file may import from the package, `data.nifti` for example, names of functions among them."""
+    """List the names that a file imports from the package: modules, `data.nifti` for example, and functions."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):

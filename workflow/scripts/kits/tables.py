@@ -1,4 +1,4 @@
-"""Tables on disk: tab-separated, one file a job, pooled for a run."""
+"""Tables on disk, which are tab-separated: each job writes one, and a run's tables are read together."""
 
 import io
 import re
@@ -10,25 +10,25 @@ import pandas as pd
 from kits.cli import UserError, suggest_remake, write_atomically
 
 SPLIT = re.compile(r"split_(\d+)")
-"""Folder of one of several splits."""
+"""The name of the folder of one of several splits."""
 
 
 def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
-    """The rows of some tables, one after the other; a first column `split` where they lie in folders of splits.
+    """Read tables into one; it begins with a column `split` if they lie in folders of splits.
 
     Args:
-        paths: of the tables.
-        columns: that each must have.
+        paths: The paths of the tables.
+        columns: The columns that each table must have.
 
     Raises:
-        UserError: a file is no table, ends within a line, or lacks a column.
+        UserError: A file is not a table, ends within a line, or lacks a column.
     """
     tables = []
     for path in paths:
         try:
             text = path.read_text()
             table = pd.read_csv(io.StringIO(text), sep="\t")
-        except ValueError as error:  # pandas' and the decoder's errors are
+        except ValueError as error:  # the errors of pandas and of the decoder are ValueErrors
             raise UserError(f"{path} is not a table ({str(error).strip()}); {suggest_remake(path)}") from error
         if not text.endswith("\n"):
             raise UserError(f"{path} ends within a line; {suggest_remake(path)}")
@@ -42,6 +42,6 @@ def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
 
 
 def write_table(path: Path, table: pd.DataFrame, *, digits: str = "%.6f", undefined: str = "nan") -> None:
-    """Write a table without its index, whole or not at all; numbers and undefined ones as given."""
+    """Write a table without its index, completely or not at all, with numbers in the given format."""
     with write_atomically(path) as temporary:
         table.to_csv(temporary, sep="\t", index=False, na_rep=undefined, float_format=digits)

@@ -1,1 +1,1 @@
-"""What the results are: scores, statistics, claims, morphometry."""
+"""The analysis of the results: scores, statistics, claims and morphometry."""

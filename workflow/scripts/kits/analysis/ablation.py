@@ -1,4 +1,4 @@
-"""What each constraint of the filter does (paper, section 2.2), on the predictions of a run."""
+"""The effect of each constraint of the filter (paper, section 2.2) on the predictions of a run."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def apply_variant(kidney: RunLengthMask, tumor: RunLengthMask, ratios: np.ndarra
         variant: The options of the filter.
 
     Raises:
-        UserError: As `postprocess` and `derive_ratio_range` raise it.
+        UserError: The reasons are those of `postprocess` and `derive_ratio_range`.
     """
     accepted = derive_ratio_range(ratios, variant.percentiles) if variant.percentiles else EVERY_RATIO
     return postprocess(kidney, tumor, accepted, variant)
@@ -43,7 +43,7 @@ def score_variant(
         The case, the target, its Dice and its predicted voxels, for each target.
 
     Raises:
-        UserError: A file is no mask or label volume, or the masks differ in shape.
+        UserError: A file is not a mask or a label volume, or the masks differ in shape.
     """
     kidney, tumor = (read_mask(prediction / f"{network}.nii.gz") for network in NETWORKS)
     segmentation = apply_variant(kidney, tumor, ratios, variant).segmentation

@@ -1,4 +1,7 @@
-"""The oracle upper bound: what a perfect network would score after the method's own steps. Needs labels only."""
+"""The oracle upper bound: what a perfect network would score after the method's own steps. It needs only labels.
+
+Files, rules and scripts call it `ceiling`.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +25,10 @@ class Loss:
     """The slice of a case in which the method loses most of the tumor.
 
     Attributes:
-        number: of the slice, from 0.
-        truth: (size, size), uint8, 0 background, 1 kidney, 2 tumor.
-        left: what the method leaves of it, same shape and labels.
-        aspect: height of a pixel over its width, in mm, after resizing.
+        number: The number of the slice, from 0.
+        truth: The true labels 0 background, 1 kidney and 2 tumor, shape (size, size), uint8.
+        left: The labels that the method leaves, in the same form.
+        aspect: The height of a pixel over its width, both in mm, after resizing.
     """
 
     number: int
@@ -40,18 +43,18 @@ def trace_case(
     """Send a case's true masks through every step, as if both networks were perfect.
 
     Args:
-        case: its name.
-        label_path: `segmentation.nii.gz`.
-        size: of the slices that the networks see, pixels.
-        ratios: lowest and highest accepted eigenvalue ratio.
+        case: The name of the case.
+        label_path: The case's `segmentation.nii.gz`.
+        size: The rows and columns of the slices that the networks see, in pixels.
+        ratios: The lowest and the highest accepted eigenvalue ratio.
         options: The constraints of the filter.
 
     Returns:
-        Columns case, target, step, dice, label_voxels, voxels (left after the step), a row for each target and step;
-        and the slice that loses most.
+        A table with the columns case, target, step, dice, label_voxels and voxels (left after the step) and a row for
+        each target and step; and the slice that loses most.
 
     Raises:
-        UserError: the file is no label volume.
+        UserError: The file is not a label volume.
     """
     geometry = read_geometry(label_path)
     truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
@@ -80,7 +83,7 @@ def trace_case(
 def _find_worst_slice(
     truth: np.ndarray, left: np.ndarray, shape: tuple[int, int, int], spacing: tuple[float, float, float]
 ) -> Loss:
-    """The slice with the most lost tumor pixels; of equal ones that with the most tumor, then the first."""
+    """Find the slice with the most lost tumor pixels; of equal ones, the one with the most tumor, then the first."""
     tumor = truth == TUMOR
     lost, shown = (tumor & (left != TUMOR)).sum((1, 2)), tumor.sum((1, 2))
     number = max(range(len(truth)), key=lambda i: (lost[i], shown[i]))
@@ -88,14 +91,14 @@ def _find_worst_slice(
 
 
 def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
-    """Mean and median Dice after each step, what the step costs, and how many cases it empties.
+    """Compute the mean and median Dice after each step, the cost of the step, and how many cases it empties.
 
     Args:
-        ceiling: The tables that `trace_case` returns, of all cases; those without the target count for nothing.
+        ceiling: The tables that `trace_case` returns, of all cases; those without the target are left out.
 
     Returns:
-        Columns target, step, n, mean, median, cost (fall of the mean Dice by this step), emptied (cases whose whole
-        target is gone after this step and was not before).
+        A table with the columns target, step, n, mean, median, cost (the fall of the mean Dice at this step) and
+        emptied (the number of cases that lose the last voxel of the target at this step).
     """
     labeled = ceiling[ceiling["label_voxels"] > 0]
     rows = []
@@ -133,7 +136,7 @@ def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
 
 
 def find_worst_cases(ceiling: pd.DataFrame, count: int = 3) -> list[str]:
-    """The cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
+    """Find the cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
     final = ceiling[(ceiling["target"] == "tumor") & (ceiling["step"] == STEPS[-1]) & (ceiling["label_voxels"] > 0)]
     lost = final.assign(lost=final["label_voxels"] - final["voxels"])
     return lost.sort_values(["dice", "lost", "case"], ascending=[True, False, True])["case"].head(count).tolist()

@@ -1,4 +1,4 @@
-"""The paper's checkable claims beside what a run gives."""
+"""The comparison of the paper's checkable claims with the results of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ TOO_FEW = "cannot be checked: Dice is defined in too few cases"
 
 
 class Finding(NamedTuple):
-    """What a run gives for a claim of the paper.
+    """The result of a run that corresponds to a claim of the paper.
 
     Attributes:
-        here: the result, to be shown.
-        low: lower end of its 95 % interval, NaN without one.
-        high: upper end of it.
-        accepted: the ranges, (low, high), in which the paper's figure does not contradict the run.
-        sampled: whether the figure is a statistic of a sample of cases, which another sample would not repeat.
+        here: The result as text.
+        low: The lower end of its 95 % interval, NaN if it has none.
+        high: The upper end of its 95 % interval, NaN if it has none.
+        accepted: The ranges, (low, high), in which the paper's figure does not contradict the run.
+        sampled: Whether the figure is a statistic of a sample of cases, which differs from sample to sample.
     """
 
     here: str
@@ -43,27 +43,28 @@ def check_claims(
     source: str,
     deviations: Sequence[str],
 ) -> pd.DataFrame:
-    """Put every claim beside what came out.
+    """Compare every claim of the paper with the results of a run.
 
     Args:
-        paper: columns claim, section, paper, settings (what it depends on); `workflow/resources/paper_claims.tsv`.
-        dice: as `summary.summarize` returns.
-        scores: as `scoring.score` returns, of all test cases.
-        splits: `train` or `test` for each case.
-        ratios: low and high, of the filter.
-        histories: epochs of a trained network of each target, with their loss.
-        source: `kits19` or `phantom`.
-        deviations: settings of the run that are not the paper's, `training.epochs` for example.
+        paper: The table `workflow/resources/paper_claims.tsv` with the columns claim, section, paper and settings (the
+            configuration keys on which the claim depends).
+        dice: The table that `summary.summarize_dice` returns.
+        scores: The tables that `scoring.score_case` returns, of all test cases.
+        splits: For each split, `train` or `test` for each case.
+        ratios: The lowest and the highest eigenvalue ratio that the filter accepts, `low` and `high`.
+        histories: For the network of each target, its epochs with their loss.
+        source: The source of the cohort, `kits19` or `phantom`.
+        deviations: The configuration keys whose values are not the paper's, `training.epochs` for example.
 
     Returns:
-        Columns claim, section, paper, here (text), low, high (95 % interval of what is here), verdict; a row for each
-        claim. The verdict on a mean or median over the test cases is `differs` where the paper's figure lies outside
-        the 95 % prediction interval for as many cases as the paper tested, else `compatible`: both samples vary, and
-        the paper's, of which no spread is stated, is given the spread of the cases here. On anything else it is
-        `agrees` or `differs`. The paper's rounding is allowed for.
+        A table with the columns claim, section, paper, here (text), low and high (the 95 % interval of the result here)
+        and verdict, and a row for each claim. The verdict on a mean or median over the test cases is `differs` if the
+        paper's figure lies outside the 95 % prediction interval for as many cases as the paper tested, else
+        `compatible`: both samples vary, and since the paper states no spread, its cases are assumed to spread like the
+        cases here. Any other verdict is `agrees` or `differs`. Figures are compared after rounding as in the paper.
 
     Raises:
-        KeyError: a claim of the paper that this function does not know.
+        KeyError: The paper's table has a claim that this function does not know.
     """
     found: dict[str, Finding] = {}
     for part in ("train", "test"):
@@ -107,14 +108,14 @@ def _make_exact(value: float) -> Finding:
 
 
 def _find_convergence(history: Sequence[Mapping[str, float]]) -> Finding:
-    """When a network converged: the paper's "early stopped" (2.1.1) can mean the best or the last epoch."""
+    """Find when a network converged: the paper's "early stopped" (2.1.1) can mean the best or the last epoch."""
     best, last = min(history, key=lambda epoch: epoch["loss"])["epoch"], history[-1]["epoch"]
     here = f"lowest loss in epoch {best}, last epoch {last}"
     return Finding(here, math.nan, math.nan, [(best, best), (last, last)], sampled=False)
 
 
 def _find_obstacle(source: str, cases: int, deviations: Sequence[str], needed: Sequence[str]) -> str | None:
-    """Why a claim that depends on some settings, or sections of them, cannot be checked on a run."""
+    """Say why a claim that depends on some configuration keys or sections cannot be checked; return None if it can."""
     if source == "phantom":
         return f"cannot be checked: {cases} phantoms, not KiTS19"
     if cases != KITS19_LABELED:
@@ -124,7 +125,7 @@ def _find_obstacle(source: str, cases: int, deviations: Sequence[str], needed: S
 
 
 def _judge(paper: str, finding: Finding) -> str:
-    """Whether the paper's figure, or range of figures, meets an accepted range whose ends are rounded as it is."""
+    """Judge whether the paper's figure, or range of figures, overlaps an accepted range, rounded alike."""
     first, _, last = paper.partition("-")
     try:
         bounds = float(first), float(last or first)

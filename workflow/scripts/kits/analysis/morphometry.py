@@ -1,4 +1,4 @@
-"""What segmentation is for (paper, section 1): volumes in mL, diameter in mm, and shape of kidneys and tumors."""
+"""The measurement of kidneys and tumors (paper, section 1): volumes in mL, diameters in mm, and shapes."""
 
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -14,13 +14,14 @@ def measure_masks(kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing)
     """Measure a segmented case.
 
     Args:
-        kidney: kidney + tumor mask.
-        tumor: tumor mask of the same shape.
-        spacing: (slices, rows, columns), mm.
+        kidney: The mask of kidney + tumor.
+        tumor: The mask of the tumor, of the same shape.
+        spacing: The distance between neighboring slices, rows and columns in mm.
 
     Returns:
-        kidney_ml: of the kidney without the tumor, mL; tumor_ml: of all tumor; tumor_diameter_mm and tumor_ratio: of
-        the largest tumor component, its `diameter` and its eigenvalue ratio (NaN without a tumor).
+        kidney_ml, the volume of the kidney without the tumor in mL; tumor_ml, the volume of the whole tumor in mL;
+        tumor_diameter_mm and tumor_ratio, the diameter of the largest tumor component in mm and its eigenvalue ratio,
+        both NaN without a tumor.
     """
     voxel_ml = float(np.prod(spacing)) / 1000
     healthy = kidney.voxels - int(kidney.count_common(tumor).sum())
@@ -36,10 +37,10 @@ def measure_masks(kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing)
 
 
 def measure_diameter(runs: RunLengthMask, spacing: Spacing) -> float:
-    """The largest distance between two points on a mask's surface, mm: its maximum 3-D diameter; NaN of nothing.
+    """Measure a mask's maximum 3-D diameter, the largest distance between two points of its surface, in mm.
 
-    The surface's points are the middles of the voxels' faces, as in the mesh that pyradiomics measures, so a single
-    voxel is as long as its longest edge, and a box somewhat shorter than its diagonal.
+    The points are the centers of the voxels' faces, as in the mesh that pyradiomics measures, so that a single voxel
+    is as long as its longest edge, and a box is a little shorter than its diagonal. An empty mask has NaN.
     """
     if not len(runs):
         return float("nan")

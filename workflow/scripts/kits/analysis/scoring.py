@@ -1,4 +1,4 @@
-"""Dice as in the official KiTS19 evaluation."""
+"""The Dice coefficient as the official KiTS19 evaluation computes it."""
 
 import pandas as pd
 
@@ -8,26 +8,27 @@ from kits.filter.masks import RunLengthMask
 STAGES = ("before", "after")
 COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")
 Masks = tuple[RunLengthMask, RunLengthMask]
-"""Of kidney + tumor, and of tumor."""
+"""The mask of kidney + tumor, and the mask of the tumor."""
 
 
 def compute_dice(truth: RunLengthMask, prediction: RunLengthMask) -> float:
-    """Dice coefficient of two masks of the same shape; NaN, not defined, where both are empty."""
+    """Compute the Dice coefficient of two masks of the same shape; it is undefined, NaN, if both are empty."""
     sizes = truth.voxels + prediction.voxels
     return 2 * int(truth.count_common(prediction).sum()) / sizes if sizes else float("nan")
 
 
 def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> pd.DataFrame:
-    """Dice of a case before and after post-processing.
+    """Compute the Dice of a case before and after post-processing.
 
     Args:
-        case: its name.
-        truth: `label > 0` and `label == 2`.
-        before: each network's own mask.
-        after: of the merged segmentation, as the truth's.
+        case: The name of the case.
+        truth: The masks of the true labels.
+        before: The raw masks of the two networks.
+        after: The masks of the post-processed segmentation.
 
     Returns:
-        Columns case, stage, target, dice, label_voxels, predicted_voxels; a row for each stage and target.
+        A table with the columns case, stage, target, dice, label_voxels and predicted_voxels, and a row for each stage
+        and target.
     """
     rows = [
         (case, stage, target, compute_dice(true, predicted), true.voxels, predicted.voxels)
@@ -38,18 +39,18 @@ def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> pd.DataF
 
 
 def average_by_case(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row for each case, stage and target: a case that several splits test counts once, with its mean Dice.
+    """Average the Dice of each case over the splits that test it, so that each case counts once.
 
     Args:
-        scores: as `score` returns, of all test cases; column split where there are several.
+        scores: The tables that `score_case` returns, of all test cases.
 
     Returns:
-        Index case, columns (stage, target), mean Dice; NaN where it is defined in no split.
+        The mean Dice, NaN where it is defined in no split, with the index case and the columns (stage, target).
     """
     return scores.groupby(["case", "stage", "target"])["dice"].mean().unstack(["stage", "target"])
 
 
 def count_false_positives(scores: pd.DataFrame) -> pd.Series:
-    """Predicted voxels outside the label in each row of scores: they follow from Dice and the two sizes."""
+    """Count the predicted voxels outside the label in each row of scores, from the Dice and the two sizes."""
     sizes = scores["label_voxels"] + scores["predicted_voxels"]
     return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()

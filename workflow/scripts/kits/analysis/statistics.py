@@ -1,4 +1,4 @@
-"""Uncertainty: bootstrap intervals, prediction intervals and the paired test, by scipy."""
+"""The uncertainty of the results: bootstrap intervals, prediction intervals and the paired test."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +10,13 @@ from scipy import stats
 RESAMPLES = 9999
 CONFIDENCE = 0.95
 DECIMALS = 9
-"""Of differences: what differs less is rounding of the computer's, and would be ranked as an effect."""
+"""The decimals to which differences are rounded, since rounding errors would be ranked as effects."""
 
 
 def estimate_interval(values: np.ndarray, statistic: Callable[..., Any], seed: int) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of a statistic of (n,) values; NaN for fewer than two of them.
+    """Estimate the 95 % percentile bootstrap interval of a statistic of values, shape (n,); NaN for fewer than two.
 
-    Percentiles, not BCa, which has no answer where values are all the same.
+    It uses percentiles, since BCa is undefined if all values are the same.
     """
     if len(values) < 2:
         return float("nan"), float("nan")
@@ -28,27 +28,27 @@ def estimate_interval(values: np.ndarray, statistic: Callable[..., Any], seed: i
 
 
 def summarize_values(values: pd.Series, seed: int) -> dict[str, float]:
-    """Mean and median of values with their intervals; undefined values are left out."""
+    """Compute the mean and median of values with their bootstrap intervals; undefined values are left out."""
     known = values.dropna().to_numpy(float)
     summary = {}
     for name, statistic in (("mean", np.mean), ("median", np.median)):
         low, high = estimate_interval(known, statistic, seed)
         value = float(statistic(known)) if len(known) else float("nan")
-        # Of equal values the resamples' sums may differ from theirs in the last bit; NaN stays NaN.
+        # If all values are equal, the means of resamples may differ in the last bit. NaN stays NaN.
         summary |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
     return summary
 
 
 def bound_next_mean(values: np.ndarray, size: int) -> tuple[float, float]:
-    """95 % prediction interval for the mean of `size` further values of the population that (n,) values are from.
+    """Compute the 95 % prediction interval for the mean of `size` further values, from n values of their population.
 
-    It is Student's: the further values are given the spread of the present ones, so that the two means differ with a
-    standard error of s * sqrt(1 / n + 1 / size) (Hahn and Meeker, Statistical Intervals, 1991, chapter 4). Exact for
-    normal values. Too narrow where rare values far from all others decide the mean and few or none of
-    them are present.
+    It is Student's prediction interval: the further values are assumed to spread like the given ones, so that the two
+    means differ with a standard error of s * sqrt(1 / n + 1 / size) (Hahn and Meeker, Statistical Intervals, 1991,
+    chapter 4). It is exact for normal values, and too narrow if the mean depends on rare extreme values of which the
+    given ones hold too few.
 
     Returns:
-        Low and high; NaN for fewer than two values.
+        The low and the high end of the interval; NaN for fewer than two values.
     """
     count = len(values)
     if count < 2:
@@ -59,15 +59,15 @@ def bound_next_mean(values: np.ndarray, size: int) -> tuple[float, float]:
 
 
 def bound_next_median(values: np.ndarray, size: int) -> tuple[float, float]:
-    """Prediction interval for the median of `size` further values of the population that (n,) values are from.
+    """Compute the 95 % prediction interval for the median of `size` further values, from n values of their population.
 
-    The ends are two of the values. The number of further values below the r-th smallest of n follows a beta-binomial
-    distribution whatever the population (Hahn and Meeker, Statistical Intervals, 1991, chapter 5). r is the largest for
-    which the median lies below it with a probability of at most 2.5 %, so that the interval holds the median with at
-    least 95 %; values that occur several times only raise that.
+    The ends of the interval are two of the values. The number of further values below the r-th smallest of
+    n follows a beta-binomial distribution for every population (Hahn and Meeker, Statistical Intervals, 1991, chapter
+    5). r is the largest rank below which the median lies with a probability of at most 2.5 %, so that the interval
+    holds the median with at least 95 %, and with more if values occur several times.
 
     Returns:
-        Low and high; NaN where the values are too few: fewer than seven for the median of 20.
+        The low and the high end of the interval; NaN for too few values, which are fewer than seven for `size` 20.
     """
     ranks = np.arange(1, len(values) + 1)
     # A median below a value has at least half of the further values below it.
@@ -80,16 +80,16 @@ def bound_next_median(values: np.ndarray, size: int) -> tuple[float, float]:
 
 
 def compare_pairs(before: pd.Series, after: pd.Series, seed: int) -> dict[str, float]:
-    """What changed between two measurements of the same cases.
+    """Compare two measurements of the same cases.
 
     Args:
-        before: a value for each case.
-        after: the same cases, in the same order; a case with an undefined value on either side is left out.
-        seed: of the bootstrap.
+        before: The first measurement, a value for each case.
+        after: The second measurement of the same cases in the same order. A case with an undefined value is left out.
+        seed: The seed of the bootstrap.
 
     Returns:
-        n; improved, worsened, unchanged: cases; mean and median difference with their intervals; wilcoxon_p:
-        two-sided Wilcoxon signed-rank test. It is 1 where no case changed, NaN where there is none.
+        n, improved, worsened and unchanged, which are numbers of cases; the mean and median difference with their
+        intervals; and wilcoxon_p of the two-sided signed-rank test, 1 if no case changed and NaN if there is no case.
     """
     difference = (after - before).dropna().round(DECIMALS)
     changed = difference[difference != 0]

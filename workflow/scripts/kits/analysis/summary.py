@@ -1,4 +1,4 @@
-"""Dice over the cases, with its uncertainty, the effect of post-processing and of each of its constraints."""
+"""The Dice over the cases with its uncertainty, and the effect of post-processing and of each constraint on it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from kits.filter.options import FilterOptions, format_options, name_change
 
 
 def count_emptied(scores: pd.DataFrame) -> pd.Series:
-    """Cases of each target in which post-processing removed all that was predicted, in at least one split."""
+    """Count the cases of each target in which post-processing removed every predicted voxel, in at least one split."""
     keys = [key for key in ("split", "case", "target") if key in scores]
     empty = scores.assign(empty=scores["predicted_voxels"] == 0).pivot(index=keys, columns="stage", values="empty")
     lost = (empty["after"] & ~empty["before"]).groupby(["case", "target"]).any()
@@ -20,15 +20,16 @@ def count_emptied(scores: pd.DataFrame) -> pd.Series:
 
 
 def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Dice over the cases.
+    """Summarize the Dice over the cases.
 
     Args:
-        scores: as `by_case` takes them.
-        seed: of the bootstrap.
+        scores: The tables that `scoring.score_case` returns, of all test cases.
+        seed: The seed of the bootstrap.
 
     Returns:
-        A row for each stage and target: n (cases with a defined Dice), undefined (both masks empty), emptied (cases in
-        which post-processing removed all that was predicted), mean and median with 95 % intervals, q1, q3.
+        A table with a row for each stage and target: n (the cases with a defined Dice), undefined (those in which both
+        masks are empty), emptied (those in which post-processing removed every predicted voxel), mean and median with
+        their 95 % intervals, and the quartiles q1 and q3.
     """
     dices, lost = average_by_case(scores), count_emptied(scores)
     rows = []
@@ -51,7 +52,7 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def measure_effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """What post-processing changes: after minus before, a row for each target, as `statistics.paired` has it."""
+    """Measure what post-processing changes for each target: a row of `statistics.compare_pairs`, after minus before."""
     dices = average_by_case(scores)
     return pd.DataFrame(
         {"target": target, **compare_pairs(dices["before", target], dices["after", target], seed)} for target in TARGETS
@@ -59,13 +60,13 @@ def measure_effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def describe_effect(row: Mapping[str, Any]) -> str:
-    """Say in a sentence what post-processing changed.
+    """Describe in a sentence what post-processing changed.
 
-    One rule decides whether there is an effect: the 95 % interval of the mean change excludes 0, and the signed-rank
-    test gives p < 0.05. The interval alone is too narrow for a few cases; the test can find nothing in fewer than six.
+    There is an effect if the 95 % interval of the mean change excludes 0 and the signed-rank test gives p < 0.05. The
+    interval alone is too narrow for a few cases, and the test cannot reach p < 0.05 with fewer than six.
 
     Args:
-        row: of a table as `measure_effect` returns.
+        row: A row of the table that `measure_effect` returns.
     """
     name, count = row["target"].replace("_", " + ").capitalize(), int(row["n"])
     if count == 0:
@@ -85,15 +86,15 @@ def compare_variants(variants: Sequence[FilterOptions], tables: Sequence[pd.Data
     """Compute the Dice over the cases under each variant of the filter.
 
     Args:
-        variants: The configured options first.
-        tables: For each variant its columns case, target, dice, predicted_voxels.
+        variants: The variants of the filter; the first has the configured options.
+        tables: For each variant, a table with the columns case, target, dice and predicted_voxels.
         seed: The seed of the bootstrap.
 
     Returns:
-        The constraints of the variant as text, changed (as `name_change` says it), target, n, mean and median with
-        95 % intervals, empty (the number of cases with nothing left, in at least one split), difference (the mean over
-        the cases, to the configured options), difference_low and difference_high (its 95 % interval, paired by case);
-        a row for each variant and target.
+        A table with a row for each variant and target: the constraints of the variant as text, changed (the result of
+        `name_change`), target, n, mean and median with their 95 % intervals, empty (the number of cases with no voxel
+        left, in at least one split), difference (the mean over the cases of Dice minus that with the configured
+        options), and difference_low and difference_high (its 95 % interval, paired by case).
     """
     base = tables[0].groupby(["case", "target"])["dice"].mean()
     rows = []

@@ -1,1 +1,1 @@
-"""The two U-Nets, from slices to raw masks."""
+"""The two U-Nets: their training, and their predictions from slices to raw masks."""

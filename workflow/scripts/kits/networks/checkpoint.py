@@ -1,6 +1,6 @@
-"""The state of an interrupted training, kept beside the model until that is done.
+"""The state of a training, kept beside the model until the training is complete.
 
-The file is no declared output, since Snakemake deletes those before it tries a job again.
+The file is not a declared output, since Snakemake deletes declared outputs before it tries a job again.
 """
 
 import atexit
@@ -23,12 +23,12 @@ from kits.networks.models import read_tensors, write_tensors
 
 @dataclass
 class Checkpoint:
-    """Where a training's state lies, and what it must agree with.
+    """The file that holds a training's state, and what the state must agree with.
 
     Attributes:
-        path: of the file.
-        fingerprint: of configuration, slices and code; see `fingerprint`.
-        stop_asked: whether SIGTERM or SIGINT came, once it was opened.
+        path: The path of the file.
+        fingerprint: The hash of configuration, slices and code that `compute_fingerprint` returns.
+        stop_asked: Whether the process received SIGTERM or SIGINT after `open` was called.
     """
 
     path: Path
@@ -36,13 +36,13 @@ class Checkpoint:
     stop_asked: bool = False
 
     def open(self) -> None:
-        """Keep other processes from the state, and let SIGTERM (SLURM's warning before the kill) or SIGINT ask to stop.
+        """Lock the state against other processes; let SIGTERM (SLURM's warning) and SIGINT (Ctrl-C) set `stop_asked`.
 
-        A second SIGINT, Ctrl-C again, ends the process. A second SIGTERM does not: SLURM sends one to the job's step,
-        and its srun sends it on.
+        A second SIGINT ends the process. A second SIGTERM does not, since SLURM sends one to the job's step and srun
+        forwards another.
 
         Raises:
-            UserError: another process trains this model.
+            UserError: Another process trains this model.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path.with_suffix(".lock"))
@@ -52,22 +52,22 @@ class Checkpoint:
             raise UserError(f"{self.path}: another process trains this model; wait for it, or end it") from error
         atexit.register(Path(self._lock.lock_file).unlink, missing_ok=True)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._ask_to_stop)
 
-    def _ask(self, number: int, _frame: FrameType | None) -> None:
+    def _ask_to_stop(self, number: int, _frame: FrameType | None) -> None:
         self.stop_asked = True
         if number == signal.SIGINT:
             signal.signal(number, signal.SIG_DFL)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state, whole or not at all."""
+        """Write the state, completely or not at all."""
         write_tensors(self.path, state | {"fingerprint": self.fingerprint})
 
     def load(self, report: Callable[[str], None]) -> dict[str, Any] | None:
-        """The saved state; None where there is none, or one that cannot be used, of which `report` is told.
+        """Read the saved state; return None if there is none, or if it cannot be used, which is reported.
 
         Raises:
-            OSError: it cannot be read now, which says nothing of what is in it.
+            OSError: Reading failed, but the file may be good.
         """
         if not self.path.is_file():
             return None
@@ -75,32 +75,32 @@ class Checkpoint:
             state = read_tensors(self.path)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # torch raises many kinds for a file that is cut or not its own
+        except Exception as error:  # torch raises many kinds of errors for a broken file
             report(f"starts over: {self.path} is damaged ({type(error).__name__})")
             return None
         if state.pop("fingerprint", None) != self.fingerprint:
-            report(f"starts over: {self.path} is of another configuration, other slices or other code")
+            report(f"starts over: {self.path} belongs to another configuration, other slices or other code")
             return None
         return state
 
     def remove(self) -> None:
-        """Forget the state: the model is done."""
+        """Delete the state once the model is complete."""
         self.path.unlink(missing_ok=True)
 
 
 def compute_fingerprint(
-    settings: dict[str, Any], device: Device, folders: Sequence[Path], sources: Iterable[Path]
+    decided: dict[str, Any], device: Device, folders: Sequence[Path], sources: Iterable[Path]
 ) -> str:
-    """A hash of all that decides a training's result.
+    """Compute a hash of everything that decides a training's result.
 
     Args:
-        settings: of the training, as JSON holds them.
-        device: where it runs; another GPU may go on with it unless it is to be deterministic.
-        folders: of the extracted slices; their records have the checksums of what is in them.
+        decided: The target, architecture, hyperparameters and window of the training, as JSON can hold them.
+        device: The device; a training may continue on another GPU unless it is deterministic.
+        folders: The folders of the extracted slices, whose records hold the checksums of the slices.
         sources: The source files that decide the result.
     """
     place = device.name if device.deterministic else f"{device.torch_device.type}, {device.precision}"
-    digest = hashlib.sha256(json.dumps([settings, place, torch.__version__], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([decided, place, torch.__version__], sort_keys=True).encode())
     for folder in folders:
         digest.update(folder.name.encode() + (folder / "slices.json").read_bytes())
     for path in sources:

@@ -1,4 +1,4 @@
-"""The slices that networks are trained on (paper, section 2.1.1: positive samples only)."""
+"""The slices on which networks are trained (paper, section 2.1.1: positive samples only)."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,23 +16,23 @@ from kits.data.slices import crop_to_view, describe_damage, load_stored
 from kits.networks.device import Device
 
 MEMORY_SHARE = 0.5
-"""Slices stay on disk where they would take more of the device's free memory; networks need the rest."""
+"""The largest share of the device's free memory that slices may take; networks need the rest."""
 
 
 class Dataset(Protocol):
-    """Training slices as `train` reads them."""
+    """The training slices in the form that `train` reads."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(n, H, W)."""
+        """The number of slices, and their height and width in pixels: (n, H, W)."""
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The slices in `order`, (n,), in batches: images, (batch, H, W) int16 HU, and masks, uint8, 0 or 1."""
+    def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the slices in `order`, shape (n,), in batches of `size`: images (batch, H, W), int16 HU, and masks."""
 
 
 @dataclass(frozen=True)
 class MemoryDataset:
-    """All slices on the device: images, (n, H, W) int16 HU, and masks, same shape, uint8 0 or 1."""
+    """All slices on the device: images, shape (n, H, W), int16 HU, and masks, same shape, uint8, 0 or 1."""
 
     images: Tensor
     masks: Tensor
@@ -41,22 +41,22 @@ class MemoryDataset:
     def shape(self) -> tuple[int, int, int]:
         return tuple(self.images.shape)
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for index in order.to(self.images.device).split(size):
             yield self.images[index], self.masks[index]
 
 
 @dataclass(frozen=True)
 class DiskDataset:
-    """Slices that are read when their batch comes, a batch ahead of the network.
+    """Slices on disk, which are read one batch ahead of the network.
 
     Attributes:
-        target: see `load`.
-        folders: of the extracted slices.
-        members: (n, 2), for each sample the number of its folder and of its slice there.
-        height: of a sample, pixels.
-        width: of a sample, pixels.
-        device: where batches go.
+        target: The network's target, `kidney` or `tumor`.
+        folders: The folders of the extracted slices.
+        members: The number of each sample's folder and of its slice there, shape (n, 2).
+        height: The height of a sample in pixels.
+        width: The width of a sample in pixels.
+        device: The device that receives the batches.
     """
 
     target: str
@@ -70,7 +70,7 @@ class DiskDataset:
     def shape(self) -> tuple[int, int, int]:
         return len(self.members), self.height, self.width
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         with ThreadPoolExecutor(1) as reader:
             pending = (reader.submit(self._read, index.numpy()) for index in order.cpu().split(size))
             ahead = next(pending)
@@ -79,7 +79,7 @@ class DiskDataset:
                 yield tuple(part.to(self.device, non_blocking=True) for part in batch.result())
 
     def load_into_memory(self) -> MemoryDataset:
-        """The same dataset, read once."""
+        """Read all slices once and return them as a dataset in memory."""
         images = torch.empty(self.shape, dtype=torch.int16, device=self.device)
         masks = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
         for number, folder in enumerate(self.folders):
@@ -87,7 +87,7 @@ class DiskDataset:
             index = self.members[here, 1]
             span = slice(here[0], here[-1] + 1) if len(here) else slice(0)
             images[span] = torch.from_numpy(crop_to_view(load_stored(folder, "images.npy"), self.target)[index])
-            masks[span] = torch.from_numpy(masks_of(load_stored(folder, "labels.npy"), self.target)[index])
+            masks[span] = torch.from_numpy(make_masks(load_stored(folder, "labels.npy"), self.target)[index])
         return MemoryDataset(images, masks)
 
     def _read(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -95,31 +95,31 @@ class DiskDataset:
             np.stack([np.load(self.folders[case] / name, mmap_mode="r")[i] for case, i in self.members[index]])
             for name in ("images.npy", "labels.npy")
         )
-        batch = torch.from_numpy(crop_to_view(images, self.target)), torch.from_numpy(masks_of(labels, self.target))
+        batch = torch.from_numpy(crop_to_view(images, self.target)), torch.from_numpy(make_masks(labels, self.target))
         return tuple(part.pin_memory() if self.device.type == "cuda" else part for part in batch)
 
 
-def masks_of(labels: np.ndarray, target: str) -> np.ndarray:
-    """What the target's network is to find in slices with these labels: uint8, 0 or 1."""
+def make_masks(labels: np.ndarray, target: str) -> np.ndarray:
+    """Make the masks, uint8, 0 or 1, that the target's network should find in slices with these labels."""
     labels = crop_to_view(labels, target)
     return (labels == TUMOR if target == "tumor" else labels > 0).astype(np.uint8)
 
 
 def load_dataset(folders: Sequence[Path], target: str, device: Device, loading: str) -> Dataset:
-    """The slices that show the target, as its network sees them.
+    """Load the slices that show the target, cropped to what its network sees.
 
     Args:
-        folders: of the training cases' extracted slices.
-        target: `kidney` (kidney or tumor, whole slice) or `tumor` (tumor, lower half).
-        device: where they go.
-        loading: `memory`, `disk`, or `auto`: in memory where they fit.
+        folders: The folders of the training cases' extracted slices.
+        target: `kidney` (kidney or tumor, whole slice) or `tumor` (tumor, lower half of the slice).
+        device: The device that receives the slices.
+        loading: `memory`, `disk`, or `auto`, which is memory if the slices fit there.
 
     Raises:
-        UserError: no slice shows the target, a stored slice is damaged, or the cases' slices differ in size.
+        UserError: No slice shows the target, a stored slice is damaged, or the cases' slices differ in size.
     """
     members, sizes = [], {}
     for number, folder in enumerate(folders):
-        masks = masks_of(load_stored(folder, "labels.npy"), target)
+        masks = make_masks(load_stored(folder, "labels.npy"), target)
         members += [(number, index) for index in np.flatnonzero(masks.any(axis=(1, 2)))]
         sizes.setdefault(masks.shape[1:], folder)
     if not members:
@@ -128,9 +128,9 @@ def load_dataset(folders: Sequence[Path], target: str, device: Device, loading: 
         raise describe_damage(list(sizes.values())[1], f"its slices differ in size from those in {folders[0]}")
     ((height, width),) = sizes
     dataset = DiskDataset(target, folders, np.array(members), height, width, device.torch_device)
-    needed = len(members) * height * width * 3  # int16 and uint8
-    if loading == "disk" or (loading == "auto" and needed > MEMORY_SHARE * device.free_memory()):
+    needed = len(members) * height * width * 3  # bytes of int16 and uint8
+    if loading == "disk" or (loading == "auto" and needed > MEMORY_SHARE * device.measure_free_memory()):
         for folder in folders:
-            load_stored(folder, "images.npy")  # verified once, not with every batch
+            load_stored(folder, "images.npy")  # verify the checksum once, and not with every batch
         return dataset
     return dataset.load_into_memory()

@@ -1,4 +1,4 @@
-"""Where networks run: device, precision, threads, determinism."""
+"""The device on which networks run, its precision, threads and determinism."""
 
 import argparse
 import os
@@ -20,9 +20,9 @@ class Device:
     """A device, and how networks compute on it.
 
     Attributes:
-        device: CPU or GPU.
-        precision: of the networks' layers; weights and loss are always float32.
-        deterministic: the same result bit for bit, rather than the fastest algorithms.
+        torch_device: The CPU or GPU.
+        precision: The precision of the networks' layers; weights and loss are always float32.
+        deterministic: Whether results are bitwise reproducible, for which slower algorithms may be needed.
     """
 
     torch_device: torch.device
@@ -31,56 +31,56 @@ class Device:
 
     @property
     def name(self) -> str:
-        """The GPU's name, or the number of CPU threads, and the precision, for the record."""
+        """The name of the GPU or the number of CPU threads, and the precision."""
         threads = f"CPU, {torch.get_num_threads()} threads"
         device = torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else threads
         return f"{device}, {str(self.precision).removeprefix('torch.')}"
 
     def autocast(self) -> AbstractContextManager[None]:
-        """The context in which networks compute in this precision."""
+        """Return the context in which networks compute in this precision."""
         return torch.autocast(self.torch_device.type, self.precision, enabled=self.precision != torch.float32)
 
-    def free_memory(self) -> int:
-        """Bytes of the device's memory that are free."""
+    def measure_free_memory(self) -> int:
+        """Measure the free memory of the device, in bytes."""
         if self.torch_device.type == "cuda":
             return torch.cuda.mem_get_info(self.torch_device)[0]
         return psutil.virtual_memory().available
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `choose`."""
+    """Add the options that `choose_device` reads."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to run")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
     parser.add_argument(
         "--precision",
         choices=("auto", *PRECISIONS),
         default="auto",
-        help="auto: bfloat16 on a CPU or GPU that computes in it, else float32 on the CPU and float16 on a GPU",
+        help="auto: bfloat16 if the device computes in it, else float32 on a CPU and float16 on a GPU",
     )
     parser.add_argument(
         "--deterministic",
         choices=("auto", "true", "false"),
         default="auto",
-        help="only algorithms that give the same result bit for bit; auto: on the CPU, where it costs nothing",
+        help="use only algorithms that are bitwise reproducible; auto: only on the CPU",
     )
-    parser.add_argument("--threads", type=int, default=cores, help="CPU threads")
+    parser.add_argument("--threads", type=int, default=cores, help="number of CPU threads")
 
 
 def computes_bfloat16(name: str) -> bool:
-    """Whether the `cpu`, or the GPU (`cuda`), multiplies bfloat16 in hardware; where it is emulated it is slower."""
+    """Return whether the `cpu` or the GPU (`cuda`) multiplies bfloat16 in hardware, since emulation is slow."""
     if name == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Every processor with AMX has AVX512-BF16 too; the second question heeds limits set in the environment.
+    # Every processor with AMX has AVX512-BF16 too. The second function respects limits set in the environment.
     return torch.cpu.get_capabilities().get("avx512_bf16", False) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def choose_device(arguments: argparse.Namespace) -> Device:
-    """Set threads and determinism, and choose device and precision, by the options of `add_device_options`.
+    """Choose device and precision by the options of `add_device_options`, and set threads and determinism.
 
-    Of several GPUs it takes one that no other job has.
+    Among several GPUs, it chooses one that no other job uses.
 
     Raises:
-        UserError: `cuda` was asked for and there is none.
+        UserError: The option is `cuda` and torch finds no GPU.
     """
     name = arguments.device
     if name != "cpu":

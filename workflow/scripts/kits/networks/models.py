@@ -1,4 +1,4 @@
-"""Trained networks: their input, their files, their predictions."""
+"""Trained networks: their input, their files and their predictions."""
 
 import io
 import zipfile
@@ -19,7 +19,7 @@ from kits.networks.unet import Architecture, UNet
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network and the input it was trained on: `target`, slice size in pixels, window in HU."""
+    """A trained network, its target, and the slice size in pixels and the window in HU with which it was trained."""
 
     network: UNet
     target: str
@@ -27,14 +27,14 @@ class Model:
     hu_window: tuple[float, float]
 
 
-def normalise(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
-    """Clip to the window and scale it to 0..1: int16 HU, (n, H, W), to float32, (n, 1, H, W)."""
+def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
+    """Clip images to a window in HU and scale it to 0..1: int16 HU, (n, H, W), to float32, (n, 1, H, W)."""
     low, high = hu_window
     return ((images.float() - low) / (high - low)).clamp(0, 1).unsqueeze(1)
 
 
 def save_model(path: Path, model: Model, architecture: Architecture) -> None:
-    """Save weights and what is needed to use them; with the architecture."""
+    """Save a model's weights with everything that is needed to use them."""
     content = {
         "state_dict": {name: value.cpu().contiguous() for name, value in model.network.state_dict().items()},
         "network": asdict(architecture),
@@ -46,8 +46,8 @@ def save_model(path: Path, model: Model, architecture: Architecture) -> None:
 
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors, and what JSON can hold, whole or not at all."""
-    buffer = io.BytesIO()  # torch.save to a file that cannot be written raises no OSError
+    """Write tensors and values that JSON can hold to a file, completely or not at all."""
+    buffer = io.BytesIO()  # torch.save to a file does not raise an OSError where writing fails
     torch.save(content, buffer)
     with write_atomically(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
@@ -57,7 +57,7 @@ def load_model(path: Path, target: str, device: Device) -> Model:
     """Load a model for inference.
 
     Raises:
-        UserError: the file is missing, damaged, or a model of another target.
+        UserError: The file is missing, damaged, or holds a model of another target.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing; train it first")
@@ -66,25 +66,26 @@ def load_model(path: Path, target: str, device: Device) -> Model:
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
         model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]))
-    except (OSError, MemoryError):  # not the file, but the reading of it
+    except (OSError, MemoryError):  # reading failed, the file may be good
         raise
-    except Exception as error:  # torch raises many kinds for a file that is cut or not a model
+    except Exception as error:  # torch raises many kinds of errors for a broken file
         raise describe_damage(path, type(error).__name__) from error
-    network.to(device.torch_device, memory_format=torch.channels_last)  # whose memory may be full: no fault of the file
+    # Outside the block above, since the file is not damaged if the device's memory is full.
+    network.to(device.torch_device, memory_format=torch.channels_last)
     if model.target != target:
         raise UserError(f"{path} is a {model.target} model; expected a {target} model")
     return model
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """Read what `write_tensors` wrote; nothing in the file is executed.
+    """Read a file that `write_tensors` wrote; nothing in it is executed.
 
     Raises:
-        ValueError: a byte of it was changed.
-        Exception: of many kinds, for a file that is cut or not torch's.
+        ValueError: A byte of the file was changed.
+        Exception: torch and zipfile raise many kinds of errors for a file that is truncated or has another format.
     """
     content = path.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # whose checksums torch does not look at
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch does not verify the checksums
         if changed := archive.testzip():
             raise ValueError(f"{changed} fails its checksum")
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -97,14 +98,14 @@ def predict_slices(
     """Segment every slice with several networks, in one pass over the slices.
 
     Args:
-        networks: trained; one of the tumor sees the lower half of each slice.
-        images: (slices, size, size), int16 HU.
-        device: where the networks lie.
-        batch_size: slices at a time.
-        threshold: a pixel is foreground where the sigmoid output is above it.
+        networks: The trained networks; a tumor network sees the lower half of each slice.
+        images: The slices in HU, shape (slices, size, size), int16.
+        device: The device that holds the networks.
+        batch_size: The number of slices that are segmented at a time.
+        threshold: The sigmoid output above which a pixel is foreground.
 
     Returns:
-        For each network its masks, (slices, H, W), uint8, 0 or 1, of the part of the slice it sees.
+        For each network its masks, shape (slices, H, W), uint8, 0 or 1, of the part of the slices that it sees.
     """
     slices = torch.from_numpy(images)
     masks = [
@@ -115,6 +116,6 @@ def predict_slices(
         for start in range(0, len(images), batch_size):
             batch = slices[start : start + batch_size].to(device.torch_device)
             for model, mask in zip(networks, masks, strict=True):
-                logits = model.network(normalise(crop_to_view(batch, model.target), model.hu_window))[:, 0]
+                logits = model.network(normalize(crop_to_view(batch, model.target), model.hu_window))[:, 0]
                 mask[start : start + batch_size] = torch.sigmoid(logits.float()) > threshold
     return [mask.cpu().numpy() for mask in masks]

@@ -1,4 +1,4 @@
-"""Training one network (paper, section 2.1.1)."""
+"""The training of one network (paper, section 2.1.1)."""
 
 import math
 import platform
@@ -17,39 +17,39 @@ from kits.cli import UserError, describe
 from kits.networks.checkpoint import Checkpoint
 from kits.networks.dataset import Dataset
 from kits.networks.device import Device
-from kits.networks.models import normalise
+from kits.networks.models import normalize
 from kits.networks.unet import Architecture, UNet
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """`training` of the configuration; config/README.md says what each is and where it comes from."""
+    """The section `training` of the configuration; config/README.md says where each value comes from."""
 
-    epochs: int = describe(50, "at most so many passes over the slices")
-    batch_size: int = describe(16, "slices in an update")
-    learning_rate: float = describe(1e-3, "of Adam, to begin with")
-    dice_weight: float = describe(0.5, "lambda of equation 1: share of the Dice loss; the rest is cross entropy")
-    scheduler_factor: float = describe(0.1, "the learning rate is multiplied by this")
-    scheduler_patience: int = describe(3, "after more than so many epochs without a lower loss")
-    early_stopping_patience: int = describe(10, "training stops after so many epochs without a lower loss")
+    epochs: int = describe(50, "largest number of passes over the slices")
+    batch_size: int = describe(16, "number of slices in an update of the weights")
+    learning_rate: float = describe(1e-3, "learning rate of Adam at the start")
+    dice_weight: float = describe(0.5, "lambda of equation 1: the share of the Dice loss; the rest is cross entropy")
+    scheduler_factor: float = describe(0.1, "factor by which the learning rate falls")
+    scheduler_patience: int = describe(3, "number of epochs without a lower loss that leave the learning rate as it is")
+    early_stopping_patience: int = describe(10, "training stops after this number of epochs without a lower loss")
     min_improvement: float = describe(1e-4, "relative fall that counts as a lower loss")
-    seed: int = describe(2019, "of the weights and of the order of slices")
+    seed: int = describe(2019, "seed of the initial weights and of the order of slices")
     compile: bool = describe(False, "compile the network first (torch.compile)")
 
 
 @dataclass
 class Progress:
-    """How far a training is: the finished epochs, and the epoch under way.
+    """The progress of a training: the finished epochs and the current one.
 
     Attributes:
-        started: UTC.
-        history: a record for each finished epoch.
-        best: the lowest loss that counted as lower, by `min_improvement`.
-        since_best: epochs since then.
-        order: (n,), of the slices in the epoch under way.
-        trained: how many of them the network has seen.
-        total: (), the summed loss of these.
-        seconds: spent on these.
+        started: The start of the training in UTC.
+        history: A record for each finished epoch.
+        best: The last loss that was lower than the previous best by at least `min_improvement`.
+        since_best: The number of epochs since then.
+        order: The order of the slices in the current epoch, shape (n,).
+        trained: The number of slices that the network has seen in the current epoch.
+        total: The summed loss of these slices, shape ().
+        seconds: The time spent on these slices.
     """
 
     started: str
@@ -63,13 +63,14 @@ class Progress:
 
 
 def compute_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
-    """Equation 1: (1 - lambda) BCE + lambda DICE, a scalar, with lambda = `dice_weight`.
+    """Compute equation 1, (1 - lambda) BCE + lambda DICE, a scalar, with lambda = `dice_weight`.
 
     DICE is one minus the soft Dice coefficient of the batch as a whole.
 
     Args:
-        logits: network output before the sigmoid, any shape.
-        mask: 0 or 1, same shape, float.
+        logits: The network's output before the sigmoid, of any shape.
+        mask: The true mask, 0 or 1, float, of the same shape.
+        dice_weight: The share of the Dice loss.
     """
     bce = functional.binary_cross_entropy_with_logits(logits, mask)
     probability = torch.sigmoid(logits)
@@ -78,7 +79,7 @@ def compute_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
 
 
 def find_best_epoch(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """The epoch with the lowest loss, the first of several."""
+    """Find the record of the epoch with the lowest loss; of equal ones, the first."""
     return min(history, key=lambda epoch: epoch["loss"])
 
 
@@ -93,32 +94,31 @@ def train(
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
-    The weights returned, and the statistics of the batch normalisation with them, are those at the end of the epoch
-    with the lowest mean loss, the first of several. That loss is averaged over the epoch's batches, while the weights
-    move.
+    The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
+    mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change.
 
-    With a checkpoint it goes on where an interrupted training stopped, on the CPU to bitwise the same end.
+    With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
 
     Args:
-        dataset: slices and masks.
-        hu_window: lowest and highest HU the network distinguishes.
+        dataset: The slices and masks.
+        hu_window: The lowest and the highest HU that the network distinguishes.
         architecture: The architecture of the network.
         hyperparameters: The hyperparameters of the optimization.
-        device: where to train, and in which precision.
-        report: receives a line for each epoch.
-        checkpoint: keeps the state, after every epoch and when the process is told to stop.
+        device: The device on which to train, and its precision.
+        report: A function that receives a line for each epoch.
+        checkpoint: The file that keeps the state after every epoch and when a signal asks the process to stop.
 
     Returns:
         The network, and its record: the best and the final epoch, history, versions, times.
 
     Raises:
-        UserError: the loss is not finite, or the process was told to stop.
+        UserError: The loss is not finite, or a signal asked the process to stop.
     """
-    # Try convolution algorithms: it pays for the many batches of one shape here, not for the few of a case.
+    # Trying convolution algorithms pays off for the many batches of a training, but not for the few of a prediction.
     torch.backends.cudnn.benchmark = not device.deterministic
     generator = torch.Generator().manual_seed(hyperparameters.seed)
     model = UNet(**asdict(architecture))
-    model.initialise(generator)
+    model.initialize(generator)
     model.to(device.torch_device, memory_format=torch.channels_last).train()
     network_step = torch.compile(model) if hyperparameters.compile else model
     optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
@@ -141,7 +141,7 @@ def train(
         generator.set_state(saved["generator"])
         now, best_weights = Progress(**saved["progress"]), saved["best_weights"]
         now.total = now.total.to(device.torch_device)
-        report(f"goes on after {len(now.history)} epochs and {now.trained} slices")
+        report(f"continues after {len(now.history)} epochs and {now.trained} slices")
 
     def save() -> None:
         if checkpoint:
@@ -151,13 +151,13 @@ def train(
 
     while len(now.history) < hyperparameters.epochs and now.since_best < hyperparameters.early_stopping_patience:
         epoch, epoch_started = len(now.history) + 1, time.time() - now.seconds
-        for images, masks in dataset.batches(now.order[now.trained :], hyperparameters.batch_size):
+        for images, masks in dataset.load_batches(now.order[now.trained :], hyperparameters.batch_size):
             if checkpoint and checkpoint.stop_asked:
                 now.seconds = time.time() - epoch_started
                 save()
-                raise UserError(f"told to stop in epoch {epoch}; its state is saved, the same command goes on from it")
+                raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
             with device.autocast():
-                logits = network_step(normalise(images, hu_window))
+                logits = network_step(normalize(images, hu_window))
             loss = compute_loss(logits.float(), masks.float().unsqueeze(1), hyperparameters.dice_weight)
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
@@ -174,7 +174,7 @@ def train(
         if find_best_epoch(now.history)["epoch"] == epoch:
             best_weights = {name: value.clone() for name, value in model.state_dict().items()}
         scheduler.step(loss_value)
-        if loss_value < now.best * (1 - hyperparameters.min_improvement):  # as the scheduler counts
+        if loss_value < now.best * (1 - hyperparameters.min_improvement):  # the scheduler's criterion
             now.best, now.since_best = loss_value, 0
         else:
             now.since_best += 1

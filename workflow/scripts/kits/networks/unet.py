@@ -11,7 +11,7 @@ from kits.cli import describe
 
 
 def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each followed by (batch normalisation and) ReLU; height and width are kept."""
+    """Make two 3 x 3 convolutions that keep the size, each followed by (batch normalization and) ReLU."""
     layers: list[nn.Module] = []
     for channels in (inputs, outputs):
         layers.append(nn.Conv2d(channels, outputs, 3, padding=1))
@@ -25,18 +25,18 @@ def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential
 class Architecture:
     """The section `network` of the configuration; config/README.md says where each value comes from."""
 
-    base_channels: int = describe(64, "channels of the first level")
+    base_channels: int = describe(64, "number of channels of the first level")
     depth: int = describe(4, "number of poolings")
-    batch_norm: bool = describe(True, "normalize after each convolution")
+    batch_norm: bool = describe(True, "apply batch normalization after each convolution")
 
 
 class UNet(nn.Module):
-    """Encoder and decoder with skip connections; channels double at each of `depth` poolings.
+    """An encoder and a decoder with skip connections; the channels double at each pooling.
 
     Args:
-        base_channels: of the first level; the original has 64.
-        depth: number of poolings; the original has 4.
-        batch_norm: normalise after each convolution.
+        base_channels: The number of channels of the first level; the original has 64.
+        depth: The number of poolings; the original has 4.
+        batch_norm: Whether batch normalization follows each convolution.
     """
 
     def __init__(self, base_channels: int = 64, depth: int = 4, batch_norm: bool = True) -> None:
@@ -53,11 +53,11 @@ class UNet(nn.Module):
         )
         self.output = nn.Conv2d(base_channels, 1, 1)
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialize(self, generator: torch.Generator) -> None:
         """Draw weights from a Gaussian that keeps the variance of features; set biases to zero.
 
-        Variance 2 / inputs before a ReLU, as in the original U-Net, and 1 / inputs in up-convolutions, which none
-        follows; `inputs` are the values that enter one output value.
+        The variance is 2 / inputs before a ReLU, as in the original U-Net, and 1 / inputs in up-convolutions, which no
+        ReLU follows; inputs is the number of values from which one output value is computed.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -70,7 +70,7 @@ class UNet(nn.Module):
             nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits, (batch, 1, H, W), of images, (batch, 1, H, W); any H and W of at least 2 ** depth pixels."""
+        """Compute the logits of images, both of shape (batch, 1, H, W), with H and W of at least 2 ** depth pixels."""
         skips: list[Tensor] = []
         features = image
         for level, convolve in enumerate(self.encoder):
@@ -88,12 +88,15 @@ class UNet(nn.Module):
 
 @torch.inference_mode()
 def trace_features(network: UNet, rows: int, columns: int) -> list[tuple[str, int, int, int]]:
-    """What flows through a network: `encoder`, `decoder` or `output`, channels, rows and columns, in order.
+    """Trace the features of a network by sending one empty image through it.
 
     Args:
-        network: on the CPU; one empty image is sent through it.
-        rows: of the image, pixels.
-        columns: of the image, pixels.
+        network: The network, on the CPU.
+        rows: The number of rows of the image, in pixels.
+        columns: The number of columns of the image, in pixels.
+
+    Returns:
+        The part (`encoder`, `decoder` or `output`), channels, rows and columns of each level's features, in order.
     """
     found: list[tuple[str, int, int, int]] = []
     watched = [("encoder", network.encoder), ("decoder", network.decoder), ("output", [network.output])]
