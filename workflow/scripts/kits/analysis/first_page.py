@@ -83,7 +83,11 @@ def show_claims(claims: pd.DataFrame) -> str:
     table = judged[["claim", "section", "paper", "here"]].assign(
         **{"95 % interval": _join_intervals(judged, None, ".4g"), "verdict": judged["verdict"]}
     )
-    parts.append(_show_table(table))
+    parts += [
+        _show_table(table),
+        "<p>A mean or median differs where the paper's figure lies outside the 95 % prediction interval for as many"
+        " cases as the paper tested; otherwise the two are compatible.</p>",
+    ]
     parts += [
         f"<p>Not judged, {escape(reason.removeprefix(UNCHECKED))}: {escape('; '.join(names))}.</p>"
         for reason, names in reasons.items()
