@@ -1,4 +1,4 @@
-"""Filter the predictions of a run under another variant of the filter, and score them."""
+"""Filter the predictions of a run with a variant of the filter, and score the results."""
 
 import kits.interrupt  # noqa: F401
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     rows = []
     for folder in arguments.predictions:
         ratios = components
-        if arguments.ratio_cases == "train":  # of the split to which the prediction belongs
+        if arguments.ratio_cases == "train":  # those of the split to which the prediction belongs
             parts = read_split(folder.parents[1] / "split.tsv")
             ratios = components[[parts.get(case) == "train" for case in components.index]]
         label = arguments.cohort / folder.name / "segmentation.nii.gz"
@@ -31,10 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one a case")
-    parser.add_argument("--cohort", type=Path, required=True, help="cohort in KiTS19 layout")
-    parser.add_argument("--components", type=Path, required=True, help="tumor_components.tsv")
-    parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors give ratios")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one per case")
+    parser.add_argument("--cohort", type=Path, required=True, help="folder of the cohort")
+    parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
+    parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
     cli.add_options(parser, FilterOptions)
-    parser.add_argument("--output", type=Path, required=True, help="a row for each case and target, .tsv")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case and target, .tsv")
     cli.run(main, parser)

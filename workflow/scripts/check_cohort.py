@@ -17,13 +17,13 @@ def main(arguments: argparse.Namespace) -> None:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
         rows = cli.collect(jobs)
     write_cohort(arguments.output, rows)
-    print(f"{len(rows)} cases: headers, shapes and labels are good")
+    print(f"{len(rows)} cases: headers, shapes and labels are valid")
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
-    parser.add_argument("--threads", type=int, default=1, help="cases checked at once")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--threads", type=int, default=1, help="number of cases to check at once")
     parser.add_argument("--output", type=Path, required=True, help="table of the cohort, .tsv")
     cli.run(main, parser)

@@ -1,4 +1,4 @@
-"""Fetch a volume of the cohort: go on where an earlier attempt stopped, try again, verify."""
+"""Fetch a volume of the cohort: resume an earlier download, try again after a failure, and verify the file."""
 
 import kits.interrupt  # noqa: F401
 
@@ -11,7 +11,7 @@ from kits.data.download import download
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.connections is not None:
-        raise cli.UserError("--connections is gone: the workflow limits them (download.connections), a script has one")
+        raise cli.UserError("--connections is gone: download.connections limits the downloads of the workflow")
     patience = {key: getattr(arguments, key) for key in ("attempts", "timeout", "backoff")}
     download(arguments.url, arguments.output, arguments.lock, arguments.like, **patience)
     size = arguments.output.stat().st_size / 1e6
@@ -20,12 +20,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--url", required=True, help="of the volume")
+    parser.add_argument("--url", required=True, help="address of the volume")
     parser.add_argument("--output", type=Path, required=True, help="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
-    parser.add_argument("--like", nargs="?", type=Path, help="a volume of the same shape: the label of an image")
-    parser.add_argument("--lock", type=Path, required=True, help="checksums, as sha256sum writes them")
-    parser.add_argument("--attempts", type=int, default=8, help="in a row without progress")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds without a byte")
+    parser.add_argument("--like", nargs="?", type=Path, help="volume of the same shape: the label of an image")
+    parser.add_argument("--lock", type=Path, required=True, help="file of checksums in the format of sha256sum")
+    parser.add_argument("--attempts", type=int, default=8, help="number of attempts in a row without progress")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds without a byte after which an attempt fails")
     parser.add_argument("--backoff", type=float, default=1, help="seconds before the second attempt, then doubled")
     parser.add_argument("--connections", help=argparse.SUPPRESS)
     cli.run(main, parser)

@@ -1,4 +1,4 @@
-"""Resize every slice of a case and its labels, and store them for training and inference."""
+"""Resize every slice of a case and its labels, and store them for training and prediction."""
 
 import kits.interrupt  # noqa: F401
 
@@ -15,8 +15,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--image", type=Path, required=True, help="imaging.nii.gz of the case")
-    parser.add_argument("--label", type=Path, required=True, help="segmentation.nii.gz of the case")
-    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice, pixels")
+    parser.add_argument("--image", type=Path, required=True, help="the case's imaging.nii.gz")
+    parser.add_argument("--label", type=Path, required=True, help="the case's segmentation.nii.gz")
+    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
     parser.add_argument("--output", type=Path, required=True, help="folder for images.npy, labels.npy, slices.json")
     cli.run(main, parser)

@@ -1,4 +1,4 @@
-"""Measure kidneys and tumors of a case in mL and mm: true, before and after post-processing."""
+"""Measure the kidneys and tumors of a case in mL and mm: the true ones, and those before and after post-processing."""
 
 import kits.interrupt  # noqa: F401
 
@@ -14,7 +14,7 @@ from kits.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
-    spacing = read_geometry(arguments.segmentation).spacing  # the image's, in which predictions lie
+    spacing = read_geometry(arguments.segmentation).spacing  # that of the image, which the label may not share
     masks = {
         "truth": read_label_masks(arguments.label),
         "before": (read_mask(arguments.kidney), read_mask(arguments.tumor)),
@@ -29,10 +29,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="its name, for the table")
-    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
-    parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels; its spacing counts")
-    parser.add_argument("--output", type=Path, required=True, help="a row for truth, before and after, .tsv")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for truth, before and after, .tsv")
     cli.run(main, parser)

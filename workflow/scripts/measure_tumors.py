@@ -1,4 +1,4 @@
-"""Measure every connected component of the tumor label: voxels, eigenvalues and their ratio."""
+"""Measure every connected component of the labeled tumors: its voxels, its eigenvalues and their ratio."""
 
 import kits.interrupt  # noqa: F401
 
@@ -25,9 +25,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="cohort in KiTS19 layout; images are not needed")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="smaller components are left out")
-    parser.add_argument("--threads", type=int, default=1, help="labels measured at once")
-    parser.add_argument("--output", type=Path, required=True, help="a row for each component, .tsv")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, which needs no images")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--min-component-voxels", type=int, default=10, help="voxels of the smallest component to list")
+    parser.add_argument("--threads", type=int, default=1, help="number of label volumes to measure at once")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each component, .tsv")
     cli.run(main, parser)

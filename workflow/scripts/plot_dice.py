@@ -1,4 +1,4 @@
-"""Draw Figure 3, box plots of Dice before and after post-processing, and the same cases in pairs."""
+"""Draw Figure 3, box plots of Dice before and after post-processing, and a plot of the same cases in pairs."""
 
 import kits.interrupt  # noqa: F401
 
@@ -18,8 +18,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv")
-    parser.add_argument("--effect", type=Path, required=True, help="effect.tsv")
+    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
+    parser.add_argument("--effect", type=Path, required=True, help="table effect.tsv")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="Figure 3, .png, .svg or .pdf")
-    parser.add_argument("--output-pairs", type=Path, required=True, help="a line for each case, .png")
+    parser.add_argument("--output-pairs", type=Path, required=True, help="plot with a line for each case, .png")
     cli.run(main, parser)

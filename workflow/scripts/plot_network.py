@@ -1,4 +1,4 @@
-"""Draw Figure 2: a trained network, level by level, as it was built."""
+"""Draw Figure 2, the levels of a trained network."""
 
 import kits.interrupt  # noqa: F401
 
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="what train.py wrote, .pt")
-    parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="of the model")
+    parser.add_argument("--model", type=Path, required=True, help="model that train.py wrote, .pt")
+    parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="target of the model")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

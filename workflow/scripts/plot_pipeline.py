@@ -1,4 +1,4 @@
-"""Draw Figure 1: the pipeline, from the graph of its rules."""
+"""Draw Figure 1, the pipeline, from the graph of its rules."""
 
 import kits.interrupt  # noqa: F401
 
@@ -15,6 +15,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--edges", nargs="+", required=True, help="first:second, where the second rule needs the first")
+    parser.add_argument("--edges", nargs="+", required=True, help="pairs first:second; the second rule needs the first")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
     cli.run(main, parser)

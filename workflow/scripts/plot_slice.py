@@ -1,4 +1,4 @@
-"""Draw a case's slice with most tumor: image, truth, before and after post-processing."""
+"""Draw the slice of a case with the most tumor: image, true labels, before and after post-processing."""
 
 import kits.interrupt  # noqa: F401
 
@@ -27,9 +27,9 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the case's extracted slices")
-    parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels, .nii.gz")
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="black and white, HU")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

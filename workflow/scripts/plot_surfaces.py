@@ -1,4 +1,4 @@
-"""Draw Figure 4: the surfaces of the case from which filtering removed most false positives, before and after."""
+"""Draw Figure 4, the surfaces of the case from which the filter removed most false positives, before and after."""
 
 import kits.interrupt  # noqa: F401
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv: names the cases to choose from")
-    parser.add_argument("--run", type=Path, required=True, help="folder with their predictions and segmentations")
+    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv, from whose cases one is chosen")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run with predictions and segmentations")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

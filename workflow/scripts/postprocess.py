@@ -12,9 +12,9 @@ from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import postprocess
 
 LISTED = 5
-"""The number of largest tumor components whose fate is printed."""
+"""The number of largest tumor components that are reported."""
 REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too little inside the kidney mask"}
-"""What is said of a component that fails one of the constraints."""
+"""The reason that is reported for a component that fails a constraint."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -40,9 +40,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
-    parser.add_argument("--output", type=Path, required=True, help="labels 0, 1, 2, .nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")
     cli.run(main, parser)

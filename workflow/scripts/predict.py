@@ -1,4 +1,4 @@
-"""Segment every slice of some cases with both networks, into two masks of the input volume's size."""
+"""Segment every slice of some cases with both networks, and write two masks of the input volume's size."""
 
 import kits.interrupt  # noqa: F401
 
@@ -35,12 +35,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
-    parser.add_argument("--kidney-model", type=Path, required=True, help="kidney.pt")
-    parser.add_argument("--tumor-model", type=Path, required=True, help="tumor.pt")
+    parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--kidney-model", type=Path, required=True, help="kidney model, .pt")
+    parser.add_argument("--tumor-model", type=Path, required=True, help="tumor model, .pt")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
-    parser.add_argument("--batch-size", type=int, default=16, help="slices at a time")
-    parser.add_argument("--threshold", type=float, default=0.5, help="foreground above this sigmoid output")
+    parser.add_argument("--batch-size", type=int, default=16, help="number of slices to segment at a time")
+    parser.add_argument("--threshold", type=float, default=0.5, help="sigmoid output above which a pixel is foreground")
     add_device_options(parser)
     cli.run(main, parser)

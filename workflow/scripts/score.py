@@ -1,4 +1,4 @@
-"""Score a case: Dice of kidney + tumor and of tumor, before and after post-processing."""
+"""Score a case: compute the Dice of kidney + tumor and of tumor, before and after post-processing."""
 
 import kits.interrupt  # noqa: F401
 
@@ -22,10 +22,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="its name, for the table")
-    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
-    parser.add_argument("--kidney", type=Path, required=True, help="raw kidney + tumor mask, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw tumor mask, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed labels, .nii.gz")
-    parser.add_argument("--output", type=Path, required=True, help="a row for each stage and target, .tsv")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each stage and target, .tsv")
     cli.run(main, parser)

@@ -1,4 +1,4 @@
-"""Hold out test cases at random, case by case."""
+"""Split the cases at random into training and test cases."""
 
 import kits.interrupt  # noqa: F401
 
@@ -21,12 +21,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="case names, case_XXXXX")
-    parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="draw anew, or deal folds")
-    parser.add_argument("--repeats", type=int, default=1, help="number of splits, or of folds")
-    parser.add_argument("--number", type=int, default=1, help="the split to write, from 1")
-    parser.add_argument("--test-cases", type=int, help="how many to hold out; wins over --test-fraction")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="share to hold out")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--output", type=Path, required=True, help="columns case and subset, .tsv")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="random test cases, or folds")
+    parser.add_argument("--repeats", type=int, default=1, help="number of splits or folds")
+    parser.add_argument("--number", type=int, default=1, help="number of the split to write, from 1")
+    parser.add_argument("--test-cases", type=int, help="number of test cases; overrides --test-fraction")
+    parser.add_argument("--test-fraction", type=float, default=0.1, help="share of test cases")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
+    parser.add_argument("--output", type=Path, required=True, help="table with the columns case and subset, .tsv")
     cli.run(main, parser)

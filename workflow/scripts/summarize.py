@@ -1,4 +1,4 @@
-"""Collect the cases' scores, summarise them, test the effect, and put them beside the paper's claims."""
+"""Collect and summarize the cases' scores, test the effect of post-processing, and check the paper's claims."""
 
 import kits.interrupt  # noqa: F401
 
@@ -33,19 +33,19 @@ def main(arguments: argparse.Namespace) -> None:
         "effect": summary.measure_effect(scores, arguments.seed),
     }.items():
         tables.write_table(arguments.output / f"{name}.tsv", table)
-    tables.write_table(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # to be read by people
+    tables.write_table(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # rounded for readers
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="what score.py wrote, a file a case")
-    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="split.tsv, one for each split")
+    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="tables of score.py, one per case")
+    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="table split.tsv of each split")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, .tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
+    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser.add_argument("--paper", type=Path, required=True, help="table of the paper's claims, .tsv")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
     parser.add_argument("--departures", nargs="*", action=cli.Renamed, const="--deviations", help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

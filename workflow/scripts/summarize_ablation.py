@@ -1,4 +1,4 @@
-"""Collect Dice under every setting of the filter, beside the configured one, and draw it."""
+"""Collect the Dice under every variant of the filter, compare it with the configured one, and draw it."""
 
 import kits.interrupt  # noqa: F401
 
@@ -27,9 +27,9 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument(
-        "--settings", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured setting first"
+        "--settings", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured variant first"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--output", type=Path, required=True, help="a row for each setting and target, .tsv")
-    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="the same drawn, .png or .svg")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each variant and target, .tsv")
+    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of the table, .png or .svg")
     cli.run(main, parser)

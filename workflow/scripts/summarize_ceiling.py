@@ -1,4 +1,4 @@
-"""Collect the oracle upper bound, what a perfect network would score after each step, and draw it."""
+"""Collect and draw the oracle upper bound, which is what a perfect network would score after each step."""
 
 import kits.interrupt  # noqa: F401
 
@@ -29,10 +29,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one a case")
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="its slices, .npz, named as the cases")
-    parser.add_argument("--output", type=Path, required=True, help="all cases, .tsv")
-    parser.add_argument("--output-summary", type=Path, required=True, help="mean Dice and cost of each step, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="Dice of all cases, step by step, .png")
-    parser.add_argument("--figure-cases", type=Path, required=True, help="the three cases that lose most, .png")
+    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one per case")
+    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of trace_ceiling.py, .npz")
+    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
+    parser.add_argument("--output-summary", type=Path, required=True, help="table of each step's mean and cost, .tsv")
+    parser.add_argument("--figure", type=Path, required=True, help="plot of Dice after each step, .png")
+    parser.add_argument("--figure-cases", type=Path, required=True, help="plot of the three cases that lose most, .png")
     cli.run(main, parser)

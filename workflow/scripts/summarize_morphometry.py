@@ -1,4 +1,4 @@
-"""Collect the cases' volumes, diameters and shapes, and draw how true and segmented tumor volumes agree."""
+"""Collect the volumes, diameters and shapes of all cases, and draw the agreement of the tumor volumes."""
 
 import kits.interrupt  # noqa: F401
 
@@ -17,7 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py, one a case")
-    parser.add_argument("--output", type=Path, required=True, help="all cases, .tsv")
+    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py, one per case")
+    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plot, .png")
     cli.run(main, parser)

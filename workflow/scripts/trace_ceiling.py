@@ -1,4 +1,4 @@
-"""Trace a case's oracle upper bound: its true masks, sent through the method's own steps. Needs no image."""
+"""Trace a case's oracle upper bound: send its true masks, without its image, through the method's own steps."""
 
 import kits.interrupt  # noqa: F401
 
@@ -29,11 +29,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="its name, for the table")
-    parser.add_argument("--label", type=Path, required=True, help="true labels, .nii.gz")
-    parser.add_argument("--size", type=int, default=256, help="rows and columns that the networks see")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="ratio_range.json")
+    parser.add_argument("--case", required=True, help="name of the case")
+    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
+    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
-    parser.add_argument("--slice", type=Path, required=True, help="the slice that loses most, .npz")
-    parser.add_argument("--output", type=Path, required=True, help="a row for each target and step, .tsv")
+    parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")
     cli.run(main, parser)

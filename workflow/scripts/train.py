@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
     cases = arguments.cases
-    device = choose_device(arguments)  # may wait for a GPU; until then there is nothing to save, and a signal ends it
+    device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
     folders = [arguments.slices / case for case in cases]
@@ -52,15 +52,15 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--target", choices=NETWORKS, required=True, help="network; kidney segments the tumor with it")
+    parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
     parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
-    parser.add_argument("--slices", type=Path, required=True, help="folder of the extracted slices, a folder a case")
-    parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record goes beside it, .json")
+    parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
+    parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
     cli.add_options(parser, Architecture)
     cli.add_options(parser, Hyperparameters)
     places = ("auto", "memory", "disk")
-    parser.add_argument("--loading", choices=places, default="auto", help="where slices wait; auto: memory, up to half")
+    parser.add_argument("--loading", choices=places, default="auto", help="where slices are; auto: memory if they fit")
     add_device_options(parser)
     cli.run(main, parser)

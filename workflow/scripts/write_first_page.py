@@ -38,12 +38,10 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--name", required=True, help="of the run")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="of the cohort")
+    parser.add_argument("--name", required=True, help="name of the run")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the models, .json")
-    parser.add_argument(
-        "--changes", default="{}", help="JSON: settings that differ, each with its value here and there"
-    )
+    parser.add_argument("--changes", default="{}", help="JSON with the keys that differ, each with both values")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
     parser.add_argument("--style", type=Path, required=True, help="stylesheet")
     parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
