@@ -16,6 +16,9 @@ from filelock import FileLock
 from kits.data.nifti import write_volume
 from kits.data.slices import extract
 
+# Two workers share the cores: threads that wait for each other would only spin.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 SHARED = ROOT.parent / "shared"
