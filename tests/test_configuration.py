@@ -1,4 +1,4 @@
-"""The configuration: every mistake is found before any job runs, in words."""
+"""The configuration: every mistake is found before any job runs, and is described in words."""
 
 import ast
 import re
@@ -183,7 +183,7 @@ def test_choices_given_as_text():
 
 
 def test_every_rule_runs_again_with_its_own_script():
-    """Through its input; a download is kept through every change of the code."""
+    """The script of each rule is its input, except that a download is kept through every change of the code."""
     rules = read_rules()
     assert len(rules) > 15
     for name, text in rules.items():
