@@ -26,6 +26,7 @@ TINY = {
     "run": "tiny",
     "device": "cpu",
     "cpu_threads": 1,
+    "precision": "float32",
     "data": {"source": "phantom"},
     "split": {"test_cases": 2},
     "slices": {"size": 32},

@@ -195,6 +195,6 @@ def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
 
 def test_another_sweep_reruns_nothing_else(finished):
     planned = finished.planned(merged(TINY, ablation={"tumor_kidney_overlap": [0.5, 0.7]}))
-    assert planned == {"ablate": 1, "summarize_ablation": 1, "all": 1, "total": 3}
+    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}
     planned = finished.planned(merged(TINY, ablation={"percentiles": [[20, 80]]}))
-    assert planned == {"ablate": 1, "summarize_ablation": 1, "all": 1, "total": 3}
+    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}

@@ -113,6 +113,7 @@ def test_a_missing_file_is_named(finished, project):
     assert "Traceback" not in result.stdout
 
 
+@pytest.mark.slow
 def test_names_with_spaces_and_semicolons(finished, project):
     """No configured value reaches a shell unquoted. A case without any tumor is no error."""
     odd = "my data; touch oops"

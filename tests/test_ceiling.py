@@ -129,6 +129,7 @@ def test_the_scripts_alone(tmp_path, label):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in outputs[2:])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED / "kits19-labels").is_dir(), reason="no kits19-labels beside the repository")
 def test_real_labels_without_images(project):
     """Full-size labels through the label-only target; the first step recomputed with scikit-image."""

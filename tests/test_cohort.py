@@ -16,7 +16,7 @@ def test_selected():
 
 @pytest.mark.parametrize(
     ("cases", "says"),
-    [([], "is empty"), ([3, 3], "case_00003 listed twice"), ([3, "2-4"], "case_00003 listed twice"), (["4-2"], "2-4")],
+    [([3, 3], "case_00003 listed twice"), ([3, "2-4"], "case_00003 listed twice"), (["4-2"], "2-4")],
 )
 def test_bad_selection(cases, says):
     with pytest.raises(UserError, match=f"data.cases: .*{says}"):

@@ -12,6 +12,7 @@ from scipy import ndimage
 LABELS, MINI = SHARED / "kits19-labels", SHARED / "kits19-mini"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LABELS.is_dir(), reason="no kits19-labels beside the repository")
 def test_components_of_real_labels_need_no_imaging(project):
     """24 full-size volumes through the label-only target; one of them recomputed with scipy."""
@@ -38,6 +39,7 @@ def test_components_of_real_labels_need_no_imaging(project):
     assert (accepted["low"], accepted["high"]) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MINI.is_dir(), reason="no kits19-mini beside the repository")
 def test_every_stage_on_real_slices(project):
     """Real CT, 512 x 512 and 512 x 796, through a tiny network."""

@@ -47,7 +47,7 @@ KEYS = [
     ("run", "other", {"make_phantom", "split_cases"}),
     ("device", "auto", {"train", "predict"}),
     ("cpu_threads", 2, set()),
-    ("precision", "float32", {"train", "predict"}),
+    ("precision", "bfloat16", {"train", "predict"}),
     ("deterministic", True, {"train", "predict"}),
     ("data.root", "elsewhere", set()),  # of no effect on phantoms
     ("data.cases", ["0-4"], set()),  # the same cases

@@ -85,6 +85,7 @@ def assert_same(model, reference):
     assert [path.name for path in sorted(model.parent.iterdir())] == ["kidney.json", "kidney.pt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(MOMENTS))
 def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, seed):
     moment, model = random.Random(seed), tmp_path / "kidney.pt"
@@ -185,6 +186,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, b
         assert [epoch[key] for epoch in resumed["history"]] == [epoch[key] for epoch in record["history"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
     """Like SLURM and Ctrl-C, the test signals Snakemake and all processes that it started."""
@@ -218,6 +220,7 @@ def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
     process.communicate()
 
 
+@pytest.mark.slow
 def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
     process = start([*command, "--epochs", 999], tmp_path / "kidney.pt")
     after_epoch(process, 1)
@@ -233,6 +236,7 @@ def is_training(process):
     return process.name().startswith("python") and any(word.endswith("train.py") for word in process.cmdline())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
     """The signal comes while torch is being imported, when there is nothing to save."""

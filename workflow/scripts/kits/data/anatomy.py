@@ -138,7 +138,7 @@ def make_skeleton(rng: np.random.Generator) -> list[Ellipsoid]:
                     y, x = 92 * np.cos(turn), side * 142 * np.sin(turn)
                     bones.append(Ellipsoid((z + 14 * turn, y, x), (6, 5, 11), 480, texture=60))
     for side in (-1, 1):
-        bones.append(Ellipsoid((165, 45, side * 85), (60, 14, 45), 420, tilt=draw_rotation(rng, 0.1), texture=60))
+        bones.append(Ellipsoid((150, 45, side * 85), (60, 8, 45), 420, tilt=draw_rotation(rng, 0.1), texture=60))
     return bones
 
 

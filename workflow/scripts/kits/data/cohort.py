@@ -108,6 +108,8 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
         number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (KITS19_LABELED, "KiTS19")
         present = known = [name_case(case) for case in range(number)]
         root = f"results/{config['run']}/cohort" if phantom else root
+    if not data["cases"]:
+        raise UserError("data.cases: the list is empty; name at least two cases, or write `all`")
     cases = present if data["cases"] == "all" else select_cases(data["cases"])
     if known and (absent := set(cases) - set(known)):
         raise UserError(f"data.cases: {format_cases(absent)} not among the {number} of {what}")
@@ -116,7 +118,7 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
         raise UserError(f"data.exclude: {format_cases(absent)} not among the cases; exclude only cases of the cohort")
     cases = [case for case in cases if case not in excluded]
     if not cases:
-        raise UserError("data.cases: no case is left; name at least two cases, or write `all`")
+        raise UserError("data.exclude: no case is left; exclude fewer")
     return root, cases
 
 
