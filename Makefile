@@ -5,7 +5,7 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 .PHONY: .venv demo report test test-all test-slurm faults lint lock bench
 .DELETE_ON_ERROR:
 
-# The last file written: an interrupted installation is done again.
+# This file is written last, so that an interrupted installation is repeated.
 .venv: .venv/installed
 .venv/installed: envs/lock.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -14,13 +14,13 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true # some packages ship files for newer Pythons
 	touch $@
 
-# The whole workflow on a phantom cohort, on the CPU.
+# Run the whole workflow on a phantom cohort, on the CPU.
 demo: .venv
 	$(SNAKEMAKE) --configfile config/demo.yaml
 	$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
 	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
 
-# One page with everything a finished run found, results/<run>/report.html; refused where CONFIG has other results.
+# Write results/<run>/report.html, one page with all results of a finished run; refuse if CONFIG gives other results.
 CONFIG ?= config/config.yaml
 report: export CONFIG := $(CONFIG)
 report: .venv
@@ -30,15 +30,15 @@ PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 test: .venv
 	$(PYTEST) -m "not slow"
 
-# Then the slow ones: faults, a browser, random input, every key and every module changed in turn.
+# Run the slow tests after the others: faults, a browser, random input, and each key and each module changed in turn.
 test-all: test
 	$(PYTEST) -m slow
 
-# Through a real SLURM on this machine: Debian's slurmctld, slurmd, slurmdbd, munge, mariadb-server; as root.
+# Test a real SLURM on this machine, as root: Debian's slurmctld, slurmd, slurmdbd, munge and mariadb-server.
 test-slurm: .venv
 	.venv/bin/python -m pytest tests/slurm $(if $(ONLY),-k $(ONLY))
 
-# Kill a small demo at random moments, up to its scores, which must not change.
+# Kill a small demo at random moments until it has its scores, which must not change.
 KILLS ?= 20
 faults: .venv
 	.venv/bin/python tests/faults/kills.py --kills $(KILLS) --goal results/small/scores.tsv \
@@ -51,7 +51,7 @@ lint: .venv
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
-# Time every stage against its references and renew docs/performance.md; LABEL: a label volume for the filter.
+# Time every stage against its references and update docs/performance.md; LABEL is a label volume for the filter.
 BENCH = .venv/bin/python benchmarks
 bench: .venv
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
@@ -62,7 +62,7 @@ bench: .venv
 	$(BENCH)/postprocessing.py $(if $(LABEL),--label $(LABEL))
 	$(BENCH)/tables.py
 
-# Resolve the newest versions of envs/requirements.txt, and pin them.
+# Pin the newest versions that meet envs/requirements.txt.
 lock:
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt

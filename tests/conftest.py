@@ -39,7 +39,7 @@ TINY = {
     "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
 }
 NO_SWEEP = {"percentiles": [], "tumor_kidney_overlap": []}
-"""For runs that need not compare thresholds."""
+"""The configuration of a run without sweeps of the filter's thresholds."""
 
 RESULTS = f"results/{TINY['run']}"
 
@@ -50,7 +50,7 @@ def rng() -> np.random.Generator:
 
 
 def save(path: Path, volume: np.ndarray) -> Path:
-    """Write a volume as its type is, with an affine like KiTS19's."""
+    """Write a volume in its own type, with an affine like those of KiTS19."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(volume, AFFINE), path)
     return path
@@ -87,7 +87,7 @@ class Project:
         )
 
     def planned(self, config: dict, *arguments: str) -> dict[str, int]:
-        """Jobs of each rule that a dry run lists."""
+        """Count the jobs of each rule that a dry run lists."""
         result = self.snakemake(config, "--dry-run", "--quiet", "rules", *arguments)
         assert result.returncode == 0, result.stdout
         lines = result.stdout.splitlines()
@@ -116,7 +116,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
-    """The whole workflow, run once on a tiny phantom cohort. For reading and dry runs."""
+    """Run the whole workflow once on a tiny phantom cohort; tests may only read the results and plan runs."""
     base = tmp_path_factory.getbasetemp()
     shared = (base if worker_id == "master" else base.parent) / "finished"
     with FileLock(f"{shared}.lock"):
@@ -138,7 +138,7 @@ def copy_of(tmp_path: Path) -> Callable[[Project], Project]:
     def copy(original: Project) -> Project:
         twin = Project.__new__(Project)
         twin.folder = tmp_path / "copy"
-        # Without what other workers' commands come and go with.
+        # Temporary files of other workers' commands may vanish, so they are not copied.
         shutil.copytree(original.folder, twin.folder, ignore=shutil.ignore_patterns("locks", "log", "user_*.yaml"))
         return twin
 
@@ -161,7 +161,7 @@ def list_training_cases(results: Path) -> list[str]:
 
 
 def errors(output: str) -> list[str]:
-    """The jobs' own error lines, each once: they come as they happen and again at the end."""
+    """List the jobs' own error lines, each once: they are printed when they happen and again at the end."""
     return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))
 
 
@@ -184,7 +184,7 @@ def stored(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 64 KiB, and what makes room in it."""
+    """Mount a file system of 64 KiB; give its path and a function that makes room in it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]).returncode:

@@ -38,7 +38,7 @@ def test_mistakes_are_found_before_any_job(project, change, says):
 
 
 def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, project):
-    """What is cheap to know of all bad cases at once, and under --keep-going the good cases are extracted."""
+    """One run reports all bad cases that are found cheaply, and with --keep-going it extracts the good cases."""
     root = cohort_of(finished, project.folder / "cohort")
     (root / "case_00000" / "imaging.nii.gz").write_bytes(b"not a volume")
     label = np.asarray(nib.load(root / "case_00001" / "segmentation.nii.gz").dataobj)

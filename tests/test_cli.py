@@ -18,7 +18,7 @@ class Options:
 
 
 def read(*words, **given):
-    """What a script makes of a command line."""
+    """Parse a command line as a script does."""
     parser = cli.make_parser("Test.")
     cli.add_options(parser, Options, without={"given"})
     return cli.read_options(parser.parse_args(words), Options, **given)

@@ -40,7 +40,7 @@ def test_no_positive_slice_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("target", ["kidney", "tumor"])
 def test_training_from_disk_is_training_from_memory(tmp_path, rng, target):
-    """Bit for bit; `auto` reads from disk where memory does not suffice."""
+    """Memory and disk give the same weights bit for bit; `auto` reads from disk if memory does not suffice."""
     folders = []
     for number in range(3):
         images, masks = squares(rng, 9)

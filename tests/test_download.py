@@ -1,4 +1,4 @@
-"""Downloads, from a real server on this machine that does what servers do."""
+"""Downloads from a real server on this machine, which fails and redirects like servers on the internet."""
 
 import hashlib
 import subprocess

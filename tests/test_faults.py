@@ -1,4 +1,4 @@
-"""What goes wrong on the way: damaged intermediates, a full disk, read-only data, two runs at once, several GPUs."""
+"""Faults during a run: damaged intermediate files, a full disk, read-only data, two runs at once, several GPUs."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def truncate(path, count=100):
 
 
 def swap(first, second):
-    """Two files or folders, whose times stay with the names."""
+    """Swap two files or folders; each name keeps its time."""
     files = [path.relative_to(first) for path in first.rglob("*")] if first.is_dir() else [Path()]
     for name in files:
         kept = (first / name).read_bytes()
@@ -94,7 +94,7 @@ def test_damage_is_found_where_it_is_read(finished, copy_of, what):
 
 @pytest.mark.parametrize("what", REBUILT)
 def test_damage_is_found_and_rebuilt_as_the_error_says(finished, copy_of, what):
-    """The scores are the same again."""
+    """After the damaged file is removed as the error says, the same command gives the same scores."""
     project = copy_of(finished)
     scores = (project.folder / GOAL).read_bytes()
     lines = found(project, what)
@@ -110,7 +110,7 @@ def test_damage_is_found_and_rebuilt_as_the_error_says(finished, copy_of, what):
 
 
 def test_a_full_disk(finished, small_disk, tmp_path):
-    """While slices, a model, a prediction are written: one line, nothing half, and the same command ends well later."""
+    """A full disk gives one line of error and no incomplete file, and the same command succeeds once there is room."""
     disk, make_room = small_disk
     results = finished.folder / RESULTS
     case, kept = results / "cohort/case_00000", results / "slices"
@@ -155,7 +155,7 @@ def test_a_read_only_cohort_works(finished, project):
     for path in [root, *root.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    if ROOTED:  # whom modes do not stop
+    if ROOTED:  # file modes do not restrict root
         subprocess.run(["mount", "--bind", root, root], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
     try:
@@ -204,7 +204,7 @@ def test_jobs_at_once_take_different_gpus(finished, copy_of):
 
 
 def test_a_model_that_would_run_code_is_refused(tmp_path, finished):
-    """weights_only: a pickle that calls a function is not loaded."""
+    """A pickle that calls a function is not loaded, since torch.load is called with weights_only."""
 
     class Evil:
         def __reduce__(self):
@@ -232,7 +232,7 @@ def test_a_case_cannot_leave_its_folder(finished, tmp_path, name):
 
 
 def test_what_cannot_be_read_now_is_not_called_damaged(finished, monkeypatch):
-    """A file system that stumbles is no reason to delete a model or slices."""
+    """A temporary error of the file system is no reason to delete a model or slices."""
     results = finished.folder / RESULTS
 
     def stale(*_):

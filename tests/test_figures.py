@@ -21,7 +21,7 @@ from kits.figures.dice import plot_dice, plot_pairs
 from kits.figures.morphometry import plot_agreement
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
-from kits.figures.style import LABEL_COLOURS
+from kits.figures.style import LABEL_COLORS
 from kits.figures.training import plot_training
 from kits.filter.options import CONSTRAINTS_OFF, FilterOptions
 from kits.networks.unet import UNet, trace_features
@@ -61,10 +61,10 @@ def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
     for axis, target, title in zip(drawn[0].axes, ("kidney_tumor", "tumor"), ("Kidney + tumor", "Tumor"), strict=True):
         assert axis.get_title() == title
         points = [line for line in axis.lines if line.get_marker() == "o"]
-        for line, stage, colour in zip(points, ("before", "after"), ("tab:blue", "tab:red"), strict=True):
+        for line, stage, color in zip(points, ("before", "after"), ("tab:blue", "tab:red"), strict=True):
             expected = [dice for dice in values[stage, target] if dice == dice]
             assert line.get_ydata().tolist() == expected
-            assert matplotlib.colors.same_color(line.get_color(), colour)
+            assert matplotlib.colors.same_color(line.get_color(), color)
         labels = [label.get_text() for label in axis.get_xticklabels()]
         assert labels[0] == "before\npost-processing\n(n = 3)"
         assert labels[1] == f"after\npost-processing\n(n = {3 if target == 'kidney_tumor' else 2})"
@@ -101,13 +101,13 @@ def test_pairs_join_each_case(drawn, tmp_path):
     plot_pairs(table, measure_effect(table, seed=1), tmp_path / "pairs.png")
     for axis in drawn[0].axes:
         lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
-        assert lines == {(0.5, 0.667): "tab:grey", (1, 0.333): "tab:red"}  # the third is undefined
+        assert lines == {(0.5, 0.667): "tab:gray", (1, 0.333): "tab:red"}  # the third is undefined
         _, mean, interval, test = axis.get_title().split("\n")
         assert mean == "mean change -0.250, n = 2"
         assert interval.startswith("95 % interval -0.667 to ")
         assert test.startswith("signed-rank test p = ")
     assert read_legend(drawn[0]) == {
-        "a case whose Dice falls": "tab:red", "a case whose Dice rises or stays": "tab:grey",
+        "a case whose Dice falls": "tab:red", "a case whose Dice rises or stays": "tab:gray",
     }  # fmt: skip
 
 
@@ -303,7 +303,7 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
     assert all((axis.images[0].get_array() == 50).all() for axis in axes)
     outlines = [[tuple(part.get_edgecolor()[0][:3]) for part in axis.collections] for axis in axes]
-    kidney, tumor = (matplotlib.colors.to_rgb(colour) for colour in LABEL_COLOURS.values())
+    kidney, tumor = (matplotlib.colors.to_rgb(color) for color in LABEL_COLORS.values())
     assert outlines == [[], [tumor], [], [kidney]]
     for axis in axes:
         assert axis.get_aspect() == 0.5

@@ -1,4 +1,4 @@
-"""Models as files, and what they predict."""
+"""Models: their files and their predictions."""
 
 import math
 from dataclasses import asdict
@@ -60,7 +60,7 @@ def identity_model(path, target, size):
 
 @pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])
 def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, level):
-    """Through networks that only compare with a level, the masks are the image compared with it; the tumor below."""
+    """Networks that only compare with a threshold give the image compared with it; the tumor mask is its lower half."""
     image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
     write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
     write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())

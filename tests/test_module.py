@@ -56,9 +56,9 @@ def test_without_data_it_can_be_listed_and_linted(project):
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("ratio_rnage", "ratio_rnage is no target; did you mean ratio_range?"),
+        ("ratio_rnage", "ratio_rnage is not a target; did you mean ratio_range?"),
         ("ceiling", "ceiling is now called summarize_ceiling"),
-        ("xyzzy", "xyzzy is no target; `snakemake --list-rules` lists the targets"),
+        ("xyzzy", "xyzzy is not a target; `snakemake --list-rules` lists the targets"),
     ],
 )
 def test_a_mistyped_target_gets_the_nearest(project, target, said):

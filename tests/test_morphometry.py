@@ -17,7 +17,7 @@ SPACING = (3.0, 0.8, 0.7)
 
 
 def ball(radius, shape=(40, 110, 120), spacing=SPACING):
-    """The voxels whose centres lie within `radius` mm of the middle."""
+    """The voxels whose centers lie within `radius` mm of the middle."""
     axes = [(np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, spacing, strict=True)]
     z, y, x = np.meshgrid(*axes, indexing="ij")
     return z**2 + y**2 + x**2 <= radius**2
@@ -50,7 +50,7 @@ def test_a_box_by_hand():
 
 @pytest.mark.parametrize("density", [0.05, 0.3, 0.9])
 def test_diameter_is_that_of_the_mesh(rng, density):
-    """As pyradiomics measures it: the largest distance between two vertices of the marching-cubes mesh."""
+    """The diameter is that of pyradiomics: the largest distance between two vertices of the marching-cubes mesh."""
     mask = rng.random((7, 9, 8)) < density
     vertices = marching_cubes(np.pad(mask, 1).astype(float), 0.5, spacing=SPACING)[0]
     assert measure_diameter(RunLengthMask.from_mask(mask), SPACING) == pytest.approx(pdist(vertices).max(), rel=1e-6)

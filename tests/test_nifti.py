@@ -31,7 +31,7 @@ def test_columns_are_the_volume(tmp_path, rng, dtype, shape, monkeypatch):
 def test_both_masks_of_a_label(tmp_path, rng, monkeypatch):
     monkeypatch.setattr(nifti, "BLOCK_BYTES", 30)  # two columns
     label = rng.integers(0, 3, (5, 3, 7)).astype(np.uint8)
-    label[..., 2:4] = 0  # a block of nothing
+    label[..., 2:4] = 0  # an empty block
     kidney_tumor, tumor = read_label_masks(save(tmp_path / "segmentation.nii.gz", label))
     np.testing.assert_array_equal(kidney_tumor.to_volume(), label > 0)
     np.testing.assert_array_equal(tumor.to_volume(), label == 2)
@@ -174,7 +174,7 @@ def test_label_stored_as_float_is_read(tmp_path):
 
 
 def test_any_change_of_the_header_is_an_error_or_harmless(tmp_path, rng):
-    """Random bytes in the header: a volume, or one line that names the file; never anything else."""
+    """A header with random bytes gives a volume, or one line of error that names the file, and nothing else."""
     path = save(tmp_path / "case_00007" / "imaging.nii.gz", rng.integers(0, 3, (3, 4, 5)).astype(np.int16))
     content = gzip.decompress(path.read_bytes())
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""Whatever a volume looks like: its shape from one voxel, its type, its spacing, its content."""
+"""Properties that hold for every volume: any shape from one voxel, any type, any spacing, any content."""
 
 import gzip
 import itertools
@@ -22,7 +22,7 @@ from kits.filter.postprocessing import merge, postprocess
 
 pytestmark = pytest.mark.slow
 
-FULL = np.ones((3, 3, 3))  # 26 neighbours
+FULL = np.ones((3, 3, 3))  # 26 neighbors
 SHAPES = npst.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=7)
 MASKS = st.one_of(
     npst.arrays(bool, SHAPES),
@@ -77,7 +77,7 @@ def test_any_bytes_are_a_volume_or_one_line(tmp_path, content):
 @FILES
 @given(changes=st.lists(st.tuples(st.integers(0, 351), st.integers(0, 255)), min_size=1, max_size=3))
 def test_any_header_is_a_volume_or_one_line(tmp_path, changes):
-    """A sound file, but for some bytes of its header."""
+    """A valid file, except for some bytes of its header."""
     content = bytearray(nib.Nifti1Image(np.ones((3, 4, 5), np.uint8), np.eye(4)).to_bytes())
     for where, value in changes:
         content[where] = value
@@ -121,7 +121,7 @@ def test_extraction_is_the_resize_of_the_whole_volume(tmp_path, shape, size, see
 
 @MEMORY
 @given(shape=SHAPES, size=st.sampled_from([2, 4, 8, 32]), tumor=st.booleans())
-def test_each_pixel_comes_from_where_its_centre_falls(shape, size, tumor):
+def test_each_pixel_comes_from_where_its_center_falls(shape, size, tumor):
     volume = np.arange(np.prod(shape)).reshape(shape)
     small = resize(volume, size, size)
     for row, column in itertools.product(range(size), repeat=2):

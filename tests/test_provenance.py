@@ -1,4 +1,4 @@
-"""What a run was, as its folder says."""
+"""The provenance that is recorded in the folder of a run."""
 
 import json
 
@@ -27,7 +27,7 @@ def add_training(folder, part, target, epochs):
     ],
 )
 def test_the_models_are_those_of_the_runs_splits(tmp_path, splits, models):
-    """Another number of splits has left its own in the same folder."""
+    """Results of a run with another number of splits lie in the same folder and are not recorded."""
     for number, part in enumerate(("", "split_1/", "split_2/", "split_3/")):
         for order, target in enumerate(("kidney", "tumor"), 1):
             add_training(tmp_path, part, target, 2 * number + order)

@@ -11,7 +11,7 @@ from conftest import ROOT, SCRIPTS, TINY, merged
 
 from kits.sources import NEUTRAL
 
-# The workflow by hand: for each rule, those that read what it writes and so run after it.
+# The workflow, written by hand: for each rule, those that read what it writes and so run after it.
 READERS = {
     "make_phantom": {
         "check_cohort",

@@ -1,4 +1,4 @@
-"""Training that is interrupted: killed at any moment, told to stop, found with a state of something else."""
+"""Interrupted trainings: killed at any moment, stopped by a signal, or resumed with the state of another training."""
 
 import json
 import os
@@ -122,7 +122,7 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
 
 @pytest.mark.parametrize(("number", "asked"), [(signal.SIGTERM, "True\n"), (signal.SIGINT, "")])
 def test_told_to_stop_twice(tmp_path, number, asked):
-    """By SLURM, through a job's step and its srun, it still saves; by Ctrl-C it ends."""
+    """After two signals SIGTERM, as SLURM sends them, a training still saves; a second Ctrl-C ends it."""
     code = (
         "import pathlib, signal, sys; from kits.networks.checkpoint import Checkpoint;"
         "checkpoint = Checkpoint(pathlib.Path(sys.argv[1])); checkpoint.open();"
@@ -133,7 +133,7 @@ def test_told_to_stop_twice(tmp_path, number, asked):
 
 
 class StopsAtBatch(Checkpoint):
-    """One that is told to stop when it is asked for the n-th time, as it is before each batch."""
+    """A checkpoint that asks the training to stop before the n-th batch."""
 
     remaining = 0
 
@@ -148,7 +148,7 @@ class StopsAtBatch(Checkpoint):
 
 
 def turned(loss):
-    """The same value with the opposite gradient."""
+    """Return the same value with the opposite gradient."""
     return 2 * loss.detach() - loss
 
 
@@ -189,7 +189,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, b
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
-    """The signal goes to snakemake, its shells, and all they started, as SLURM and Ctrl-C send it."""
+    """Like SLURM and Ctrl-C, the test signals Snakemake and all processes that it started."""
     project = copy_of(finished)
     long = {"epochs": 400, "early_stopping_patience": 400}
     config = merged(TINY, training=long)
@@ -232,14 +232,14 @@ def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
 
 
 def is_training(process):
-    """Not Snakemake's fork that is to become its shell, and takes a signal for Snakemake's own."""
+    """Tell the training from the fork of Snakemake that precedes it, which handles a signal as Snakemake does."""
     return process.name().startswith("python") and any(word.endswith("train.py") for word in process.cmdline())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
-    """Before it has anything to save: torch is still being imported."""
+    """The signal comes while torch is being imported, when there is nothing to save."""
     project = copy_of(finished)
     (project.folder / "user.yaml").write_text(yaml.safe_dump(merged(TINY, training={"epochs": 4000})))
     command = [sys.executable, "-m", "snakemake", f"{RESULTS}/models/kidney.pt", "--cores", "1"]
@@ -319,7 +319,7 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
 
 
 def test_the_fingerprint_holds_what_decides(tmp_path):
-    """Settings, slices, code, threads and precision on the CPU."""
+    """The fingerprint depends on options, slices, code, and, on the CPU, threads and precision."""
     folder = tmp_path / "case_00000"
     folder.mkdir()
     (folder / "slices.json").write_text("{}")

@@ -11,14 +11,14 @@ NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
 def python(code):
-    """What a fresh interpreter prints, with the package on its path."""
+    """Run code in a fresh interpreter with the package on its path, and return what it prints."""
     environment = {"PYTHONPATH": str(SCRIPTS)}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment).stdout
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help(name):
-    """And only the networks need torch."""
+    """Every script explains itself, and only those of the networks import torch."""
     script = str(SCRIPTS / f"{name}.py")
     run = f"import atexit, runpy, sys; sys.argv = [{script!r}, '--help']; "
     run += "atexit.register(lambda: print('torch' in sys.modules)); "
@@ -57,7 +57,7 @@ def test_an_unwritable_output_is_one_line(tmp_path):
 
 
 def test_the_snakefile_needs_no_torch():
-    """What the Snakefile imports is light."""
+    """The Snakefile imports no heavy package."""
     code = (
         "import sys; from kits import cli, configuration, provenance; from kits.data import cohort, split; "
         "from kits.filter import options; from kits.networks import gpu; print(sorted(sys.modules))"

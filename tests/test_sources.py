@@ -1,4 +1,4 @@
-"""The modules by which an edit runs a script again, against what Python itself loads."""
+"""The modules whose edit reruns a script, compared with those that Python loads."""
 
 import json
 import subprocess
@@ -48,7 +48,7 @@ def test_neutral_modules_exist():
 
 
 def test_every_form_of_import_is_found(tmp_path):
-    """Also through other modules, within a function, and in a circle; a name may be that of a function."""
+    """Imports are found through other modules, within functions and in circles; a name may be that of a function."""
     package = tmp_path / "kits"
     (package / "wing").mkdir(parents=True)
     contents = {

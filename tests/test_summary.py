@@ -176,7 +176,7 @@ def with_failures(rng, size):
     ids=["mean", "median"],
 )
 def test_two_samples_of_one_population_rarely_differ(draw, cases, bound, statistic, least, most, rng):
-    """Of pairs of samples, 2 to 8 % by their means; by their medians at most 5 %, and 1 % at least."""
+    """Pairs of samples differ in 2 to 8 % of all draws by their means, and in 1 to 5 % by their medians."""
     here, paper = draw(rng, (800, cases)), statistic(draw(rng, (800, 20)), axis=1)
     intervals = np.array([bound(values, 20) for values in here])
     false = np.mean((paper < intervals[:, 0]) | (paper > intervals[:, 1]))
@@ -233,7 +233,7 @@ def test_a_sentence_for_every_effect():
 
 
 def test_a_sentence_for_the_effect_of_few_cases():
-    """As `effect` gives them; three cases that rise prove nothing."""
+    """The rows of `measure_effect`; an increase in three cases is no proof."""
     one = measure_effect(scores_of([(0.5, 5, 0.25, 2)]), seed=1).set_index("target", drop=False)
     assert describe_effect(one.loc["tumor"]) == (
         "Tumor: Dice rose in 0 of 1 cases and fell in 1; mean change -0.250: one case shows no effect."

@@ -56,7 +56,7 @@ def test_training_learns(rng, tmp_path):
 
 @pytest.mark.parametrize("options", [[], ["--precision", "bfloat16"], ["--deterministic", "false"]], ids=str)
 def test_same_seed_same_weights(rng, options):
-    """Bit for bit on the CPU, in each precision that `auto` takes there and even where it is not asked for."""
+    """Trainings on the CPU are the same bit for bit, in bfloat16 too, and even if this is not requested."""
     images, masks = squares(rng, 8)
     states = []
     for seed in (1, 1, 2):
@@ -90,7 +90,7 @@ def test_faster_arithmetic_learns_the_same(rng, options):
 
 
 def test_training_is_a_plain_loop(rng):
-    """As tutorials write it, with features in the usual layout and Adam an operation at a time, but for rounding."""
+    """Except for rounding, the result is that of a plain training loop with the usual layout and unfused Adam."""
     images, masks = squares(rng, 8)
     _, record = fitted(images, masks, epochs=8, batch_size=8, learning_rate=0.01)
     network = UNet(**asdict(SMALL))
@@ -109,7 +109,7 @@ def test_training_is_a_plain_loop(rng):
 
 
 def following(monkeypatch, losses):
-    """Let the epochs of a training, of two batches each, have these losses, while its weights move as they will."""
+    """Give the epochs of a training, of two batches each, these losses, while its weights change as usual."""
     coming = iter(loss for loss in losses for _ in range(2))
 
     def loss(logits, *_):
@@ -119,7 +119,7 @@ def following(monkeypatch, losses):
 
 
 def test_the_best_epochs_weights_are_kept(rng, monkeypatch):
-    """Those of a training that ends with that epoch; the first of two that are as good."""
+    """The weights are those of a training that ends with the best epoch; of two equal ones, the first."""
     images, masks = squares(rng, 8)
     ended = {}
     for epochs in (2, 4):
@@ -136,7 +136,7 @@ def test_the_best_epochs_weights_are_kept(rng, monkeypatch):
 
 
 def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
-    """Without a scale they vanish: the loss is divided by so much that its gradients are below float16's range."""
+    """Without loss scaling the gradients vanish: the loss is divided so that they are below float16's range."""
     images, masks = squares(rng, 8)
     whole = compute_loss
     monkeypatch.setattr("kits.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
@@ -190,7 +190,7 @@ def test_what_auto_means_on_a_cpu(monkeypatch, capabilities, onednn, precision):
 
 
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
-    """Losses of epochs that change nothing: the learning rate is next to none."""
+    """The losses of epochs that change nothing, since the learning rate is almost 0."""
     settings = Hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
     network = Architecture(base_channels=2, depth=1, batch_norm=False)
     record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]

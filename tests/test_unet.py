@@ -1,4 +1,4 @@
-"""The network."""
+"""The U-Net: its size, its initialization and its output."""
 
 import math
 

@@ -170,7 +170,7 @@ def test_another_window_needs_no_extraction(finished):
 
 
 def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
-    """The workflow predicts a case a job; the script takes several."""
+    """The workflow predicts one case in each job, but the script accepts several."""
     results = finished.folder / RESULTS
     masks = sorted((results / "predictions").rglob("*.nii.gz"))
     assert len(masks) == 4
@@ -200,7 +200,7 @@ def test_another_precision_reruns_the_networks_only(finished):
 
 
 def test_files_of_a_case_are_few(finished):
-    """Whatever its number of slices: parallel file systems bear few large files, not many small ones."""
+    """A case has few files for any number of slices, since parallel file systems handle many small files badly."""
     results = finished.folder / RESULTS
     for case in pd.read_csv(results / "split.tsv", sep="\t").itertuples():
         files = [p for p in results.rglob("*") if p.is_file() and case.case in str(p) and "cohort" not in p.parts]

@@ -30,7 +30,7 @@ def slices_of(images, masks):
 
 
 def chosen(*options):
-    """What scripts compute with, given these options: on the CPU in float32 unless they say otherwise."""
+    """Choose the device for these options of a script; by default, the CPU in float32."""
     parser = argparse.ArgumentParser()
     add_device_options(parser)
     return choose_device(parser.parse_args(["--device", "cpu", "--precision", "float32", "--threads", "1", *options]))

@@ -1,4 +1,4 @@
-"""A server on this machine that does what servers do, and a Hugging Face hub under /datasets/."""
+"""A server on this machine that can fail in many ways, with a Hugging Face hub under /datasets/."""
 
 import gzip
 import hashlib
@@ -12,7 +12,7 @@ from conftest import AFFINE
 
 
 def volume(shape, seed=0, kind=np.int16):
-    """A gzipped NIfTI file's bytes; incompressible, so that half of it is half of it."""
+    """The bytes of a gzipped NIfTI file with incompressible voxels."""
     voxels = np.random.default_rng(seed).integers(0, 3 if kind == np.uint8 else 1000, shape).astype(kind)
     return nib.Nifti1Image(voxels, AFFINE).to_bytes()
 
@@ -22,7 +22,7 @@ def gzipped(content):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`; `faults` has what to do first for a path, then it serves well."""
+    """A server of `files`; `faults` lists for each path the faults that come before the correct answers."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)

@@ -17,7 +17,7 @@ from kits.filter import options as filter_options
 from kits.networks import gpu
 from kits.sources import find_sources
 
-# A cohort that is missing is said where jobs are planned; --lint and --list-rules need none.
+# A missing cohort is reported when jobs are planned, since --lint and --list-rules need no cohort.
 MISSING_COHORT = None
 try:
     configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
@@ -34,15 +34,15 @@ except cli.UserError as error:
 
 STARTED = time.time()
 
-# A case that lacks a file is left to rule check_cohort, which names it beside all other bad cases and stops the run;
-# Snakemake's own message would come first and know nothing of the others.
+# A case that lacks a file is left to rule check_cohort, which reports it with all other bad cases and stops the run.
+# Snakemake's own message would come first and would not report the others.
 COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
-# Where one does, nothing is split or trained until the check, which then fails, has been passed. A complete cohort needs
-# no such gate, since a bad volume is found when its slices are extracted, and an edit of the check retrains nothing.
+# If a case lacks a file, splitting and training wait for the check, which then fails. They do not wait if the cohort is
+# complete, so that an edit of the check retrains nothing; the extraction of slices finds bad volumes, too.
 GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
 LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
-# The folder of each split under the run's, the run's own where there is only one; its cases.
+# The folder of each split below the run's folder, which is empty if there is only one split; and its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
 TRAINED, TESTED = (
     {
@@ -53,69 +53,69 @@ TRAINED, TESTED = (
 )
 SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
 
-# `python3` in a rule is the interpreter that runs snakemake, unless conda provides one for each rule.
+# `python3` in a rule is the interpreter that runs Snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:
     cli.prefer_commands(Path(sys.executable).parent)
 
-# Where this workflow is imported as a module, its rules carry what the importer adds to their names.
+# What an importer of this workflow adds to the names of its rules, before and after them.
 ADDED_BEFORE, ADDED_AFTER = workflow.modifier.modify_rulename("@").split("@")
 
 
 def strip_name(rule):
-    """The name of a rule in this workflow, without what an importer added."""
+    """Return the name of a rule in this workflow, without what an importer added."""
     return rule.name.removeprefix(ADDED_BEFORE).removesuffix(ADDED_AFTER)
 
 
 def require_cohort(wildcards):
-    """No file, but the error for a missing cohort, at the time when jobs are planned."""
+    """Return no file; if the cohort is missing, end with its error when jobs are planned."""
     if MISSING_COHORT:
         cli.fail(MISSING_COHORT)
     return []
 
 
 def find_script(name):
-    """The path of a script."""
+    """Return the path of a script."""
     return f"{SCRIPTS}/{name}.py"
 
 
-def code(name):
-    """Inputs by which an edit of a script, or of the modules that decide what it writes, makes its rule run again."""
+def require_code(name):
+    """Return a script and the modules that decide what it writes, as inputs, so that an edit reruns its rule."""
     modules = find_sources(WORKFLOW / "scripts" / f"{name}.py")
     return {"script": find_script(name), "modules": [os.path.relpath(path) for path in modules]}
 
 
 def list_options(section, *keys):
-    """Command-line options of a section of the configuration, or of some of its keys."""
+    """List the command-line options for a section of the configuration, or for some of its keys."""
     return configuration.make_options({key: config[section][key] for key in keys or config[section]})
 
 
 def list_filter_options():
-    """Command-line options of the filter; its percentiles reach it through the range that follows from them."""
+    """List the command-line options of the filter, without the percentiles, from which the range of ratios follows."""
     return configuration.make_options(
         {key: value for key, value in config["postprocess"].items() if key not in ("percentiles", "ratio_cases")}
     )
 
 
 def list_training_options():
-    """Command-line options of a training that decide its result."""
+    """List the command-line options of a training that decide its result."""
     return configuration.make_options({key: value for key, value in config["training"].items() if key != "loading"})
 
 
 def list_device_options():
-    """Command-line options of the scripts that run networks."""
+    """List the command-line options for device, precision and determinism of the scripts that run networks."""
     choices = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
     return configuration.make_options(choices)
 
 
 def make_address(volume, case):
-    """The address from which a case's volume, `imaging` or `segmentation`, is fetched."""
+    """Make the address from which a case's volume, `imaging` or `segmentation`, is fetched."""
     key = "imaging" if volume == "imaging" else "labels"
     template, revision = config["download"][key], config["download"][f"{key}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
 def grow(mem_mb, runtime):
-    """Memory (MB) and minutes that a job asks of a cluster, as much again with every further attempt."""
+    """Make the resources of a job: memory in MB and runtime in minutes, which grow with every attempt."""
     return {
         "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
         "runtime": lambda wildcards, attempt: runtime * attempt,
@@ -123,24 +123,24 @@ def grow(mem_mb, runtime):
 
 
 def list_slices(cases):
-    """The extracted slices of some cases."""
+    """List the files of the extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
 
 
 def expand_test_cases(pattern):
-    """A file for each test case of each split: `pattern` has the wildcards split and case."""
+    """List a file for each test case of each split; `pattern` has the wildcards split and case."""
     return wait_for_check(
         [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
     )
 
 
 def wait_for_check(paths):
-    """Return the files; where no case has what they are made of, return the table of the check, which then fails."""
+    """Return the paths or, if there are none because no case is complete, the table of the check, which then fails."""
     return paths or ["<results>/cohort.tsv"]
 
 
 def find_edges(goal):
-    """Pairs of rules on the way to one of them, as first:second, where the first makes what the second reads."""
+    """List the rules that lead to a goal as pairs first:second, where the second reads what the first writes."""
     jobs, edges = {job for job in workflow.dag.jobs if strip_name(job.rule) == goal}, set()
     while jobs:
         above = {needed: job for job in jobs for needed in workflow.dag.dependencies[job]}

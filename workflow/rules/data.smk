@@ -2,7 +2,7 @@ if config["data"]["source"] == "phantom":
 
     rule make_phantom:
         input:
-            **code("make_phantom"),
+            **require_code("make_phantom"),
         output:
             "<cohort>/{case}/imaging.nii.gz",
             "<cohort>/{case}/segmentation.nii.gz",
@@ -21,11 +21,11 @@ if config["data"]["source"] == "phantom":
 
 if config["data"]["source"] == "download":
 
-    # A limit of this run, in effect also where the command line has no --resources.
+    # This limits the connections of the run even if the command line has no --resources.
     if "connections" not in workflow.global_resources:
         workflow.global_resources["connections"] = config["download"]["connections"]
 
-    # Kept through every change of the code: only another address fetches again.
+    # No change of the code fetches a volume again, only another address does.
     rule download:
         output:
             "<cohort>/{case}/{volume}.nii.gz",
@@ -33,29 +33,30 @@ if config["data"]["source"] == "download":
             "<logs>/download/{case}/{volume}.log",
         wildcard_constraints:
             volume="imaging|segmentation",
-        retries: 0  # it tries again by itself, and says what no attempt can mend
+        retries: 0  # the script itself tries again where that can help
         localrule: True
         conda:
             "../../envs/imaging.yaml"
         resources:
             **{key: config["download"][key] for key in ("attempts", "timeout", "lock")},
             connections=1,
-            # No parameters, since how a volume is fetched does not decide what it is.
+            # These are resources and not parameters, since they do not decide the volume's content.
         params:
             script=find_script("download"),
-            # No input, since a label that is fetched anew does not make its image another one.
+            # This is not an input, so that fetching a label again does not fetch its image again.
             label=lambda wildcards: f"{COHORT}/{wildcards.case}/segmentation.nii.gz",
             url=lambda wildcards: make_address(wildcards.volume, wildcards.case),
         shell:
             "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {params.label:q}"
-            " --attempts {resources.attempts} --timeout {resources.timeout} --lock {resources.lock:q} 2>&1 | tee {log:q}"
+            " --attempts {resources.attempts} --timeout {resources.timeout} --lock {resources.lock:q}"
+            " 2>&1 | tee {log:q}"
 
 
 rule check_cohort:
-    # First, so that a bad case is reported before hours of work.
+    # The check has a high priority, so that a bad case is reported before hours of work.
     input:
         require_cohort,
-        **code("check_cohort"),
+        **require_code("check_cohort"),
         volumes=expand("<cohort>/{case}/{volume}", case=COMPLETE, volume=cohort.VOLUMES),
     output:
         report(
@@ -81,7 +82,7 @@ rule check_cohort:
 
 rule split_cases:
     input:
-        **code("split_cases"),
+        **require_code("split_cases"),
         gate=GATE,
     output:
         "<results>/{split}split.tsv",
@@ -100,9 +101,9 @@ rule split_cases:
 
 
 rule extract_slices:
-    # Needs no check: under --keep-going the good cases of a bad cohort are extracted all the same.
+    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort.
     input:
-        **code("extract_slices"),
+        **require_code("extract_slices"),
         image="<cohort>/{case}/imaging.nii.gz",
         label="<cohort>/{case}/segmentation.nii.gz",
     output:

@@ -1,7 +1,7 @@
 rule plot_pipeline:
-    # Drawn once Figure 3 is there, from the rules that led to it.
+    # The figure shows the rules that led to Figure 3, and is drawn after it.
     input:
-        **code("plot_pipeline"),
+        **require_code("plot_pipeline"),
         goal="<results>/figures/fig3.png",
     output:
         report(
@@ -23,7 +23,7 @@ rule plot_pipeline:
 
 rule plot_network:
     input:
-        **code("plot_network"),
+        **require_code("plot_network"),
         model=f"<results>/{FOLDERS[0]}models/{{network}}.pt",
     output:
         report(
@@ -43,9 +43,9 @@ rule plot_network:
 
 
 rule plot_surfaces:
-    # Which case is drawn follows from the scores, so every case is an input.
+    # The scores decide which case is drawn, so every case is an input.
     input:
-        **code("plot_surfaces"),
+        **require_code("plot_surfaces"),
         scores="<results>/scores.tsv",
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
@@ -71,7 +71,7 @@ rule plot_surfaces:
 
 rule plot_slice:
     input:
-        **code("plot_slice"),
+        **require_code("plot_slice"),
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",

@@ -1,4 +1,4 @@
-# Each split has a range of its own where only the tumors of its training cases count.
+# Each split has its own range of ratios if only the tumors of its training cases count.
 RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
 RATIO_RANGE = f"<results>/{RANGE_SPLIT}ratio_range.json"
 FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
@@ -7,7 +7,7 @@ FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
 rule measure_tumors:
     input:
         require_cohort,
-        **code("measure_tumors"),
+        **require_code("measure_tumors"),
         labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED),
     output:
         report(
@@ -34,7 +34,7 @@ rule measure_tumors:
 
 rule ratio_range:
     input:
-        **code("ratio_range"),
+        **require_code("ratio_range"),
         components="<results>/tumor_components.tsv",
     output:
         RATIO_RANGE,
@@ -54,7 +54,7 @@ rule ratio_range:
 
 rule postprocess:
     input:
-        **code("postprocess"),
+        **require_code("postprocess"),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         ratio_range=RATIO_RANGE,

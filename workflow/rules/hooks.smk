@@ -1,4 +1,4 @@
-# What is said before and after the jobs, and where a target is mistyped.
+# The messages before and after the jobs, and for unknown targets.
 import difflib
 import shutil
 import subprocess
@@ -15,27 +15,27 @@ RENAMED_RULES = {
 
 
 def suggest_target(wildcards):
-    """No file, but the error for a target that is none: its new name, or the nearest one."""
+    """End with the error for an unknown target, which names its new name or the most similar target."""
     word, names = wildcards.target, [strip_name(rule) for rule in workflow.rules]
     if word in RENAMED_RULES:
         cli.fail(f"{word} is now called {RENAMED_RULES[word]}")
     close = difflib.get_close_matches(word, names, n=1)
     hint = f"did you mean {close[0]}?" if close else "`snakemake --list-rules` lists the targets"
-    cli.fail(f"{word} is no target; {hint}")
+    cli.fail(f"{word} is not a target; {hint}")
 
 
 def is_planned(*names):
-    """Whether a job of one of these rules is to run."""
+    """Return whether a job of one of these rules will run."""
     return any(strip_name(job.rule) in names for job in workflow.dag.needrun_jobs())
 
 
 def is_complete():
-    """Whether the command made everything: only then does the configuration speak for all results."""
+    """Return whether the command made everything, since only then all results belong to the configuration."""
     return any(strip_name(job.rule) == "all" and workflow.dag.finished(job) for job in workflow.dag.jobs)
 
 
 def warn_without_gpu():
-    """One warning for the whole run, where networks will run on the CPU although a GPU was hoped for."""
+    """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
     if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes weeks"
@@ -46,7 +46,7 @@ def warn_without_gpu():
 
 
 def require_slurm():
-    """Stop before anything is submitted where SLURM does not answer: its plugin would wait, and ignore SIGTERM."""
+    """Stop before any job is submitted if SLURM does not answer, since its plugin would wait and ignore SIGTERM."""
     if workflow.executor_plugin.name != "slurm":
         return
     advice = "or run without `--profile profiles/slurm`"
@@ -61,23 +61,24 @@ def require_slurm():
         cli.fail(f"SLURM's controller does not answer `scontrol ping`; try again when it does, {advice}")
 
 
-def see_cancelled_jobs():
-    """Let the SLURM plugin ask about its jobs with workflow/slurm/sacct."""
+def detect_canceled_jobs():
+    """Let the SLURM plugin query its jobs with workflow/slurm/sacct, which shows canceled jobs in the plugin's form."""
     if not workflow.local_exec:
         cli.prefer_commands((WORKFLOW / "slurm").resolve())
 
 
 def state_license():
-    """The terms of the data, said where they are about to be fetched."""
+    """State the license of KiTS19 if its volumes are about to be fetched."""
     if is_planned("download"):
         logger.warning(
-            "KiTS19 is fetched (all of it: some 20 GB), under CC BY-NC-SA 4.0 (attribution, no commercial use, share alike); "
+            "KiTS19 is fetched (some 20 GB for all cases), under CC BY-NC-SA 4.0 "
+            "(attribution, no commercial use, share alike); "
             f"checksums are compared with, or added to, {config['download']['lock']}."
         )
 
 
 def repeat_errors():
-    """Say at the end what went wrong: the jobs' own errors are lost among Snakemake's messages about them."""
+    """Repeat the jobs' own errors at the end, since they are hard to find among Snakemake's messages."""
     logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]
     lines = [line for path in sorted(logs) for line in path.read_text(errors="replace").splitlines()]
     for line in dict.fromkeys(line for line in lines if line.startswith("error: ")):

@@ -3,7 +3,7 @@ GPUS = int(config["device"] != "cpu")
 
 rule train:
     input:
-        **code("train"),
+        **require_code("train"),
         slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
         gate=GATE,
     output:
@@ -19,7 +19,7 @@ rule train:
     resources:
         **grow(mem_mb=16000, runtime=240),
         gpu=GPUS,
-        loading=config["training"]["loading"],  # no parameter, since it does not decide the result
+        loading=config["training"]["loading"],  # not a parameter, since it does not decide the result
     params:
         slices=f"{RESULTS}/slices",
         cases=lambda wildcards: TRAINED[wildcards.split],
@@ -28,15 +28,16 @@ rule train:
         + list_options("slices", "hu_window")
         + list_device_options(),
     shell:
-        # What asks a whole job to stop must reach the training only, which saves its state, and not what it writes to.
+        # A signal to the whole job must reach only the training, which saves its state, and not the command tee.
         "trap : TERM INT; "
         "python3 {input.script:q} --target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q}"
-        " --output {output.model:q} {params.options:q} --loading {resources.loading} --threads {threads} 2>&1 | (trap '' TERM INT; tee {log:q})"
+        " --output {output.model:q} {params.options:q} --loading {resources.loading} --threads {threads}"
+        " 2>&1 | (trap '' TERM INT; tee {log:q})"
 
 
 rule plot_training:
     input:
-        **code("plot_training"),
+        **require_code("plot_training"),
         record="<results>/{split}models/{network}.json",
     output:
         report(
@@ -56,7 +57,7 @@ rule plot_training:
 
 rule predict:
     input:
-        **code("predict"),
+        **require_code("predict"),
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}models/kidney.pt",
         tumor="<results>/{split}models/tumor.pt",

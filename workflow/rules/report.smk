@@ -1,7 +1,7 @@
 rule write_first_page:
-    # What the report opens on.
+    # The report opens on this page.
     input:
-        **code("write_first_page"),
+        **require_code("write_first_page"),
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
         figures=expand("<results>/figures/{name}.svg", name=["fig3", "ablation"]),
         records=expand("<results>/{split}models/{network}.json", split=FOLDERS, network=targets.NETWORKS),
@@ -14,7 +14,7 @@ rule write_first_page:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        # No parameter: a setting that decides a result makes this rule run again by its inputs, any other should not.
+        # Not a parameter: a key that decides a result reruns this rule through its inputs, and no other key should.
         changes=json.dumps(configuration.list_changes(config, WORKFLOW.parent / "config" / "config.yaml")),
     params:
         folder=subpath(output[0], parent=True),

@@ -2,9 +2,9 @@ VARIANTS = {filter_options.name_variant(variant): variant for variant in filter_
 
 
 rule ablate:
-    # One variant of the filter, on the predictions as they are.
+    # This scores one variant of the filter on the predictions of the run.
     input:
-        **code("ablate"),
+        **require_code("ablate"),
         labels=expand_test_cases("<cohort>/{case}/segmentation.nii.gz"),
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
@@ -35,14 +35,14 @@ rule ablate:
 
 rule summarize_ablation:
     input:
-        **code("summarize_ablation"),
+        **require_code("summarize_ablation"),
         variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
     output:
         table=report(
             "<results>/ablation.tsv",
             caption="../../report/ablation_table.rst",
             category="3. Ablation",
-            labels={"what": "Dice under each setting (table)"},
+            labels={"what": "Dice under each variant (table)"},
         ),
         figure=report(
             "<results>/figures/ablation.png",

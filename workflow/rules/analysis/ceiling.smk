@@ -1,7 +1,7 @@
 rule trace_ceiling:
-    # A case's true masks through the filter, as if the networks were perfect: needs no image and no GPU.
+    # This sends a case's true masks through the method as if the networks were perfect. It needs no image and no GPU.
     input:
-        **code("trace_ceiling"),
+        **require_code("trace_ceiling"),
         label="<cohort>/{case}/segmentation.nii.gz",
         ratio_range=FIRST_RATIO_RANGE,
     output:
@@ -24,32 +24,32 @@ rule trace_ceiling:
 
 rule summarize_ceiling:
     input:
-        **code("summarize_ceiling"),
+        **require_code("summarize_ceiling"),
         cases=wait_for_check(expand("<results>/ceiling/{case}.tsv", case=LABELED)),
         slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
         table=report(
             "<results>/ceiling.tsv",
             caption="../../report/ceiling_table.rst",
-            category="2. Ceiling",
+            category="2. Oracle upper bound",
             labels={"what": "Dice of each case after each step (table)"},
         ),
         summary=report(
             "<results>/ceiling_summary.tsv",
             caption="../../report/ceiling_summary.rst",
-            category="2. Ceiling",
+            category="2. Oracle upper bound",
             labels={"what": "cost of each step (table)"},
         ),
         figure=report(
             "<results>/figures/ceiling.png",
             caption="../../report/ceiling.rst",
-            category="2. Ceiling",
+            category="2. Oracle upper bound",
             labels={"what": "Dice step by step"},
         ),
         cases=report(
             "<results>/figures/ceiling_cases.png",
             caption="../../report/ceiling_cases.rst",
-            category="2. Ceiling",
+            category="2. Oracle upper bound",
             labels={"what": "cases that lose most"},
         ),
     log:

@@ -1,6 +1,6 @@
 rule measure_case:
     input:
-        **code("measure_case"),
+        **require_code("measure_case"),
         label="<cohort>/{case}/segmentation.nii.gz",
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
@@ -22,7 +22,7 @@ rule measure_case:
 
 rule summarize_morphometry:
     input:
-        **code("summarize_morphometry"),
+        **require_code("summarize_morphometry"),
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
     output:
         table=report(

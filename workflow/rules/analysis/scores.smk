@@ -1,6 +1,6 @@
 rule score:
     input:
-        **code("score"),
+        **require_code("score"),
         label="<cohort>/{case}/segmentation.nii.gz",
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
@@ -20,7 +20,7 @@ rule score:
 
 rule summarize:
     input:
-        **code("summarize"),
+        **require_code("summarize"),
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
         splits=expand("<results>/{split}split.tsv", split=FOLDERS),
         records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
@@ -69,7 +69,7 @@ rule summarize:
 
 rule plot_dice:
     input:
-        **code("plot_dice"),
+        **require_code("plot_dice"),
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
     output:

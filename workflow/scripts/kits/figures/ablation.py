@@ -48,7 +48,7 @@ def plot_ablation(variants: Sequence[FilterOptions], ablation: pd.DataFrame, pat
             order = sorted(values, key=values.__getitem__)
             _draw_points(axis, table.loc[order], table.loc[order, key].tolist())
         for axis, title in zip(row, ("one constraint off", "percentiles", "smallest overlap"), strict=True):
-            axis.axhline(table.loc[0, "mean"], color="tab:grey", linewidth=0.8, zorder=0)
+            axis.axhline(table.loc[0, "mean"], color="tab:gray", linewidth=0.8, zorder=0)
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
         row[0].set_ylabel("mean Dice, 95 % interval")

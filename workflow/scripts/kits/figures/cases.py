@@ -15,7 +15,7 @@ from skimage.measure import block_reduce, marching_cubes
 
 from kits.analysis.scoring import count_false_positives
 from kits.data.nifti import KIDNEY, TUMOR, Geometry
-from kits.figures.style import LABEL_COLOURS, add_label_legend, draw_lower_half, save
+from kits.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
 
 FINEST = 96
 """Voxels along an edge of what is drawn in 3-D: more take minutes."""
@@ -88,7 +88,7 @@ def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list
         axis.text(0, depth, 0, "  L", ha="left", va="center")
     for middle, stage in ((0.25, "before"), (0.75, "after")):
         figure.text(middle, 1 - 0.15 / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
-    add_label_legend(figure, [plt.Line2D([], [], color="tab:grey", label=f"grid of {grid:g} mm")])
+    add_label_legend(figure, [plt.Line2D([], [], color="tab:gray", label=f"grid of {grid:g} mm")])
     save(figure, [path])
 
 
@@ -97,7 +97,7 @@ def _draw_surfaces(axis: plt.Axes, volume: np.ndarray, spacing: np.ndarray) -> N
     steps = tuple(-(-length // FINEST) for length in volume.shape)
     small = block_reduce(volume, steps, np.max)
     triangles, colors = [], []
-    for label, color, opacity in ((KIDNEY, LABEL_COLOURS["kidney"], 0.45), (TUMOR, LABEL_COLOURS["tumor"], 0.95)):
+    for label, color, opacity in ((KIDNEY, LABEL_COLORS["kidney"], 0.45), (TUMOR, LABEL_COLORS["tumor"], 0.95)):
         mask = np.pad(small == label, 1)  # closed where it touches the border
         if mask.any():
             points, faces, *_ = marching_cubes(mask.astype(np.float32), 0.5)
@@ -150,7 +150,7 @@ def plot_slice(
         for x, side, place in zip((0.02, 0.98), sides, ("left", "right"), strict=True):
             text = axis.text(x, 0.97, side, transform=axis.transAxes, color="white", fontsize=10, ha=place, va="top")
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
-        for value, color in zip((KIDNEY, TUMOR), LABEL_COLOURS.values(), strict=True):
+        for value, color in zip((KIDNEY, TUMOR), LABEL_COLORS.values(), strict=True):
             if label is not None and (label[number] == value).any():
                 axis.contour(label[number] == value, [0.5], colors=[color], linewidths=1.4)
     add_label_legend(figure, [edge])

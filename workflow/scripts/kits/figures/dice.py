@@ -9,9 +9,9 @@ import pandas as pd
 
 from kits.analysis.scoring import STAGES, average_by_case
 from kits.data.targets import TARGETS
-from kits.figures.style import COLOURS, TITLES, save
+from kits.figures.style import COLORS, TITLES, save
 
-FALLS, OTHERS = "tab:red", "tab:grey"
+FALLS, OTHERS = "tab:red", "tab:gray"
 """The colors of cases whose Dice falls, and of all others."""
 
 
@@ -34,11 +34,11 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
                 widths=0.55,
                 showfliers=False,
                 patch_artist=True,
-                boxprops={"facecolor": COLOURS[stage], "alpha": 0.5},
+                boxprops={"facecolor": COLORS[stage], "alpha": 0.5},
                 medianprops={"color": "black"},
             )
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
-            axis.plot(position + spread, values, "o", color=COLOURS[stage], markersize=4, alpha=0.8)
+            axis.plot(position + spread, values, "o", color=COLORS[stage], markersize=4, alpha=0.8)
             names.append(f"{stage}\npost-processing\n(n = {len(values)})")
         axis.set_xticks(range(len(STAGES)), names)
         axis.set_title(TITLES[target])

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from kits.analysis.scoring import STAGES
-from kits.figures.style import COLOURS, save
+from kits.figures.style import COLORS, save
 
 
 def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
@@ -22,7 +22,7 @@ def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
     for axis, stage in zip(axes, STAGES, strict=True):
         mean, difference = (volumes[stage] + volumes["truth"]) / 2, volumes[stage] - volumes["truth"]
         bias, spread = difference.mean(), 1.96 * difference.std()
-        axis.plot(mean, difference, "o", color=COLOURS[stage], alpha=0.8)
+        axis.plot(mean, difference, "o", color=COLORS[stage], alpha=0.8)
         axis.axhline(bias, color="black", label=f"bias {bias:+.3g} mL")
         if spread == spread:  # undefined for one case
             for limit in (bias - spread, bias + spread):

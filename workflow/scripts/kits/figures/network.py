@@ -25,8 +25,8 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
         level = level + 1 if kind == "encoder" else (level - 1 if kind == "decoder" else 0)
         height, width = 0.12 * math.log2(rows + 1), 0.045 * math.log2(channels + 1) + 0.06
         x, y = 1.15 * column, -1.35 * level
-        colour = {"encoder": "#7fa8d1", "decoder": "#8fc49a"}.get(kind, "#e0a365")
-        axis.add_patch(plt.Rectangle((x - width / 2, y - height / 2), width, height, color=colour))
+        color = {"encoder": "#7fa8d1", "decoder": "#8fc49a"}.get(kind, "#e0a365")
+        axis.add_patch(plt.Rectangle((x - width / 2, y - height / 2), width, height, color=color))
         axis.annotate(
             f"{channels} ch", (x, y + height / 2), (0, 3), textcoords="offset points", ha="center", fontsize=8
         )
@@ -39,7 +39,7 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
     for number in range(depth):
         (x, y, width), (right, _, right_width) = places["encoder", number], places["decoder", number]
         start, end = (x + width / 2 + 0.25, y), (right - right_width / 2 - 0.25, y)
-        axis.annotate("", end, start, arrowprops=arrow | {"linestyle": "--", "color": "tab:grey"})
+        axis.annotate("", end, start, arrowprops=arrow | {"linestyle": "--", "color": "tab:gray"})
     flow = [("input", -1.0, 0.0), *((kind, x, y) for (kind, _), (x, y, _) in places.items())]
     for (_, x, y), (_, right, below) in itertools.pairwise(flow):
         axis.annotate("", (right, below), (x, y), arrowprops=arrow | {"shrinkA": 24, "shrinkB": 24})
@@ -49,8 +49,8 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
         "decoder: 2 x 2 up-convolution, skip, two 3 x 3 convolutions": "#8fc49a",
         "output: 1 x 1 convolution, sigmoid": "#e0a365",
     }
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in legend.items()]
-    handles.append(plt.Line2D([], [], color="tab:grey", linestyle="--", label="skip connection"))
+    handles = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in legend.items()]
+    handles.append(plt.Line2D([], [], color="tab:gray", linestyle="--", label="skip connection"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     axis.set(xlim=(-1.5, 1.15 * len(features)), ylim=(-1.35 * depth - 0.9, 1.1), title=title)
     axis.set_axis_off()

@@ -12,9 +12,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 
-COLOURS = {"before": "tab:blue", "after": "tab:red"}
+COLORS = {"before": "tab:blue", "after": "tab:red"}
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
-LABEL_COLOURS = {"kidney": "#3f9f8f", "tumor": "#e0653a"}
+LABEL_COLORS = {"kidney": "#3f9f8f", "tumor": "#e0653a"}
 
 # Without these, every run of the same data would write other bytes into SVG and PDF.
 plt.rcParams["svg.hashsalt"] = "kits"
@@ -23,7 +23,7 @@ METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"Creatio
 
 def add_label_legend(figure: plt.Figure, further: Sequence[Artist] = ()) -> None:
     """Explain the colors of kidney and tumor, and further artists by their labels, below a figure's panels."""
-    patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLOURS.items()]
+    patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLORS.items()]
     figure.legend(handles=[*patches, *further], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
 
 
