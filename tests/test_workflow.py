@@ -177,7 +177,9 @@ def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
     cases = sorted({path.parent.name for path in masks})
     models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
     folders = ["--slices", results / "slices", "--output", tmp_path]
-    result = run_script("predict", "--cases", *cases, *folders, *models, "--device", "cpu", "--threads", 1, "--precision", "float32")
+    result = run_script(
+        "predict", "--cases", *cases, *folders, *models, "--device", "cpu", "--threads", 1, "--precision", "float32"
+    )
     assert result.returncode == 0, result.stderr
     for path in masks:
         assert digest(tmp_path / path.parent.name / path.name) == digest(path)
