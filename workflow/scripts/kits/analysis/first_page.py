@@ -11,6 +11,7 @@ import pandas as pd
 
 from kits import provenance
 from kits.analysis.claims import NOT_STATED
+from kits.analysis.statistics import format_p
 from kits.analysis.summary import describe_effect
 
 UNCHECKED = "cannot be checked: "
@@ -33,7 +34,7 @@ def show_effect(effect: pd.DataFrame, figure: Path) -> str:
             "unchanged": effect["unchanged"],
             "mean change": _join_intervals(effect, "mean", "+.3f"),
             "median change": _join_intervals(effect, "median", "+.3f"),
-            "p": _format(effect["wilcoxon_p"], ".2g"),
+            "p": [format_p(p).removeprefix("p ").removeprefix("= ") for p in effect["wilcoxon_p"]],
         }
     )
     return _join(

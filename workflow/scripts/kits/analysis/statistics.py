@@ -79,6 +79,11 @@ def bound_next_median(values: np.ndarray, size: int) -> tuple[float, float]:
     return float(ordered[rank - 1]), float(ordered[-rank])
 
 
+def format_p(p: float) -> str:
+    """Write a p value for a sentence: `p = 0.21`, or `p < 0.001`, since tables on disk have six decimals."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def compare_pairs(before: pd.Series, after: pd.Series, seed: int) -> dict[str, float]:
     """Compare two measurements of the same cases.
 

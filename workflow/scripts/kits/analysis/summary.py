@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kits.analysis.scoring import STAGES, average_by_case
-from kits.analysis.statistics import CONFIDENCE, compare_pairs, summarize_values
+from kits.analysis.statistics import CONFIDENCE, compare_pairs, format_p, summarize_values
 from kits.data.targets import TARGETS
 from kits.filter.options import FilterOptions, format_options, name_change
 
@@ -78,7 +78,7 @@ def describe_effect(row: Mapping[str, Any]) -> str:
     verdict = "not distinguishable from no effect"
     if (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
         verdict = f"{'higher' if low > 0 else 'lower'} after post-processing"
-    interval = f"[{low:+.3f}, {high:+.3f}], p = {row['wilcoxon_p']:.2g}"
+    interval = f"[{low:+.3f}, {high:+.3f}], {format_p(row['wilcoxon_p'])}"
     return f"{moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
 
 

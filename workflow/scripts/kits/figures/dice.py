@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kits.analysis.scoring import STAGES, average_by_case
+from kits.analysis.statistics import format_p
 from kits.data.targets import TARGETS
 from kits.figures.style import COLORS, TITLES, save
 
@@ -78,6 +79,5 @@ def _describe_change(row: pd.Series) -> str:
     if row["n"] < 2:
         return "too few cases for an interval or a test"
     interval = f"95 % interval {row['mean_low']:+.3f} to {row['mean_high']:+.3f}"
-    return (
-        f"mean change {row['mean']:+.3f}, n = {int(row['n'])}\n{interval}\nsigned-rank test p = {row['wilcoxon_p']:.2g}"
-    )
+    test = f"signed-rank test {format_p(row['wilcoxon_p'])}"
+    return f"mean change {row['mean']:+.3f}, n = {int(row['n'])}\n{interval}\n{test}"
