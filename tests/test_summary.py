@@ -225,7 +225,7 @@ def test_a_sentence_for_every_effect():
     assert said("tumor", 8, 4, 3, 0.02, -0.05, 0.09, 0.469) == start + "not distinguishable from no effect."
     sure = said("kidney_tumor", 20, 18, 1, 0.0312, 0.012, 0.051, 0.0004)
     assert sure.startswith("Kidney + tumor: Dice rose in 18 of 20 cases and fell in 1; mean change +0.031 [+0.012, ")
-    assert sure.endswith("p = 0.0004: higher after post-processing.")
+    assert sure.endswith("p < 0.001: higher after post-processing.")
     assert said("tumor", 20, 1, 18, -0.03, -0.05, -0.01, 0.0004).endswith(": lower after post-processing.")
     unsure = ": not distinguishable from no effect."
     assert said("tumor", 20, 9, 2, 0.01, 0.0, 0.02, 0.01).endswith(unsure)  # only the test finds something
