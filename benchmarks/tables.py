@@ -159,7 +159,7 @@ def gpu(records: dict[str, dict]) -> str:
 
 
 def projection(records: dict[str, dict]) -> str:
-    """The paper's run on the 16 cores and the GPU that the target names, from measured rates and counted work."""
+    """The paper's run on the 16 cores and one H100 GPU, from measured rates and counted work."""
     extraction = next(c for c in records["extraction"]["comparisons"] if c["case"] == "216 slices, float64")
     extract = extraction["job"]["seconds"]["median"]
     noisy = records["postprocessing"]["comparisons"][-1]["job"]["seconds"]["median"]

@@ -13,7 +13,6 @@ import pytest
 from conftest import AFFINE, OWN, SCRIPTS, merged, run_script
 from web import Server, gzipped, volume
 
-from kits import locks
 from kits.cli import UserError
 from kits.data.download import CHUNK, check_locked, download
 
@@ -319,23 +318,6 @@ def test_a_lock_file_edited_by_hand(tmp_path):
     lock.write_text("nonsense\n")
     with pytest.raises(UserError, match="has the line 'nonsense'"):
         check_locked(lock, "a/c", "cd" * 32)
-
-
-def test_slots_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code = "import sys, time; sys.path[0:0] = [sys.argv[2]]; import tempfile; tempfile.tempdir = sys.argv[1]; "
-    code += "from kits import locks; print(locks.acquire('thing', ['a', 'b']), flush=True); time.sleep(60)"
-    others = []
-    for expected in ("a", "b"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), str(SCRIPTS)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout.readline().strip() == expected
-        others.append(process)
-    others[1].kill()
-    others[1].wait()
-    assert locks.acquire("thing", ["a", "b"]) == "b"
-    others[0].kill()
 
 
 def test_the_workflow_fetches_its_cohort(server, project):

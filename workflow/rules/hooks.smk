@@ -4,6 +4,8 @@ import shutil
 import subprocess
 
 RENAMED_RULES = {
+    "download_image": "download",
+    "download_label": "download",
     "phantom": "make_phantom",
     "check": "check_cohort",
     "split": "split_cases",
@@ -38,7 +40,7 @@ def warn_without_gpu():
     """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
     if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
-        weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes weeks"
+        weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
             f"No GPU found: the networks run on the CPU{weeks}. "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."

@@ -12,6 +12,8 @@ from kits.analysis.summary import describe_effect
 
 
 def main(arguments: argparse.Namespace) -> None:
+    if not (arguments.run / "dice.tsv").exists():
+        raise cli.UserError(f"{arguments.run} holds no results yet; run snakemake first")
     summary = pd.read_csv(arguments.run / "dice.tsv", sep="\t").set_index(["target", "stage"])
     print(f"\nDice on the test cases of {arguments.run}:\n")
     print(summary[["n", "median", "mean", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())

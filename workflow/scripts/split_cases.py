@@ -27,6 +27,6 @@ if __name__ == "__main__":
     parser.add_argument("--number", type=int, default=1, help="number of the split to write, from 1")
     parser.add_argument("--test-cases", type=int, help="number of test cases; overrides --test-fraction")
     parser.add_argument("--test-fraction", type=float, default=0.1, help="share of test cases")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split")
+    parser.add_argument("--seed", type=int, default=2019, help="seed of the split")
     parser.add_argument("--output", type=Path, required=True, help="table with the columns case and subset, .tsv")
     cli.run(main, parser)

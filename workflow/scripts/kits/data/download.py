@@ -81,9 +81,11 @@ def download(
                 else:
                     os.replace(part, path)
         finally:
-            for left in path.parent.glob(f".partial.{path.name}.*"):
+            for left in {*path.parent.glob(f".partial.{path.name}.*")} - {busy}:
                 if path.exists() or not left.stat().st_size:
                     left.unlink()
+            if path.exists():  # then nobody else needs the lock; until then another process may hold it next
+                busy.unlink(missing_ok=True)
 
 
 def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) -> str | None:

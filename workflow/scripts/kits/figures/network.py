@@ -15,7 +15,7 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
 
     Args:
         title: of the figure.
-        features: as `unet.features` returns.
+        features: as `unet.trace_features` returns.
         path: .png.
     """
     depth = sum(kind == "encoder" for kind, *_ in features) - 1
