@@ -5,8 +5,7 @@ from functools import cache
 from pathlib import Path
 
 NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"}
-"""The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record what ran,
-which does not count as a result."""
+"""The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 
 
 @cache
