@@ -25,7 +25,8 @@ if config["data"]["source"] == "download":
     if "connections" not in workflow.global_resources:
         workflow.global_resources["connections"] = config["download"]["connections"]
 
-    # No change of the code fetches a volume again, only another address does.
+    # No change of the code fetches a volume again, only another address does. How it is fetched is in the resources, not in
+    # the parameters, since it does not decide the volume's content.
     rule download:
         output:
             "<cohort>/{case}/{volume}.nii.gz",
@@ -40,7 +41,6 @@ if config["data"]["source"] == "download":
         resources:
             **{key: config["download"][key] for key in ("attempts", "timeout", "lock")},
             connections=1,
-            # These are resources and not parameters, since they do not decide the volume's content.
         params:
             script=find_script("download"),
             # This is not an input, so that fetching a label again does not fetch its image again.
