@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
         tables.read_tables([path], "case", "target", "dice", *CONSTRAINTS_OFF).astype(
             dict.fromkeys(CONSTRAINTS_OFF, str)
         )
-        for path in arguments.settings
+        for path in arguments.variants
     ]
     variants = [parse_options(table.iloc[0]) for table in read]
     summary = compare_variants(variants, read, arguments.seed)
@@ -27,8 +27,9 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument(
-        "--settings", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured variant first"
+        "--variants", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured variant first"
     )
+    parser.add_argument("--settings", nargs="*", action=cli.Renamed, const="--variants", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each variant and target, .tsv")
     parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of the table, .png or .svg")

@@ -59,5 +59,5 @@ rule summarize_ablation:
     params:
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {input.script:q} --settings {input.variants:q} {params.options:q} --output {output.table:q}"
+        "python3 {input.script:q} --variants {input.variants:q} {params.options:q} --output {output.table:q}"
         " --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"

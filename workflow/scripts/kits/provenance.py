@@ -1,4 +1,7 @@
-"""What a run was: code, configuration, software, devices, times. Light on purpose: the Snakefile imports it."""
+"""What a run was: code, configuration, software, devices, times.
+
+This module is light on purpose: the Snakefile imports it.
+"""
 
 import csv
 import json
@@ -18,9 +21,9 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
     """Write `provenance.json` into a run's folder. Its models are `kidney`, or `split_1/kidney` with several splits.
 
     Args:
-        run: the folder.
-        config: the full configuration.
-        started: of the last snakemake command, seconds since 1970; jobs of earlier ones are among the rules' times.
+        run: The folder of the run.
+        config: The full configuration.
+        started: When the last snakemake command began, in seconds since 1970. The rules' times include earlier jobs.
     """
     folder = Path(run)
     splits = config["split"]["repeats"]

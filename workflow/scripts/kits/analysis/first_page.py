@@ -111,10 +111,10 @@ def show_ceiling(ceiling: pd.DataFrame) -> str:
 
 
 def show_ablation(figure: Path) -> str:
-    """Show the Dice under other settings of the filter, from an SVG file."""
+    """Show the Dice under other variants of the filter, from an SVG file."""
     return _join(
         "<h2>What does each constraint do?</h2>",
-        "<p>The same predictions under other settings of the filter: mean Dice with 95 % bootstrap intervals.</p>",
+        "<p>The same predictions under other variants of the filter: mean Dice with 95 % bootstrap intervals.</p>",
         _show_figure(figure, "Mean Dice with each constraint of the filter off, and under other thresholds"),
     )
 
