@@ -84,21 +84,10 @@ def require_code(name):
     return {"script": find_script(name), "modules": [os.path.relpath(path) for path in modules]}
 
 
-def list_options(section, *keys):
-    """List the command-line options for a section of the configuration, or for some of its keys."""
-    return configuration.make_options({key: config[section][key] for key in keys or config[section]})
-
-
-def list_filter_options():
-    """List the command-line options of the filter, without the percentiles, from which the range of ratios follows."""
-    return configuration.make_options(
-        {key: value for key, value in config["postprocess"].items() if key not in ("percentiles", "ratio_cases")}
-    )
-
-
-def list_training_options():
-    """List the command-line options of a training that decide its result."""
-    return configuration.make_options({key: value for key, value in config["training"].items() if key != "loading"})
+def list_options(section, *keys, without=()):
+    """List the command-line options for a section of the configuration, for some of its keys or all but some."""
+    chosen = [key for key in keys or config[section] if key not in without]
+    return configuration.make_options({key: config[section][key] for key in chosen})
 
 
 def list_device_options():
@@ -128,23 +117,15 @@ def list_slices(cases):
 
 
 def expand_test_cases(pattern):
-    """List a file for each test case of each split; `pattern` has the wildcards split and case."""
-    return wait_for_check(
-        [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)]
-    )
-
-
-def wait_for_check(paths):
-    """Return the paths or, if there are none because no case is complete, the table of the check, which then fails."""
-    return paths or ["<results>/cohort.tsv"]
+    """List a file for each test case of each split, whose wildcards are split and case; if none is complete, the gate."""
+    return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)] or GATE
 
 
 def find_edges(goal):
     """List the rules that lead to a goal as pairs first:second, where the second reads what the first writes."""
     jobs, edges = {job for job in workflow.dag.jobs if strip_name(job.rule) == goal}, set()
     while jobs:
-        above = {needed: job for job in jobs for needed in workflow.dag.dependencies[job]}
-        for job in jobs:
-            edges |= {(strip_name(needed.rule), strip_name(job.rule)) for needed in workflow.dag.dependencies[job]}
-        jobs = set(above)
+        needs = {(needed, job) for job in jobs for needed in workflow.dag.dependencies[job]}
+        edges |= {(strip_name(needed.rule), strip_name(job.rule)) for needed, job in needs}
+        jobs = {needed for needed, _ in needs}
     return sorted(f"{first}:{second}" for first, second in edges)

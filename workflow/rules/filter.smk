@@ -1,3 +1,6 @@
+# The percentiles reach the filter through the range of ratios that follows from them.
+FILTER_OPTIONS = list_options("postprocess", without=["percentiles", "ratio_cases"])
+
 # Each split has its own range of ratios if only the tumors of its training cases count.
 RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
 RATIO_RANGE = f"<results>/{RANGE_SPLIT}ratio_range.json"
@@ -69,7 +72,7 @@ rule postprocess:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
-        options=list_filter_options(),
+        options=FILTER_OPTIONS,
     shell:
         "python3 {input.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
         " {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

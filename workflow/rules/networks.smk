@@ -24,7 +24,7 @@ rule train:
         slices=f"{RESULTS}/slices",
         cases=lambda wildcards: TRAINED[wildcards.split],
         options=list_options("network")
-        + list_training_options()
+        + list_options("training", without=["loading"])
         + list_options("slices", "hu_window")
         + list_device_options(),
     shell:

@@ -16,7 +16,7 @@ rule trace_ceiling:
     resources:
         **grow(mem_mb=2000, runtime=10),
     params:
-        options=list_options("slices", "size") + list_filter_options(),
+        options=list_options("slices", "size") + FILTER_OPTIONS,
     shell:
         "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
         " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
@@ -25,7 +25,7 @@ rule trace_ceiling:
 rule summarize_ceiling:
     input:
         **require_code("summarize_ceiling"),
-        cases=wait_for_check(expand("<results>/ceiling/{case}.tsv", case=LABELED)),
+        cases=expand("<results>/ceiling/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
         table=report(

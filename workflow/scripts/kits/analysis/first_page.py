@@ -22,7 +22,7 @@ def show_effect(effect: pd.DataFrame, figure: Path) -> str:
     """Show what post-processing changed: in words, as the paper's Fig. 3, and as a table.
 
     Args:
-        effect: as `summary.measure_effect` returns it.
+        effect: The table that `summary.measure_effect` returns.
         figure: Fig. 3, an SVG file.
     """
     table = pd.DataFrame(
@@ -72,7 +72,7 @@ def show_claims(claims: pd.DataFrame) -> str:
     """Show the verdicts on the paper's claims, and say once for each reason why others are not judged.
 
     Args:
-        claims: as `claims.check_claims` returns it.
+        claims: The table that `claims.check_claims` returns.
     """
     unchecked = claims["verdict"].str.startswith(UNCHECKED)
     judged = claims[~unchecked & (claims["verdict"] != NOT_STATED)]
@@ -127,7 +127,7 @@ def show_origin(
     Args:
         run: its name.
         records: for the name of each network, what `train.py` recorded.
-        changes: as `configuration.list_changes` returns it.
+        changes: The changed keys that `configuration.list_changes` returns.
         deviations: the keys among them whose values the paper states.
     """
     commit = provenance.read_commit() or "unknown, since it is no git checkout"

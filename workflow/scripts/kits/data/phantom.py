@@ -39,8 +39,8 @@ def paint(
     Args:
         shape: (slices, rows, columns).
         spacing: mm between voxels along each.
-        solids: in painting order.
-        seed: of warp and noise.
+        solids: The solids in the order in which they are painted.
+        seed: The seed of the warp and the noise.
 
     Returns:
         Image, int16 HU, and label, uint8, both of `shape`.
@@ -81,7 +81,7 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
         folder: `.../case_XXXXX`, which gives the number.
         size: rows and columns, pixels.
         slices: fewest and most slices.
-        seed: of the cohort.
+        seed: The seed of the cohort.
     """
     match = CASE.fullmatch(folder.name)
     assert match, f"{folder} is not named case_XXXXX"

@@ -33,7 +33,7 @@ def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
     Of equal cases, the first.
 
     Args:
-        scores: as `scoring.score_case` returns, and split where there are several.
+        scores: The table that `scoring.score_case` returns, with a column split if there are several splits.
     """
     keys = [key for key in ("split", "case") if key in scores]
     wide = scores.assign(false=count_false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")

@@ -20,7 +20,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """The paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
-        scores: as `scoring.average_by_case` takes them; undefined values are left out.
+        scores: The table that `scoring.average_by_case` takes; undefined values are left out.
         paths: .png, .svg or .pdf.
     """
     dices = average_by_case(scores)

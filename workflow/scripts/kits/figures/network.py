@@ -14,8 +14,8 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
     """Draw a U-Net: a box for each level, as tall as the logarithm of its rows, as wide as that of its channels.
 
     Args:
-        title: of the figure.
-        features: as `unet.trace_features` returns.
+        title: The title of the figure.
+        features: The features that `unet.trace_features` returns.
         path: .png.
     """
     depth = sum(kind == "encoder" for kind, *_ in features) - 1
