@@ -17,11 +17,11 @@ class Options:
     given: str = cli.describe("none", "not for the command line")
 
 
-def read(*words, **given):
+def read(*words):
     """Parse a command line as a script does."""
     parser = cli.make_parser("Test.")
     cli.add_options(parser, Options, without={"given"})
-    return cli.read_options(parser.parse_args(words), Options, **given)
+    return cli.read_options(parser.parse_args(words), Options)
 
 
 def test_options_left_out_have_the_defaults_of_the_dataclass():
@@ -49,10 +49,6 @@ def test_an_option_sets_its_field(words, change):
     assert {name: type(value) for name, value in change.items()} == {
         name: type(getattr(options, name)) for name in change
     }
-
-
-def test_fields_can_be_given_beside_the_command_line():
-    assert read("--count", "7", share=0.25, given="some") == Options(count=7, share=0.25, given="some")
 
 
 @pytest.mark.parametrize(

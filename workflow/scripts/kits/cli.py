@@ -93,10 +93,10 @@ def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collect
             parser.add_argument(f"--no-{flag}", dest=item.name, action="store_const", const=None, help="set no limit")
 
 
-def read_options(arguments: argparse.Namespace, kind: type[T], **given: Any) -> T:
-    """Make a dataclass from the options that `add_options` added and from the given fields."""
-    names = {item.name for item in fields(kind)} - set(given)  # type: ignore[arg-type]
-    return kind(**{name: getattr(arguments, name) for name in names if hasattr(arguments, name)}, **given)
+def read_options(arguments: argparse.Namespace, kind: type[T]) -> T:
+    """Make a dataclass from the options that `add_options` added; other fields keep their defaults."""
+    names = [item.name for item in fields(kind) if hasattr(arguments, item.name)]  # type: ignore[arg-type]
+    return kind(**{name: getattr(arguments, name) for name in names})
 
 
 class StoreTuple(argparse.Action):

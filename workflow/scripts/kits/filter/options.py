@@ -4,7 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -87,9 +87,8 @@ def _format_value(value: Any) -> str:
     return f"{Decimal(str(value)).normalize():f}"
 
 
-def parse_options(text: Mapping[str, Any], closing_iterations: int = 0) -> FilterOptions:
-    """Read the constraints of a variant from what `format_options` wrote."""
-    kinds = {field.name: field for field in fields(FilterOptions)}
+def parse_options(text: Mapping[str, Any]) -> FilterOptions:
+    """Read the constraints of a variant from what `format_options` wrote, which does not hold the closing."""
     values: dict[str, Any] = {}
     for name in CONSTRAINTS_OFF:
         word = str(text[name])
@@ -101,5 +100,5 @@ def parse_options(text: Mapping[str, Any], closing_iterations: int = 0) -> Filte
             low, high = map(float, word.split("-"))
             values[name] = (low, high)
         else:
-            values[name] = type(kinds[name].default)(word)
-    return FilterOptions(**values, closing_iterations=closing_iterations)
+            values[name] = type(getattr(FilterOptions, name))(word)
+    return FilterOptions(**values)
