@@ -191,3 +191,16 @@ def small_disk(tmp_path):
         pytest.skip("no right to mount")
     yield folder, lambda: subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved, kept instead."""
+    kept = []
+    import matplotlib.pyplot as plt
+
+    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline", "training"):
+        monkeypatch.setattr(f"kits.figures.{name}.save", lambda figure, paths: kept.append(figure))
+    yield kept
+    for figure in kept:
+        plt.close(figure)
