@@ -14,16 +14,16 @@ from kits.data.slices import extract
 
 SIZE = 256
 NOISE = 18
-"""HU. So noisy, a volume stored as float64 takes as much a slice as KiTS19's do: 20 GB for 210 cases."""
+"""Standard deviation of the noise, HU. Compressed float64 then takes as much space as KiTS19, 20 GB for 210 cases."""
 
 
-def phantom(slices, kind):
-    """A body in air, with the noise of CT: (slices, 512, 512), and a label volume."""
+def make_phantom(slices, dtype):
+    """Make a phantom, a body in air with the noise of CT, and its label volume, both of shape (slices, 512, 512)."""
     rng = np.random.default_rng(0)
     noise = rng.normal(0, NOISE, (512 + 64, 512 + slices)).astype(np.int16)
     row, column = np.mgrid[:512, :512]
     body = np.where(np.hypot((row - 256) / 180, (column - 256) / 230) < 1, 40, -1000)
-    image, label = np.empty((slices, 512, 512), kind, order="F"), np.zeros((slices, 512, 512), np.uint8, order="F")
+    image, label = np.empty((slices, 512, 512), dtype, order="F"), np.zeros((slices, 512, 512), np.uint8, order="F")
     for c in range(512):
         image[..., c] = (body[:, c, None] + noise[c % 64 : c % 64 + 512, c : c + slices]).T
     label[slices // 4 : slices // 2, 200:300, 100:200] = 1
@@ -32,19 +32,19 @@ def phantom(slices, kind):
 
 
 def decompress(*paths):
-    """Decompress files and forget them."""
+    """Decompress the files and discard their content."""
     for path in paths:
         with igzip.open(path) as stream:
             while stream.read(2**20):
                 pass
 
 
-def plainly(image_path, label_path, output):
-    """Extraction as one would write it with nibabel and scikit-image."""
-    for name, path, kind in (("images", image_path, np.int16), ("labels", label_path, np.uint8)):
+def extract_plainly(image_path, label_path, output):
+    """Extract slices as one would with nibabel and scikit-image."""
+    for name, path, dtype in (("images", image_path, np.int16), ("labels", label_path, np.uint8)):
         volume = nib.load(path).get_fdata()
         slices = [resize(s, (SIZE, SIZE), order=0, preserve_range=True, anti_aliasing=False) for s in volume]
-        np.save(output / f"{name}.npy", np.rint(slices).astype(kind))
+        np.save(output / f"{name}.npy", np.rint(slices).astype(dtype))
 
 
 def main(arguments):
@@ -52,31 +52,31 @@ def main(arguments):
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         paths = folder / "imaging.nii.gz", folder / "segmentation.nii.gz"
-        for slices, kind in ((216, "int16"), (216, "float64"), (1059, "float64")):
-            for path, volume in zip(paths, phantom(slices, kind), strict=True):
+        for slices, dtype in ((216, "int16"), (216, "float64"), (1059, "float64")):
+            for path, volume in zip(paths, make_phantom(slices, dtype), strict=True):
                 write_volume(path, volume, np.eye(4).tolist())
             megabytes = [round(path.stat().st_size / 1e6, 1) for path in paths]
-            print(f"{slices} slices of 512 x 512, stored as {kind}: {megabytes} MB")
+            print(f"{slices} slices of 512 x 512, stored as {dtype}: {megabytes} MB")
             (folder / "plain").mkdir(exist_ok=True)
             contenders = {
                 "decompression alone": lambda: decompress(*paths),
-                "nibabel and scikit-image": lambda: plainly(*paths, folder / "plain"),
+                "nibabel and scikit-image": lambda: extract_plainly(*paths, folder / "plain"),
                 "here": lambda: extract(*paths, SIZE, folder / "here"),
             }
-            if slices > 300:  # the plain way takes more than a minute
+            if slices > 300:  # The plain way takes more than a minute.
                 del contenders["nibabel and scikit-image"]
-            facts = {"case": f"{slices} slices, {kind}", "megabytes": megabytes}
+            facts = {"case": f"{slices} slices, {dtype}", "megabytes": megabytes}
             comparison = measure.compare(contenders, "decompression alone", arguments.rounds, **facts)
             for name in ("images", "labels") if slices <= 300 else ():
                 plain = np.load(folder / "plain" / f"{name}.npy")
                 np.testing.assert_array_equal(np.load(folder / "here" / f"{name}.npy"), plain)
             words = ["--image", paths[0], "--label", paths[1], "--output", folder / "here", "--size", SIZE]
             jobs = [measure.run_job(measure.SCRIPTS / "extract_slices.py", *words) for _ in range(arguments.rounds)]
-            comparison["job"] = {key: measure.spread([job[key] for job in jobs]) for key in jobs[0]}
+            comparison["job"] = {key: measure.summarize_values([job[key] for job in jobs]) for key in jobs[0]}
             print(f"  the whole job: {comparison['job']}")
             comparisons.append(comparison)
-    measure.write("extraction", arguments, comparisons)
+    measure.write_record("extraction", arguments, comparisons)
 
 
 if __name__ == "__main__":
-    main(measure.parser(__doc__).parse_args())
+    main(measure.make_parser(__doc__).parse_args())

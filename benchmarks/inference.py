@@ -7,7 +7,7 @@ import measure
 import numpy as np
 import torch
 from monai.networks.nets import BasicUNet
-from training import SCALES, WINDOW, phantoms
+from training import SCALES, WINDOW, make_phantoms
 
 from kits.data.nifti import Geometry, write_volume
 from kits.data.slices import SliceStore, crop_lower_half, open_slices, restore, save_slices
@@ -17,34 +17,34 @@ from kits.networks.unet import Architecture, UNet
 
 TARGETS = ("kidney", "tumor")
 CASES = 5
-"""The cases of the second job; the workflow gives each job one."""
+"""The number of cases in the second job; the workflow gives each job one case."""
 
 
-def one_by_one(networks, images, device):
-    """The masks of both networks, a network after the other, a slice at a time, in float32."""
+def predict_one_by_one(networks, images, torch_device):
+    """Predict the masks of both networks, one network after the other and one slice at a time, in float32."""
     masks = []
     with torch.inference_mode():
         for network, view in zip(networks, (images, crop_lower_half(images)), strict=True):
-            whole = np.empty(view.shape, np.uint8)
+            mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
-                slice_ = models.normalize(torch.from_numpy(image)[None].to(device), WINDOW)
-                whole[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
-            masks.append(whole)
+                slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
+                mask[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
+            masks.append(mask)
     return masks
 
 
 def main(arguments):
     scale = dict(SCALES[arguments.scale])
-    chosen = choose_device(arguments)
+    device = choose_device(arguments)
     torch.manual_seed(0)
-    networks = [UNet(scale["base_channels"]).to(chosen.torch_device).eval() for _ in TARGETS]
+    networks = [UNet(scale["base_channels"]).to(device.torch_device).eval() for _ in TARGETS]
     width = [scale["base_channels"] * 2**level for level in range(5)]
     peers = [
-        BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(chosen.torch_device).eval()
+        BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(device.torch_device).eval()
         for _ in TARGETS
     ]
     size, batch = scale["size"], scale["batch_size"]
-    images, labels = phantoms(arguments.slices, size)
+    images, labels = make_phantoms(arguments.slices, size)
     shape = (arguments.slices, 2 * size, 2 * size)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -56,60 +56,64 @@ def main(arguments):
         for path, network, target in zip(paths, networks, TARGETS, strict=True):
             trained = models.Model(network, target, size, WINDOW)
             models.save_model(path, trained, Architecture(scale["base_channels"]))
-        loaded = [models.load_model(path, target, chosen) for path, target in zip(paths, TARGETS, strict=True)]
+        loaded = [models.load_model(path, target, device) for path, target in zip(paths, TARGETS, strict=True)]
         monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
-        if chosen.precision == torch.float32:
-            alone = one_by_one(networks, images, chosen.torch_device)
-            for mask, expected in zip(models.predict_slices(loaded, images, chosen, batch, 0.5), alone, strict=True):
-                assert np.mean(mask != expected) < 1e-4  # sums of another order round otherwise
+        if device.precision == torch.float32:
+            alone = predict_one_by_one(networks, images, device.torch_device)
+            for mask, expected in zip(models.predict_slices(loaded, images, device, batch, 0.5), alone, strict=True):
+                assert np.mean(mask != expected) < 1e-4  # Sums in another order are rounded differently.
         contenders = {
-            "a slice at a time, float32": lambda: one_by_one(networks, images, chosen.torch_device),
-            "MONAI BasicUNet, batches": lambda: models.predict_slices(monai, images, chosen, batch, 0.5),
-            "here": lambda: models.predict_slices(loaded, images, chosen, batch, 0.5),
+            "a slice at a time, float32": lambda: predict_one_by_one(networks, images, device.torch_device),
+            "MONAI BasicUNet, batches": lambda: models.predict_slices(monai, images, device, batch, 0.5),
+            "here": lambda: models.predict_slices(loaded, images, device, batch, 0.5),
         }
-        print(f"{arguments.slices} slices of {size} pixels, volume {shape}, on {chosen.name}")
+        print(f"{arguments.slices} slices of {size} pixels, volume {shape}, on {device.name}")
         facts = {**scale, "slices": arguments.slices}
         comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **facts)
 
-        masks = models.predict_slices(loaded, images, chosen, batch, 0.5)
-        wholes = [restore(mask, size, shape) for mask in masks]
+        masks = models.predict_slices(loaded, images, device, batch, 0.5)
+        predicted = [restore(mask, size, shape) for mask in masks]
         affine = np.eye(4).tolist()
 
-        def write(volumes):
+        def write_masks(volumes):
             for target, volume in zip(TARGETS, volumes, strict=True):
                 write_volume(folder / "apart" / f"{target}.nii.gz", volume, affine)
 
-        def whole_case():
+        def predict_case():
             stored = open_slices(folder / "slices" / cases[0])
-            found = models.predict_slices(loaded, stored.images, chosen, batch, 0.5)
-            write([restore(mask, size, shape) for mask in found])
+            found = models.predict_slices(loaded, stored.images, device, batch, 0.5)
+            write_masks([restore(mask, size, shape) for mask in found])
 
         parts = {
             "reading": lambda: open_slices(folder / "slices" / cases[0]),
-            "network": lambda: models.predict_slices(loaded, images, chosen, batch, 0.5),
-            "writing": lambda: write(wholes),
-            "a case": whole_case,
+            "network": lambda: models.predict_slices(loaded, images, device, batch, 0.5),
+            "writing": lambda: write_masks(predicted),
+            "a case": predict_case,
         }
         apart = measure.compare(parts, "a case", arguments.rounds)
         seconds = {row["name"]: row["seconds"]["median"] for row in apart["rows"]}
         comparison["apart"] = {**seconds, "overhead": seconds["a case"] / (sum(seconds.values()) - seconds["a case"])}
 
-        def job(count):
+        def run_predict(count):
             words = ["--slices", folder / "slices", "--cases", *cases[:count], "--output", folder / "masks"]
             words += ["--kidney-model", paths[0], "--tumor-model", paths[1], "--batch-size", batch]
             words += ["--threads", arguments.threads, "--device", arguments.device]
             return measure.run_job(measure.SCRIPTS / "predict.py", *words)
 
         for count in (1, CASES):
-            jobs = [job(count) for _ in range(arguments.rounds)]
-            comparison[f"job_of_{count}"] = {key: measure.spread([j[key] for j in jobs]) for key in jobs[0]}
+            jobs = [run_predict(count) for _ in range(arguments.rounds)]
+            comparison[f"job_of_{count}"] = {
+                key: measure.summarize_values([job[key] for job in jobs]) for key in jobs[0]
+            }
         print({key: comparison[key] for key in ("apart", "job_of_1", f"job_of_{CASES}")})
-    measure.write("inference", arguments, [comparison], device=chosen.name)
+    measure.write_record("inference", arguments, [comparison], device=device.name)
 
 
 if __name__ == "__main__":
-    options = measure.parser(__doc__)
-    options.add_argument("--scale", choices=SCALES, default="demo", help="network, slices and batch of which run")
-    options.add_argument("--slices", type=int, default=216, help="of the case; KiTS19's cases have 216 on average")
-    add_device_options(options)
-    main(options.parse_args())
+    parser = measure.make_parser(__doc__)
+    parser.add_argument(
+        "--scale", choices=SCALES, default="demo", help="run whose network, slice size and batch size are used"
+    )
+    parser.add_argument("--slices", type=int, default=216, help="number of slices of a case; the mean in KiTS19 is 216")
+    add_device_options(parser)
+    main(parser.parse_args())

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved rounds, ratios with their spread, peak memory, a JSON file."""
+"""The helpers of all benchmarks, which measure time in interleaved rounds and peak memory, and write a record."""
 
 import argparse
 import json
@@ -19,13 +19,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(SCRIPTS))
 
 
-def _git(*words: str) -> str:
+def _run_git(*words: str) -> str:
     return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
 
 
-# At the start: what is measured is what was imported.
-COMMIT = _git("rev-parse", "--short", "HEAD")
-if _git("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs", "benchmarks/*.py"):
+# The commit is read at the start, because the code that is measured is the code that was imported.
+COMMIT = _run_git("rev-parse", "--short", "HEAD")
+if _run_git("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs", "benchmarks/*.py"):
     COMMIT += "-dirty"
 
 PACKAGES = ("connected-components-3d", "fill-voids", "isal", "monai", "nibabel", "numpy", "scikit-image", "scipy")
@@ -37,19 +37,21 @@ result = subprocess.run([sys.executable, *sys.argv[1:]], stdout=subprocess.DEVNU
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(result.returncode)
 """
-"""Runs a script from a small process: a child's peak memory begins with that of the process that starts it."""
+"""A program that runs a script from a small process: a child's peak memory begins with that of the starting process."""
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """The options of every benchmark."""
-    options = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    options.add_argument("--rounds", type=int, default=5, help="measurements of each contender, after a warm-up")
-    options.add_argument("--output", type=Path, help="JSON to write; benchmarks/results/<name>.json if left out")
-    return options
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Make a parser with the options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="number of measurements of each contender after a warm-up"
+    )
+    parser.add_argument("--output", type=Path, help="JSON file to write; benchmarks/results/<name>.json if left out")
+    return parser
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Seconds that `work` takes."""
+def time_call(work: Callable[[], Any]) -> float:
+    """Return the seconds that `work` takes."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -60,19 +62,20 @@ def compare(
 ) -> dict[str, Any]:
     """Time contenders in turn, round by round, and print how many times faster than the reference each is.
 
-    A ratio compares two measurements of one round, so that what slows the machine for a while slows both. All have run
-    once before; `warm` says that they already have.
+    A ratio compares two measurements of one round, so that what slows the machine for a while slows both. Each
+    contender runs once before the first round, unless `warm` says that all have run already. The returned record of the
+    comparison also holds `facts`.
     """
     for name, work in () if warm else contenders.items():
-        print(f"  warm-up: {name}: {timed(work):.2f} s", flush=True)
+        print(f"  warm-up: {name}: {time_call(work):.2f} s", flush=True)
     seconds = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, work in contenders.items():
-            seconds[name].append(timed(work))
+            seconds[name].append(time_call(work))
     rows = []
     for name, values in seconds.items():
         ratios = [base / value for base, value in zip(seconds[reference], values, strict=True)]
-        rows.append({"name": name, "seconds": spread(values), "ratio": spread(ratios)})
+        rows.append({"name": name, "seconds": summarize_values(values), "ratio": summarize_values(ratios)})
         print(
             f"  {name:42s} {statistics.median(values):9.3f} s   {statistics.median(ratios):6.2f} x "
             f"({min(ratios):.2f} to {max(ratios):.2f})",
@@ -81,14 +84,14 @@ def compare(
     return {**facts, "reference": reference, "rounds": rounds, "rows": rows}
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Median, smallest and largest."""
+def summarize_values(values: list[float]) -> dict[str, float]:
+    """Return the median, the smallest and the largest value, each rounded to four digits."""
     named = {"median": statistics.median(values), "low": min(values), "high": max(values)}
     return {name: float(f"{value:.4g}") for name, value in named.items()}
 
 
 def run_job(*command: object) -> dict[str, float]:
-    """Run a script as the workflow does: its seconds, interpreter and imports included, and its peak memory in MiB."""
+    """Run a script as the workflow does; return its seconds, start and imports included, and its peak memory in MiB."""
     process = subprocess.run([sys.executable, "-c", LAUNCHER, *map(str, command)], capture_output=True, text=True)
     if process.returncode:
         sys.exit(f"failed: {' '.join(map(str, command))}\n{process.stderr}")
@@ -96,8 +99,8 @@ def run_job(*command: object) -> dict[str, float]:
     return {"seconds": float(seconds), "peak_mib": int(peak) // 1024}
 
 
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+def describe_machine() -> dict[str, Any]:
+    """Describe the hardware and the versions of the software on which the measurements depend."""
     import torch
 
     cpu = next(
@@ -119,14 +122,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(name: str, arguments: argparse.Namespace, comparisons: list[dict[str, Any]], **facts: Any) -> None:
-    """Write a benchmark's figures beside the machine, the commit and the command they come from."""
+def write_record(name: str, arguments: argparse.Namespace, comparisons: list[dict[str, Any]], **facts: Any) -> None:
+    """Write what a benchmark measured, with the machine, the commit and the command that it comes from."""
     content = {
         "benchmark": name,
         "command": " ".join(["python", f"benchmarks/{name}.py", *sys.argv[1:]]),
         "date": time.strftime("%Y-%m-%d"),
         "commit": COMMIT,
-        "machine": machine(),
+        "machine": describe_machine(),
         **facts,
         "comparisons": comparisons,
     }

@@ -15,22 +15,22 @@ from kits.data.nifti import KIDNEY, TUMOR, read_label, write_volume
 from kits.filter.masks import RunLengthMask
 from kits.filter.postprocessing import postprocess
 
-RANGE = (1.07, 2.8)  # section 2.2
-SHAPE = (1059, 512, 512)  # of KiTS19's largest case
+RATIO_RANGE = (1.07, 2.8)  # from section 2.2 of the paper
+SHAPE = (1059, 512, 512)  # the shape of KiTS19's largest case
 
 
-def accepted(coordinates, kidney):
-    """Whether the tumor component of these voxels, (n, 3), is kept."""
+def is_accepted(coordinates, kidney):
+    """Tell whether the filter keeps the tumor component with these coordinates, shape (n, 3)."""
     if len(coordinates) < 10:
         return False
     _, second, first = np.linalg.eigvalsh(np.cov(coordinates.T)).clip(min=0)
-    if second <= 1e-9 * first or not RANGE[0] <= first / second <= RANGE[1]:
+    if second <= 1e-9 * first or not RATIO_RANGE[0] <= first / second <= RATIO_RANGE[1]:
         return False
     return np.count_nonzero(kidney[tuple(coordinates.T)]) / len(coordinates) >= 0.95
 
 
-def in_full(kidney, tumor):
-    """The filter as one would write it with scipy and scikit-image."""
+def filter_volume(kidney, tumor):
+    """Filter the masks as one would with scipy and scikit-image, on the full volume."""
     everywhere = np.ones((3, 3, 3))
     kidney, tumor = ndimage.binary_fill_holes(kidney), ndimage.binary_fill_holes(tumor)
     labels, _ = ndimage.label(kidney, everywhere)
@@ -41,20 +41,20 @@ def in_full(kidney, tumor):
     segmentation = kidney.astype(np.uint8) * KIDNEY
     labels, _ = ndimage.label(tumor, everywhere)
     for region in regionprops(labels):
-        if accepted(region.coords, kidney):
+        if is_accepted(region.coords, kidney):
             segmentation[tuple(region.coords.T)] = TUMOR
     return segmentation
 
 
-def in_box(kidney, tumor):
-    """The same with cc3d and fill-voids, inside the masks' bounding boxes: what this project used before."""
+def filter_box(kidney, tumor):
+    """Filter the masks with cc3d and fill-voids inside their bounding boxes, as this project did before."""
 
-    def box(mask):
+    def find_box(mask):
         axes = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
         return tuple(slice(axis[0], axis[-1] + 1) for axis in axes)
 
     segmentation = np.zeros(kidney.shape, np.uint8)
-    where = box(kidney)
+    where = find_box(kidney)
     labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(kidney[where])), connectivity=26)
     voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"][1:].astype(int)
     keep = np.zeros(len(voxels) + 1, bool)
@@ -62,23 +62,23 @@ def in_box(kidney, tumor):
     kidney = np.zeros(kidney.shape, bool)
     kidney[where] = keep[labels]
     segmentation[kidney] = KIDNEY
-    where = box(tumor)
+    where = find_box(tumor)
     labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(tumor[where])), connectivity=26)
     corner = np.array([axis.start for axis in where])
     for region in regionprops(labels.astype(np.int32)):
         coordinates = region.coords + corner
-        if accepted(coordinates, kidney):
+        if is_accepted(coordinates, kidney):
             segmentation[tuple(coordinates.T)] = TUMOR
     return segmentation
 
 
-def by_runs(kidney, tumor):
-    """This project's."""
-    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RANGE).segmentation
+def filter_runs(kidney, tumor):
+    """Filter the masks as this project does, on runs of voxels."""
+    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RATIO_RANGE).segmentation
 
 
-def phantom():
-    """Two kidneys and a tumor in a volume of the largest case's size."""
+def make_phantom():
+    """Make a phantom label, two kidneys and a tumor in a volume of the shape of the largest case."""
     volume = np.zeros(SHAPE, np.uint8)
     z, y, x = np.ogrid[:700, :130, :130]
     kidney = ((z - 350) / 350) ** 2 + ((y - 65) / 62) ** 2 + ((x - 65) / 62) ** 2 < 1
@@ -89,8 +89,8 @@ def phantom():
     return volume
 
 
-def noisy(mask, rng):
-    """A prediction of bad networks: false positives on every slice, holes within, some over several slices."""
+def add_false_positives(mask, rng):
+    """Return the mask as bad networks predict it, with false positives of up to three slices, some with a hole."""
     mask = mask.copy()
     slices, rows, columns = mask.shape
     for z in range(slices):
@@ -106,23 +106,24 @@ def noisy(mask, rng):
 
 
 def main(arguments):
-    label = read_label(arguments.label) if arguments.label else phantom()
+    label = read_label(arguments.label) if arguments.label else make_phantom()
     rng = np.random.default_rng(0)
     clean = label > 0, label == TUMOR
     comparisons = []
-    for name, masks in {"the true masks": clean, "noisy masks": tuple(noisy(mask, rng) for mask in clean)}.items():
-        kidney, tumor = (np.asfortranarray(mask) for mask in masks)  # as they are read
+    noisy = tuple(add_false_positives(mask, rng) for mask in clean)
+    for name, masks in {"the true masks": clean, "noisy masks": noisy}.items():
+        kidney, tumor = (np.asfortranarray(mask) for mask in masks)  # the order of masks read from a file
         found = [ndimage.label(mask, np.ones((3, 3, 3)))[1] for mask in masks]
         print(f"{name}: {label.shape} voxels, {found[0]} kidney and {found[1]} tumor components")
-        expected = in_full(kidney, tumor)
+        expected = filter_volume(kidney, tumor)
         holes = [int(np.count_nonzero(fill_voids.fill(m.copy()))) - int(np.count_nonzero(m)) for m in masks]
         print(f"  voxels in holes: {holes}")
-        for function in (in_box, by_runs):
+        for function in (filter_box, filter_runs):
             np.testing.assert_array_equal(function(kidney, tumor), expected)
         contenders = {
-            "scipy and scikit-image, full volume": lambda k=kidney, t=tumor: in_full(k, t),
-            "cc3d and fill-voids, bounding box": lambda k=kidney, t=tumor: in_box(k, t),
-            "here, runs": lambda k=kidney, t=tumor: by_runs(k, t),
+            "scipy and scikit-image, full volume": lambda k=kidney, t=tumor: filter_volume(k, t),
+            "cc3d and fill-voids, bounding box": lambda k=kidney, t=tumor: filter_box(k, t),
+            "here, runs": lambda k=kidney, t=tumor: filter_runs(k, t),
         }
         facts = {"case": name, "voxels": list(label.shape), "components": found, "voxels_in_holes": holes}
         comparison = measure.compare(contenders, next(iter(contenders)), arguments.rounds, warm=True, **facts)
@@ -130,18 +131,18 @@ def main(arguments):
             files = {target: Path(folder, f"{target}.nii.gz") for target in ("kidney", "tumor")}
             for mask, path in zip(masks, files.values(), strict=True):
                 write_volume(path, np.asfortranarray(mask.astype(np.uint8)), np.eye(4).tolist())
-            write_json(Path(folder, "range.json"), {"low": RANGE[0], "high": RANGE[1]})
+            write_json(Path(folder, "range.json"), {"low": RATIO_RANGE[0], "high": RATIO_RANGE[1]})
             words = [word for target, path in files.items() for word in (f"--{target}", path)]
             words += ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]
             jobs = [measure.run_job(measure.SCRIPTS / "postprocess.py", *words) for _ in range(arguments.rounds)]
-        comparison["job"] = {key: measure.spread([job[key] for job in jobs]) for key in jobs[0]}
+        comparison["job"] = {key: measure.summarize_values([job[key] for job in jobs]) for key in jobs[0]}
         print(f"  the whole job, files to file: {comparison['job']}")
         comparisons.append(comparison)
     source = arguments.label.resolve().parent.name if arguments.label else "phantom"
-    measure.write("postprocessing", arguments, comparisons, label=source)
+    measure.write_record("postprocessing", arguments, comparisons, label=source)
 
 
 if __name__ == "__main__":
-    options = measure.parser(__doc__)
-    options.add_argument("--label", type=Path, help="segmentation.nii.gz; a phantom of 1059 slices if left out")
-    main(options.parse_args())
+    parser = measure.make_parser(__doc__)
+    parser.add_argument("--label", type=Path, help="label volume, NIfTI; a phantom of 1059 slices if left out")
+    main(parser.parse_args())

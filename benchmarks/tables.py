@@ -12,28 +12,30 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 CASES, TEST_CASES, EPOCHS = 210, 20, 50
 KIDNEY_SLICES = 16334 * 190 / 210
 TUMOR_SLICES = 5362 * 190 / 210
-"""Extracted slices that show a kidney, and those whose lower half shows a tumor: counted in the 210 label volumes
-(`kits.data.slices.resize_blocks` to 256 pixels), of which the paper trains on 190."""
+"""The numbers of extracted slices that show a kidney, and of those whose lower half shows a tumor.
+
+They were counted in the 210 label volumes (`kits.data.slices.resize_blocks` to 256 pixels); the paper trains on 190 of
+the cases."""
 
 
-def number(value: float) -> str:
-    """Three digits that matter, no more."""
+def format_number(value: float) -> str:
+    """Format a number with three significant digits, or as a whole number from 100 on."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def ranged(spread: dict[str, float]) -> str:
-    """A median with its smallest and largest value."""
-    return f"{number(spread['median'])} ({number(spread['low'])} to {number(spread['high'])})"
+def format_range(summary: dict[str, float]) -> str:
+    """Format a median, followed by the smallest and the largest value."""
+    return f"{format_number(summary['median'])} ({format_number(summary['low'])} to {format_number(summary['high'])})"
 
 
-def table(head: list[str], rows: list[list[object]]) -> str:
-    """A Markdown table."""
+def make_table(head: list[str], rows: list[list[object]]) -> str:
+    """Make a Markdown table from its head and rows."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def source(record: dict) -> str:
-    """Where and when a benchmark ran, and with which command."""
+def describe_source(record: dict) -> str:
+    """Describe where and when a benchmark ran, and with which command."""
     machine = record["machine"]
     place = f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gib']} GiB"
     if "device" in record:
@@ -41,45 +43,48 @@ def source(record: dict) -> str:
     return f"\n\n*Measured: {place}; {record['date']}; commit `{record['commit']}`; `{record['command']}`.*"
 
 
-def whole(job: dict[str, dict[str, float]]) -> str:
-    """What a script takes, as the workflow starts it."""
-    seconds, peak = ranged(job["seconds"]), number(job["peak_mib"]["high"])
+def describe_job(job: dict[str, dict[str, float]]) -> str:
+    """Describe the time and memory that a script takes when the workflow starts it."""
+    seconds, peak = format_range(job["seconds"]), format_number(job["peak_mib"]["high"])
     return f"\n\nThe whole job, interpreter to output: {seconds} s, peak memory {peak} MiB."
 
 
-def compared(record: dict, extra: dict[str, str] | None = None) -> str:
-    """Seconds and ratios of a benchmark's contenders, one table for each of its comparisons."""
+def tabulate_comparisons(record: dict, extra: dict[str, str] | None = None) -> str:
+    """Make a table of the contenders' seconds and ratios for each comparison; `extra` adds columns, head by key."""
     tables = []
     for comparison in record["comparisons"]:
         head = ["", "seconds", "times as fast", *(extra or {}).values()]
         rows = [
-            [row["name"], ranged(row["seconds"]), ranged(row["ratio"]), *(number(row[key]) for key in extra or {})]
+            [
+                row["name"],
+                *(format_range(row[key]) for key in ("seconds", "ratio")),
+                *(format_number(row[key]) for key in extra or {}),
+            ]
             for row in comparison["rows"]
         ]
         title = f"**{comparison['case']}**\n\n" if "case" in comparison else ""
         job = comparison.get("job")
-        tables.append(title + table(head, rows) + (whole(job) if job else ""))
-    return "\n\n".join(tables) + source(record)
+        tables.append(title + make_table(head, rows) + (describe_job(job) if job else ""))
+    return "\n\n".join(tables) + describe_source(record)
 
 
-def extraction(record: dict) -> str:
-    """As `compared`, with times the time of decompression, which bounds it from below."""
+def tabulate_extraction(record: dict) -> str:
+    """Make the tables of slice extraction, with each time as a multiple of that of decompression, its lower bound."""
     tables = []
     for comparison in record["comparisons"]:
         rows = []
         for row in comparison["rows"]:
             ratio = row["ratio"]
             slower = {"median": 1 / ratio["median"], "low": 1 / ratio["high"], "high": 1 / ratio["low"]}
-            rows.append([row["name"], ranged(row["seconds"]), ranged(slower)])
+            rows.append([row["name"], format_range(row["seconds"]), format_range(slower)])
         head = ["", "seconds", "times the time of decompression"]
-        job = comparison["job"]
-        tables.append(
-            f"**{comparison['case']}**, {number(sum(comparison['megabytes']))} MB\n\n{table(head, rows)}{whole(job)}"
-        )
-    return "\n\n".join(tables) + source(record)
+        title = f"**{comparison['case']}**, {format_number(sum(comparison['megabytes']))} MB\n\n"
+        tables.append(title + make_table(head, rows) + describe_job(comparison["job"]))
+    return "\n\n".join(tables) + describe_source(record)
 
 
-def postprocessing(record: dict) -> str:
+def tabulate_postprocessing(record: dict) -> str:
+    """Make the tables of post-processing, preceded by what the compared masks contain."""
     cases = [
         f"- {comparison['case']}: kidney and tumor have {' and '.join(map(str, comparison['components']))} components, "
         f"{' and '.join(map(str, comparison['voxels_in_holes']))} voxels in holes"
@@ -87,79 +92,85 @@ def postprocessing(record: dict) -> str:
     ]
     voxels = " by ".join(map(str, record["comparisons"][0]["voxels"]))
     head = f"The label is that of {record['label']}, {voxels} voxels:"
-    return "\n\n".join([head, "\n".join(cases), compared(record)])
+    return "\n\n".join([head, "\n".join(cases), tabulate_comparisons(record)])
 
 
-def training(record: dict) -> str:
-    return compared(record, {"slices_per_second": "slices/s", "share_of_matmul": "share of matrix product"})
+def tabulate_training(record: dict) -> str:
+    """Make the table of training, with slices per second and the share of the matrix product's speed."""
+    return tabulate_comparisons(record, {"slices_per_second": "slices/s", "share_of_matmul": "share of matrix product"})
 
 
-def compiled(record: dict) -> str:
+def tabulate_compilation(record: dict) -> str:
+    """Make the table of the seconds of an epoch with and without `torch.compile`."""
     names = {"False": "eager", "True": "`torch.compile`"}
-    rows = [[names[on], number(s["first"]), ranged(s["later"])] for on, s in record["compile"].items()]
-    return table(["", "first epoch, s", "each later epoch, s"], rows)
+    rows = [[names[on], format_number(s["first"]), format_range(s["later"])] for on, s in record["compile"].items()]
+    return make_table(["", "first epoch, s", "each later epoch, s"], rows)
 
 
-def parts(record: dict) -> str:
+def tabulate_parts(record: dict) -> str:
+    """Make the table of the seconds that each part of the inference on a case takes."""
     comparison = record["comparisons"][0]
     apart = comparison["apart"]
     rows = [[name, f"{apart[name]:.3f}"] for name in ("reading", "network", "writing", "a case")]
     several = next(int(key.removeprefix("job_of_")) for key in comparison if re.fullmatch(r"job_of_([2-9]|\d\d+)", key))
     rows.append(["a case / (reading + network + writing)", f"{apart['overhead']:.2f}"])
-    rows.append(["the job of one case", ranged(comparison["job_of_1"]["seconds"])])
-    rows.append([f"the job of {several} cases", ranged(comparison[f"job_of_{several}"]["seconds"])])
-    return table(["", "seconds"], rows)
+    rows.append(["the job of one case", format_range(comparison["job_of_1"]["seconds"])])
+    rows.append([f"the job of {several} cases", format_range(comparison[f"job_of_{several}"]["seconds"])])
+    return make_table(["", "seconds"], rows)
 
 
-def separate(record: dict) -> str:
-    """What it costs to start the job of each case apart, from the jobs of one and of several cases."""
+def tabulate_separate_jobs(record: dict) -> str:
+    """Make the table of what a job for each case costs, computed from a job of one case and a job of several."""
     comparison = record["comparisons"][0]
     jobs = {int(key.rpartition("_")[2]): job["seconds"]["median"] for key, job in comparison.items() if "job_of" in key}
     several = max(jobs)
     case = (jobs[several] - jobs[1]) / (several - 1)
     start = jobs[1] - case
     rows = [
-        [cases, number(start + cases * case), number(cases * (start + case)), number((cases - 1) * start)]
+        [cases, *map(format_number, (start + cases * case, cases * (start + case), (cases - 1) * start))]
         for cases in (TEST_CASES, CASES)
     ]
-    return table(["cases", "one job for all, s", "a job each, s (the workflow)", "cost, s of one core"], rows)
+    return make_table(["cases", "one job for all, s", "a job each, s (the workflow)", "cost, s of one core"], rows)
 
 
-def growth(record: dict) -> str:
+def tabulate_growth(record: dict) -> str:
+    """Make the table of the workflow's seconds by the number of cases and of cores."""
     cores = sorted({row["cores"] for row in record["growth"]})
     head = ["phantom cases", "jobs", *(f"{count} core{'s' * (count > 1)}, s" for count in cores)]
     rows = []
     for cases in sorted({row["cases"] for row in record["growth"]}):
         here = {row["cores"]: row for row in record["growth"] if row["cases"] == cases}
-        rows.append([cases, here[cores[0]]["jobs"], *(number(here[count]["seconds"]) for count in cores)])
-    return table(head, rows) + source(record)
+        rows.append([cases, here[cores[0]]["jobs"], *(format_number(here[count]["seconds"]) for count in cores)])
+    return make_table(head, rows) + describe_source(record)
 
 
-def planning(record: dict) -> str:
+def tabulate_planning(record: dict) -> str:
+    """Make the table of the seconds in which Snakemake plans a finished run, and of the files that a case has."""
     plan = record["planning"]
     rows = [
-        [f"run of {plan['cases']} cases with next to no work in a job, s", number(plan["run_seconds"])],
-        [f"dry run of {plan['cases']} finished cases, s", ranged(plan["dry_run_seconds"])],
+        [f"run of {plan['cases']} cases with next to no work in a job, s", format_number(plan["run_seconds"])],
+        [f"dry run of {plan['cases']} finished cases, s", format_range(plan["dry_run_seconds"])],
         ["files a case in `results/` (slices, logs, benchmarks; of test cases also masks and scores)",
-         number(plan["files_per_case"])],
-        ["Snakemake's own records a case", number(plan["snakemake_records_per_case"])],
+         format_number(plan["files_per_case"])],
+        ["Snakemake's own records a case", format_number(plan["snakemake_records_per_case"])],
     ]  # fmt: skip
-    return table(["", ""], rows)
+    return make_table(["", ""], rows)
 
 
-def starts(record: dict) -> str:
-    rows = [[f"`{row['script']}`", ranged(row["seconds"])] for row in record["starts"]]
-    return table(["script", "seconds until it can begin"], rows)
+def tabulate_starts(record: dict) -> str:
+    """Make the table of the seconds that pass before each script can begin its work."""
+    rows = [[f"`{row['script']}`", format_range(row["seconds"])] for row in record["starts"]]
+    return make_table(["script", "seconds until it can begin"], rows)
 
 
-def gpu(records: dict[str, dict]) -> str:
-    """What was measured on a GPU, where anything was."""
-    made = {"training_gpu": training, "inference_gpu": compared}
+def tabulate_gpu(records: dict[str, dict]) -> str:
+    """Make the tables of what was measured on a GPU, or say that nothing was."""
+    made = {"training_gpu": tabulate_training, "inference_gpu": tabulate_comparisons}
     return "\n\n".join(make(records[name]) for name, make in made.items() if name in records) or "Not measured yet."
 
 
-def projection(records: dict[str, dict]) -> str:
-    """The paper's run on the 16 cores and one H100 GPU, from measured rates and counted work."""
+def tabulate_projection(records: dict[str, dict]) -> str:
+    """Make the table that projects the paper's run on 16 cores and an H100 GPU from measured rates and counted work."""
     extraction = next(c for c in records["extraction"]["comparisons"] if c["case"] == "216 slices, float64")
     extract = extraction["job"]["seconds"]["median"]
     noisy = records["postprocessing"]["comparisons"][-1]["job"]["seconds"]["median"]
@@ -167,37 +178,37 @@ def projection(records: dict[str, dict]) -> str:
     flop = 3 * 96.2e9 * EPOCHS * (KIDNEY_SLICES + TUMOR_SLICES / 2)
     ceiling = records["training"]["matmul_gflop_s"]
     rows = [
-        ["extraction", f"{CASES} cases", f"{number(extract)} s a case of 216 slices, on at most 2 cores", "projected",
-         f"{number(CASES * extract / 8 / 60)} min on 16 such cores"],
+        ["extraction", f"{CASES} cases", f"{format_number(extract)} s a case of 216 slices, on at most 2 cores",
+         "projected", f"{format_number(CASES * extract / 8 / 60)} min on 16 such cores"],
         ["training", f"{flop:.2g} FLOP", "no GPU measured", "required",
-         f"{number(flop / 900 / 1e12)} TFLOP/s for 15 min"],
-        ["training", f"{flop:.2g} FLOP", f"under {number(ceiling)} GFLOP/s, a core's matrix product",
-         "projected", f"more than {number(flop / (16 * ceiling * 1e9) / 86400)} days on 16 such cores"],
-        ["post-processing", f"{TEST_CASES} cases", f"{number(noisy)} s, noisy masks of the largest case", "projected",
-         f"{number(TEST_CASES * noisy / 16)} s on 16 such cores"],
-        ["planning", f"{CASES} cases", f"{number(plan)} s", "measured", f"{number(plan)} s"],
+         f"{format_number(flop / 900 / 1e12)} TFLOP/s for 15 min"],
+        ["training", f"{flop:.2g} FLOP", f"under {format_number(ceiling)} GFLOP/s, a core's matrix product",
+         "projected", f"more than {format_number(flop / (16 * ceiling * 1e9) / 86400)} days on 16 such cores"],
+        ["post-processing", f"{TEST_CASES} cases", f"{format_number(noisy)} s, noisy masks of the largest case",
+         "projected", f"{format_number(TEST_CASES * noisy / 16)} s on 16 such cores"],
+        ["planning", f"{CASES} cases", f"{format_number(plan)} s", "measured", f"{format_number(plan)} s"],
         ["check, tumor shapes, inference, scores", "", "not measured at this size", "not projected", ""],
     ]  # fmt: skip
-    return table(["stage", "work", "rate", "", "time"], rows)
+    return make_table(["stage", "work", "rate", "", "time"], rows)
 
 
-def rendered(document: str) -> str:
-    """The document with every table made anew."""
+def render(document: str) -> str:
+    """Return the document with every table made anew from the JSON files."""
     folder = ROOT / "benchmarks" / "results"
     records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     made = {
-        "training": lambda: training(records["training"]),
-        "compiled": lambda: compiled(records["training"]),
-        "inference": lambda: compared(records["inference"]),
-        "separate": lambda: separate(records["inference"]),
-        "parts": lambda: parts(records["inference"]),
-        "extraction": lambda: extraction(records["extraction"]),
-        "postprocessing": lambda: postprocessing(records["postprocessing"]),
-        "growth": lambda: growth(records["workflow"]),
-        "planning": lambda: planning(records["workflow"]),
-        "starts": lambda: starts(records["workflow"]),
-        "projection": lambda: projection(records),
-        "gpu": lambda: gpu(records),
+        "training": lambda: tabulate_training(records["training"]),
+        "compiled": lambda: tabulate_compilation(records["training"]),
+        "inference": lambda: tabulate_comparisons(records["inference"]),
+        "separate": lambda: tabulate_separate_jobs(records["inference"]),
+        "parts": lambda: tabulate_parts(records["inference"]),
+        "extraction": lambda: tabulate_extraction(records["extraction"]),
+        "postprocessing": lambda: tabulate_postprocessing(records["postprocessing"]),
+        "growth": lambda: tabulate_growth(records["workflow"]),
+        "planning": lambda: tabulate_planning(records["workflow"]),
+        "starts": lambda: tabulate_starts(records["workflow"]),
+        "projection": lambda: tabulate_projection(records),
+        "gpu": lambda: tabulate_gpu(records),
     }
     return re.sub(
         r"(<!-- (\w+) -->\n).*?(<!-- end -->)",
@@ -209,7 +220,7 @@ def rendered(document: str) -> str:
 
 def main(arguments: argparse.Namespace) -> None:
     before = DOCUMENT.read_text()
-    after = rendered(before)
+    after = render(before)
     if arguments.check and after != before:
         sys.exit("docs/performance.md differs from the benchmarks' JSON; run python benchmarks/tables.py")
     if not arguments.check:
@@ -217,6 +228,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--check", action="store_true", help="only say whether the tables are up to date")
-    main(options.parse_args())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the tables are out of date, and write nothing")
+    main(parser.parse_args())

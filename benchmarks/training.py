@@ -26,10 +26,16 @@ SCALES = {
     "demo": {"size": 96, "batch_size": 4, "base_channels": 8, "slices": 96},
     "paper": {"size": 256, "batch_size": 16, "base_channels": 64, "slices": 14800},
 }
+SCALE_HELP = {
+    "size": "side of a slice in pixels",
+    "batch_size": "number of slices in a batch",
+    "base_channels": "number of channels of the first level",
+    "slices": "number of slices",
+}
 
 
-class Files(Dataset):
-    """Slices as most programs keep them: a compressed file each, windowed when it is read."""
+class FileDataset(Dataset):
+    """Slices as most programs keep them, each in a compressed file and windowed when it is read."""
 
     def __init__(self, folder):
         self.paths = sorted(folder.glob("*.npz"))
@@ -44,16 +50,16 @@ class Files(Dataset):
         return torch.from_numpy(image)[None], torch.from_numpy(mask)[None]
 
 
-def ordinary(network, loader, device):
-    """An epoch as tutorials write it: float32, a file a slice, the loss read after every step."""
-    network.to(device).train()
+def make_plain_epoch(network, loader, torch_device):
+    """Make an epoch as tutorials write it, in float32 with a file for each slice and the loss read after every step."""
+    network.to(torch_device).train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
 
-    def epoch():
+    def run_epoch():
         torch.use_deterministic_algorithms(False)
         total = 0.0
         for images, masks in loader:
-            images, masks = images.to(device), masks.to(device)
+            images, masks = images.to(torch_device), masks.to(torch_device)
             optimizer.zero_grad()
             loss = compute_loss(network(images), masks, 0.5)
             loss.backward()
@@ -61,55 +67,55 @@ def ordinary(network, loader, device):
             total += loss.item()
         return total
 
-    return epoch
+    return run_epoch
 
 
-def here(samples, scale, chosen, **changes):
-    """An epoch of this project's training, the making of the network included."""
+def make_own_epoch(dataset, scale, device, **changes):
+    """Make an epoch of this project's training, which includes making the network; `changes` are hyperparameters."""
     network = Architecture(scale["base_channels"])
-    settings = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
+    hyperparameters = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
 
-    def epoch():
-        torch.use_deterministic_algorithms(chosen.deterministic)
-        train(samples, WINDOW, network, settings, chosen, lambda line: None)
+    def run_epoch():
+        torch.use_deterministic_algorithms(device.deterministic)
+        train(dataset, WINDOW, network, hyperparameters, device, lambda line: None)
 
-    return epoch
+    return run_epoch
 
 
-def epochs(samples, scale, chosen, count, compile):
-    """Seconds of the first epoch, in which a network is compiled, and the median of those after it."""
-    torch.use_deterministic_algorithms(chosen.deterministic)
-    torch._inductor.config.force_disable_caches = True  # of an earlier run's compilation
-    settings = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
-    _, record = train(samples, WINDOW, Architecture(scale["base_channels"]), settings, chosen, lambda line: None)
+def time_epochs(dataset, scale, device, count, compile):
+    """Return the seconds of the first epoch, in which a network is compiled, and a summary of the `count` after it."""
+    torch.use_deterministic_algorithms(device.deterministic)
+    torch._inductor.config.force_disable_caches = True  # An earlier run's compilation must not be reused.
+    hyperparameters = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
+    _, record = train(dataset, WINDOW, Architecture(scale["base_channels"]), hyperparameters, device, lambda line: None)
     first, *later = (epoch["seconds"] for epoch in record["history"])
-    return {"first": first, "later": measure.spread(later)}
+    return {"first": first, "later": measure.summarize_values(later)}
 
 
-def matmul_rate(chosen):
-    """FLOP/s of a large matrix product in the precision of the training: the median of five."""
-    edge = 8192 if chosen.torch_device.type == "cuda" else 1024
-    matrix = torch.randn(edge, edge, device=chosen.torch_device).to(chosen.precision)
+def measure_matmul_rate(device):
+    """Return the FLOP/s of a large matrix product in the precision of the training, the median of five measurements."""
+    edge = 8192 if device.torch_device.type == "cuda" else 1024
+    matrix = torch.randn(edge, edge, device=device.torch_device).to(device.precision)
 
-    def product():
+    def multiply():
         for _ in range(10):
             torch.mm(matrix, matrix)
-        if chosen.torch_device.type == "cuda":
+        if device.torch_device.type == "cuda":
             torch.cuda.synchronize()
 
-    product()
-    return 10 * 2 * edge**3 / float(np.median([measure.timed(product) for _ in range(5)]))
+    multiply()
+    return 10 * 2 * edge**3 / float(np.median([measure.time_call(multiply) for _ in range(5)]))
 
 
-def step_flop(network, size):
-    """FLOP to train on one slice: three times those of the forward pass."""
+def count_step_flop(network, size):
+    """Return the FLOP of training on one slice, which are three times those of the forward pass."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network.eval()(torch.zeros(1, 1, size, size))
     return 3 * counter.get_total_flops()
 
 
-def phantoms(count, size, seed=0):
-    """Discs of 60 HU above noise: images, (n, H, W) int16 HU, and masks, uint8."""
+def make_phantoms(count, size, seed=0):
+    """Make phantom slices, a disc of 60 HU above noise in each: images, (n, H, W), int16 HU, and masks, uint8."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size] / size
     images = rng.normal(40, 60, (min(count, 64), size, size)).astype(np.int16)
@@ -121,66 +127,71 @@ def phantoms(count, size, seed=0):
     return images, masks
 
 
-def held_out_dice(samples, scale, chosen, epochs):
-    """Dice on slices that training did not see."""
+def measure_dice(dataset, scale, device, epochs):
+    """Train a network and return its Dice coefficient on slices that it has not seen."""
     network, _ = train(
-        samples,
+        dataset,
         WINDOW,
         Architecture(scale["base_channels"]),
         Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
-        chosen,
+        device,
         lambda line: None,
     )
-    images, truth = phantoms(64, scale["size"], seed=1)
+    images, truth = make_phantoms(64, scale["size"], seed=1)
     model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
-    (mask,) = models.predict_slices([model], images, chosen, scale["batch_size"], 0.5)
+    (mask,) = models.predict_slices([model], images, device, scale["batch_size"], 0.5)
     return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
 
 
 def main(arguments):
     scale = dict(SCALES[arguments.scale])
     scale |= {key: value for key in scale if (value := getattr(arguments, key)) is not None}
-    chosen = choose_device(arguments)
-    device = chosen.torch_device
-    images, masks = phantoms(scale["slices"], scale["size"])
+    device = choose_device(arguments)
+    torch_device = device.torch_device
+    images, masks = make_phantoms(scale["slices"], scale["size"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
         save_slices(folder, SliceStore(Geometry(images.shape, np.eye(4).tolist()), images, masks))
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
-        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], device)
-        memory = MemoryDataset(torch.from_numpy(images).to(device), torch.from_numpy(masks).to(device))
+        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
+        memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))
         width = [scale["base_channels"] * 2**level for level in range(5)]
 
-        def loader(workers):
+        def make_loader(workers):
             return DataLoader(
-                Files(folder), scale["batch_size"], shuffle=True, num_workers=workers, persistent_workers=workers > 0
+                FileDataset(folder),
+                scale["batch_size"],
+                shuffle=True,
+                num_workers=workers,
+                persistent_workers=workers > 0,
             )
 
-        def monai():
+        def make_monai():
             return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
 
-        other = replace(chosen, deterministic=not chosen.deterministic)
-        single = replace(chosen, precision=torch.float32)
+        other = replace(device, deterministic=not device.deterministic)
+        single = replace(device, precision=torch.float32)
         contenders = {
-            "PyTorch loop, DataLoader": ordinary(UNet(scale["base_channels"]), loader(0), device),
-            f"PyTorch loop, {arguments.workers} loader processes": ordinary(
-                UNet(scale["base_channels"]), loader(arguments.workers), device
+            "PyTorch loop, DataLoader": make_plain_epoch(UNet(scale["base_channels"]), make_loader(0), torch_device),
+            f"PyTorch loop, {arguments.workers} loader processes": make_plain_epoch(
+                UNet(scale["base_channels"]), make_loader(arguments.workers), torch_device
             ),
-            "MONAI BasicUNet, DataLoader": ordinary(monai(), loader(0), device),
-            "here": here(memory, scale, chosen),
-            "here, slices on disk": here(disk, scale, chosen),
+            "MONAI BasicUNet, DataLoader": make_plain_epoch(make_monai(), make_loader(0), torch_device),
+            "here": make_own_epoch(memory, scale, device),
+            "here, slices on disk": make_own_epoch(disk, scale, device),
         }
-        if device.type == "cuda":
-            contenders["here, deterministic: true"] = here(memory, scale, other)
-        if chosen != single:
-            contenders["here, float32"] = here(memory, scale, single)
-        # On a GPU one process cannot feed the loop: loader processes are the honest reference there.
-        reference = list(contenders)[device.type == "cuda"]
-        ceiling = matmul_rate(chosen)
-        ours, theirs = (step_flop(network, scale["size"]) for network in (UNet(scale["base_channels"]), monai()))
-        print(f"{scale}, on {chosen.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
+        if torch_device.type == "cuda":
+            contenders["here, deterministic: true"] = make_own_epoch(memory, scale, other)
+        if device != single:
+            contenders["here, float32"] = make_own_epoch(memory, scale, single)
+        # On a GPU one process cannot feed the loop, so the loop with loader processes is the fair reference there.
+        reference = list(contenders)[torch_device.type == "cuda"]
+        ceiling = measure_matmul_rate(device)
+        ours = count_step_flop(UNet(scale["base_channels"]), scale["size"])
+        theirs = count_step_flop(make_monai(), scale["size"])
+        print(f"{scale}, on {device.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
         comparison = measure.compare(contenders, reference, arguments.rounds, **scale)
         for row in comparison["rows"]:
             rate = scale["slices"] / row["seconds"]["median"]
@@ -188,30 +199,36 @@ def main(arguments):
             row["slices_per_second"], row["share_of_matmul"] = round(rate, 1), round(rate * flop / ceiling, 3)
         print({row["name"]: (row["slices_per_second"], row["share_of_matmul"]) for row in comparison["rows"]})
         facts = {
-            "device": chosen.name,
+            "device": device.name,
             "step_gflop": {"here": ours / 1e9, "MONAI": theirs / 1e9},
             "matmul_gflop_s": round(ceiling / 1e9, 1),
         }
         if arguments.compile:
-            fast = chosen if not chosen.deterministic else other
-            facts["compile"] = {str(on): epochs(memory, scale, fast, arguments.rounds, on) for on in (False, True)}
+            fast = device if not device.deterministic else other
+            facts["compile"] = {str(on): time_epochs(memory, scale, fast, arguments.rounds, on) for on in (False, True)}
             print(f"torch.compile: {facts['compile']}")
-        if chosen != single:
-            kinds = {chosen.name: chosen, single.name: single}
+        if device != single:
+            kinds = {device.name: device, single.name: single}
             facts["dice"] = {
-                name: held_out_dice(memory, scale, kind, arguments.dice_epochs) for name, kind in kinds.items()
+                name: measure_dice(memory, scale, kind, arguments.dice_epochs) for name, kind in kinds.items()
             }
             print(facts["dice"])
-    measure.write("training", arguments, [comparison], **facts)
+    measure.write_record("training", arguments, [comparison], **facts)
 
 
 if __name__ == "__main__":
-    options = measure.parser(__doc__)
-    options.add_argument("--scale", choices=SCALES, default="demo", help="network, slices and batch of which run")
+    parser = measure.make_parser(__doc__)
+    parser.add_argument(
+        "--scale", choices=SCALES, default="demo", help="run whose network, slices and batch size are used"
+    )
     for key in SCALES["demo"]:
-        options.add_argument(f"--{key.replace('_', '-')}", type=int, help="other than the scale's")
-    options.add_argument("--workers", type=int, default=2, help="loader processes of the second reference")
-    options.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False, help="try torch.compile")
-    options.add_argument("--dice-epochs", type=int, default=4, help="epochs before mixed precision is compared")
-    add_device_options(options)
-    main(options.parse_args())
+        parser.add_argument(f"--{key.replace('_', '-')}", type=int, help=f"{SCALE_HELP[key]}; the scale's if left out")
+    parser.add_argument("--workers", type=int, default=2, help="number of loader processes of the second PyTorch loop")
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=False, help="also time epochs with torch.compile"
+    )
+    parser.add_argument(
+        "--dice-epochs", type=int, default=4, help="number of epochs before the Dice of both precisions is measured"
+    )
+    add_device_options(parser)
+    main(parser.parse_args())

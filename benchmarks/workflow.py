@@ -1,4 +1,4 @@
-"""Time the workflow itself: wall time by cases and cores, planning for 210 finished cases, the start of each script."""
+"""Time the workflow by number of cases and cores, the planning of a finished run, and the start of each script."""
 
 import re
 import shutil
@@ -20,11 +20,11 @@ SMALL = {
     "training": {"epochs": 1},
     "phantom": {"size": 32, "slices": [12, 14]},
 }
-"""Next to no work in a job: what is left is the workflow."""
+"""A configuration with next to no work in a job, so that the time is that of the workflow."""
 
 
 class Copy:
-    """The workflow in a folder of its own."""
+    """A copy of the workflow in a folder of its own."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -32,8 +32,8 @@ class Copy:
             shutil.copytree(measure.ROOT / name, self.folder / name)
         shutil.copy(measure.ROOT / "Snakefile", self.folder)
 
-    def snakemake(self, config, *words):
-        """Run snakemake; returns its seconds and what it prints."""
+    def run_snakemake(self, config, *words):
+        """Run Snakemake, and return the seconds that it takes and what it prints."""
         (self.folder / "bench.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", *words, "--configfile", "config/demo.yaml", "bench.yaml"]
         start = time.perf_counter()
@@ -43,8 +43,8 @@ class Copy:
         return time.perf_counter() - start, result.stdout + result.stderr
 
 
-def growth(arguments):
-    """Wall time of the demo with few epochs, by cases and cores."""
+def measure_growth(arguments):
+    """Measure the wall time of the demo with few epochs for each number of cases and cores."""
     rows = []
     for cores in arguments.cores:
         for cases in arguments.cases:
@@ -52,22 +52,22 @@ def growth(arguments):
             config["training"] = {"epochs": arguments.epochs}
             with tempfile.TemporaryDirectory() as folder:
                 copy = Copy(folder)
-                seconds, output = copy.snakemake(config, "--cores", str(cores))
+                seconds, output = copy.run_snakemake(config, "--cores", str(cores))
                 jobs = int(re.search(r"of (\d+) steps \(100%\)", output)[1])
             rows.append({"cases": cases, "cores": cores, "jobs": jobs, "seconds": round(seconds, 1)})
             print(rows[-1], flush=True)
     return rows
 
 
-def planning(arguments):
-    """Seconds of a dry run on a finished cohort, and the files that each case has."""
+def measure_planning(arguments):
+    """Measure the seconds of a dry run of a finished run, and count the files that each case has."""
     config = {**SMALL, "run": "many", "split": {"test_cases": 20}}
     config["phantom"] = {**SMALL["phantom"], "cases": arguments.planned}
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(folder)
-        seconds, _ = copy.snakemake(config, "--cores", str(max(arguments.cores)))
+        seconds, _ = copy.run_snakemake(config, "--cores", str(max(arguments.cores)))
         print(f"{arguments.planned} cases with next to no work: {seconds:.0f} s", flush=True)
-        dry = [copy.snakemake(config, "--dry-run") for _ in range(arguments.rounds + 1)][1:]
+        dry = [copy.run_snakemake(config, "--dry-run") for _ in range(arguments.rounds + 1)][1:]
         assert all("Nothing to be done" in output for _, output in dry)
         results = copy.folder / "results" / "many"
         files = [path for path in results.rglob("*") if path.is_file() and "cohort" not in path.parts]
@@ -75,7 +75,7 @@ def planning(arguments):
     row = {
         "cases": arguments.planned,
         "run_seconds": round(seconds, 1),
-        "dry_run_seconds": measure.spread([seconds for seconds, _ in dry]),
+        "dry_run_seconds": measure.summarize_values([seconds for seconds, _ in dry]),
         "files_per_case": round(len(files) / arguments.planned, 2),
         "snakemake_records_per_case": round(len(records) / arguments.planned, 2),
     }
@@ -83,26 +83,30 @@ def planning(arguments):
     return row
 
 
-def starts(rounds):
-    """Seconds until each script could begin its work: interpreter and imports."""
+def measure_starts(rounds):
+    """Measure the seconds that pass before each script can begin its work, those of the interpreter and imports."""
     rows = []
     for script in sorted(measure.SCRIPTS.glob("*.py")):
         jobs = [measure.run_job(script, "--help")["seconds"] for _ in range(rounds + 1)][1:]
-        rows.append({"script": script.name, "seconds": measure.spread(jobs)})
+        rows.append({"script": script.name, "seconds": measure.summarize_values(jobs)})
         print(rows[-1], flush=True)
     return rows
 
 
 def main(arguments):
-    scripts = starts(arguments.rounds)
-    facts = {"starts": scripts, "planning": planning(arguments), "growth": growth(arguments)}
-    measure.write("workflow", arguments, [], epochs=arguments.epochs, **facts)
+    scripts = measure_starts(arguments.rounds)
+    facts = {"starts": scripts, "planning": measure_planning(arguments), "growth": measure_growth(arguments)}
+    measure.write_record("workflow", arguments, [], epochs=arguments.epochs, **facts)
 
 
 if __name__ == "__main__":
-    options = measure.parser(__doc__)
-    options.add_argument("--cases", type=int, nargs="+", default=[10, 20, 40], help="sizes of the phantom cohorts")
-    options.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="of the runs")
-    options.add_argument("--epochs", type=int, default=2, help="of the runs: the networks are measured elsewhere")
-    options.add_argument("--planned", type=int, default=210, help="cases of the finished run that is planned again")
-    main(options.parse_args())
+    parser = measure.make_parser(__doc__)
+    parser.add_argument(
+        "--cases", type=int, nargs="+", default=[10, 20, 40], help="numbers of cases of the phantom cohorts"
+    )
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="numbers of cores of the runs")
+    parser.add_argument("--epochs", type=int, default=2, help="number of epochs of each run")
+    parser.add_argument(
+        "--planned", type=int, default=210, help="number of cases of the finished run that is planned again"
+    )
+    main(parser.parse_args())

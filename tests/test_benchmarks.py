@@ -27,7 +27,7 @@ def test_the_tables_are_the_files():
 def test_a_figure_changed_by_hand_is_noticed(tables):
     document = tables.DOCUMENT.read_text()
     row = re.search(r"^\| here \| .*$", document, re.MULTILINE)[0]
-    assert tables.rendered(document.replace(row, row.replace(" | ", " | 9", 1))) == document
+    assert tables.render(document.replace(row, row.replace(" | ", " | 9", 1))) == document
 
 
 def test_every_figure_has_its_place_and_date(tables):
