@@ -15,9 +15,9 @@ from kits.networks.device import add_device_options, choose_device
 
 
 def main(arguments: argparse.Namespace) -> None:
-    chosen = choose_device(arguments)
+    device = choose_device(arguments)
     paths = (arguments.kidney_model, arguments.tumor_model)
-    networks = [models.load_model(path, target, chosen) for path, target in zip(paths, NETWORKS, strict=True)]
+    networks = [models.load_model(path, target, device) for path, target in zip(paths, NETWORKS, strict=True)]
     for case in arguments.cases:
         stored = open_slices(arguments.slices / case)
         for path, model in zip(paths, networks, strict=True):
@@ -26,11 +26,11 @@ def main(arguments: argparse.Namespace) -> None:
                     f"{path} was trained on slices of {model.size} pixels, "
                     f"{arguments.slices / case} holds {stored.images.shape[2]}; extract or train again"
                 )
-        masks = models.predict_slices(networks, stored.images, chosen, arguments.batch_size, arguments.threshold)
+        masks = models.predict_slices(networks, stored.images, device, arguments.batch_size, arguments.threshold)
         for target, mask in zip(NETWORKS, masks, strict=True):
             whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
             write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.affine)
-        print(f"{case}: {len(stored.images)} slices, on {chosen.name}", flush=True)
+        print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,9 +53,9 @@ class DiskDataset:
     Attributes:
         target: The network's target, `kidney` or `tumor`.
         folders: The folders of the extracted slices.
-        members: The number of each sample's folder and of its slice there, shape (n, 2).
-        height: The height of a sample in pixels.
-        width: The width of a sample in pixels.
+        members: The number of each slice's folder and of the slice there, shape (n, 2).
+        height: The height of a slice in pixels.
+        width: The width of a slice in pixels.
         device: The device that receives the batches.
     """
 
