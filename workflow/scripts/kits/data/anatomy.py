@@ -12,7 +12,7 @@ import numpy as np
 from kits.data.nifti import BACKGROUND, KIDNEY, TUMOR
 
 FAT, MUSCLE = -100, 55
-"""Attenuation of two tissues, HU."""
+"""The attenuation of two tissues in HU."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Ellipsoid:
     """A solid of one label.
 
     Attributes:
-        center: (z, y, x), mm.
-        radii: along its own axes, mm.
-        hu: mean attenuation, HU.
-        label: KiTS19 label of its voxels.
-        tilt: rotation, shape (3, 3), from its own axes to (z, y, x).
-        texture: standard deviation of its inner structure, HU.
+        center: The center, (z, y, x), in mm.
+        radii: The radii along its own axes in mm.
+        hu: The mean attenuation in HU.
+        label: The KiTS19 label of its voxels.
+        tilt: The rotation, shape (3, 3), from its own axes to (z, y, x).
+        texture: The standard deviation of its inner structure in HU.
     """
 
     center: Sequence[float] | np.ndarray
@@ -36,7 +36,7 @@ class Ellipsoid:
     texture: float = 0.0
 
     def contains(self, position: np.ndarray) -> np.ndarray:
-        """Which positions, (3, ...) mm, lie inside: (...) bool."""
+        """Return which positions, shape (3, ...) in mm, lie inside: shape (...), bool."""
         offset = position - np.reshape(np.asarray(self.center, np.float32), (3,) + (1,) * (position.ndim - 1))
         if self.tilt is not None:
             offset = np.tensordot(self.tilt.T.astype(np.float32), offset, 1)
@@ -45,7 +45,7 @@ class Ellipsoid:
 
 
 def draw_rotation(rng: np.random.Generator, spread: float) -> np.ndarray:
-    """A random rotation matrix; `spread`, radians, is the standard deviation of each of three Euler angles."""
+    """Draw a rotation matrix; `spread` is the standard deviation of each of three Euler angles in radians."""
     matrix = np.eye(3)
     for (i, j), angle in zip(((0, 1), (0, 2), (1, 2)), rng.normal(0, spread, 3), strict=True):
         turn = np.eye(3)
@@ -55,7 +55,7 @@ def draw_rotation(rng: np.random.Generator, spread: float) -> np.ndarray:
 
 
 def make_kidney(rng: np.random.Generator, side: int, enhancement: float) -> list[Ellipsoid]:
-    """One kidney: cortex, medulla and the fat of its sinus. `side` is -1 or 1, the sign of x."""
+    """Make one kidney, which is cortex, medulla and the fat of its sinus. `side` is the sign of x, -1 or 1."""
     center = np.array([rng.normal(0, 12), rng.normal(42, 6), side * rng.normal(66, 5)])
     radii = np.array([57, 28, 31]) * rng.normal(1, 0.08, 3)
     tilt = draw_rotation(rng, 0.15)
@@ -70,14 +70,14 @@ def make_kidney(rng: np.random.Generator, side: int, enhancement: float) -> list
 
 
 def pick_surface_point(rng: np.random.Generator, host: Ellipsoid, depth: float) -> np.ndarray:
-    """A random point at `depth` (1 is the surface) of an ellipsoid, away from the body's axis, (z, y, x) mm."""
+    """Pick a point, (z, y, x) in mm, at `depth` (1 is the surface) of an ellipsoid, away from the body's axis."""
     direction = rng.normal(0, 1, 3) * (0.8, 1, 1)
     direction[2] = abs(direction[2]) * np.sign(host.center[2])
     return np.array(host.center) + depth * np.array(host.radii) * direction / np.linalg.norm(direction)
 
 
 def make_tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[Ellipsoid]:
-    """One tumor, in one of twenty cases two, of varied size, shape and contrast, some with a necrotic core.
+    """Make one tumor, in one of twenty cases two, of varied size, shape and contrast, some with a necrotic core.
 
     Number, size and shape are KiTS19's: of its 210 cases some 200 have one tumor; the geometric mean radius of the
     largest is some 20 mm, and its logarithm has a standard deviation of 0.55.
@@ -96,7 +96,7 @@ def make_tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[
 
 
 def make_cysts(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[Ellipsoid]:
-    """Simple cysts: water, labeled kidney as in KiTS19."""
+    """Make simple cysts, which hold water and are labeled kidney as in KiTS19."""
     count = rng.choice([0, 0, 1, 2])
     hosts = [kidneys[rng.integers(len(kidneys))] for _ in range(count)]
     return [
@@ -106,7 +106,7 @@ def make_cysts(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[E
 
 
 def make_bowel(rng: np.random.Generator) -> list[Ellipsoid]:
-    """Small bowel in front and below, colon at both sides and in the pelvis; contents fluid, stool or gas."""
+    """Make bowel with fluid, stool or gas: small in front and below, colon at both sides and in the pelvis."""
     centers = [(rng.uniform(-30, 170), rng.uniform(-65, 5), rng.uniform(-95, 95)) for _ in range(22)]
     centers += [(z, rng.normal(15, 6), side * rng.normal(108, 4)) for z in range(-30, 130, 32) for side in (-1, 1)]
     centers += [(rng.uniform(95, 170), rng.uniform(25, 65), rng.uniform(-45, 45)) for _ in range(4)]
@@ -122,7 +122,7 @@ def make_bowel(rng: np.random.Generator) -> list[Ellipsoid]:
 
 
 def make_skeleton(rng: np.random.Generator) -> list[Ellipsoid]:
-    """Vertebrae with their canal, ribs as shells of the chest wall, iliac bones."""
+    """Make vertebrae with their canal, ribs as shells of the chest wall, and iliac bones."""
     bones = []
     for z in np.arange(-230, 230, 34) + rng.uniform(0, 34):
         bones += [
@@ -143,14 +143,14 @@ def make_skeleton(rng: np.random.Generator) -> list[Ellipsoid]:
 
 
 def make_fat_capsules(solids: Sequence[Ellipsoid], thickness: float = 4) -> list[Ellipsoid]:
-    """The perirenal fat that surrounds kidneys and tumors, `thickness` mm."""
+    """Make the perirenal fat that surrounds kidneys and tumors, `thickness` mm thick."""
     return [
         Ellipsoid(solid.center, np.add(solid.radii, thickness), FAT, tilt=solid.tilt, texture=8) for solid in solids
     ]
 
 
 def make_anatomy(rng: np.random.Generator, solitary: bool) -> list[Ellipsoid]:
-    """Everything inside the skin, in the order it is painted: what comes later covers what came before."""
+    """Make everything inside the skin, in the order of painting: what comes later covers what came before."""
     enhancement = rng.uniform(0.75, 1.1)  # contrast phase
     sides = [int(rng.choice([-1, 1]))] if solitary else [-1, 1]
     parts = [make_kidney(rng, side, enhancement) for side in sides]

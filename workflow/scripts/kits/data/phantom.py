@@ -14,9 +14,9 @@ from kits.data.cohort import CASE
 from kits.data.nifti import write_volume
 
 AIR = -1000
-"""Attenuation of air, HU."""
+"""The attenuation of air in HU."""
 SLAB = 8
-"""Slices that are painted at a time, which bounds the memory for full-size volumes."""
+"""The number of slices that are painted at a time, which bounds the memory for full-size volumes."""
 
 
 def warp(rng: np.random.Generator, position: np.ndarray, amplitude: float = 5.0) -> np.ndarray:
@@ -37,13 +37,13 @@ def paint(
     """Render solids into a CT volume and its label.
 
     Args:
-        shape: (slices, rows, columns).
-        spacing: mm between voxels along each.
+        shape: The shape of the volume, (slices, rows, columns).
+        spacing: The distance between neighboring slices, rows and columns in mm.
         solids: The solids in the order in which they are painted.
         seed: The seed of the warp and the noise.
 
     Returns:
-        Image, int16 HU, and label, uint8, both of `shape`.
+        The image, int16 HU, and the label, uint8, both of `shape`.
     """
     image, label = np.empty(shape, np.int16), np.empty(shape, np.uint8)
     axes = [((np.arange(n) - (n - 1) / 2) * step).astype(np.float32) for n, step in zip(shape, spacing, strict=True)]
@@ -78,9 +78,9 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
     kidney and number 2 non-square slices, a quarter wider (as KiTS19's case_00160).
 
     Args:
-        folder: `.../case_XXXXX`, which gives the number.
-        size: rows and columns, pixels.
-        slices: fewest and most slices.
+        folder: The folder of the case, `.../case_XXXXX`, whose name gives its number.
+        size: The rows and columns of a slice in pixels.
+        slices: The smallest and the largest number of slices.
         seed: The seed of the cohort.
     """
     match = CASE.fullmatch(folder.name)
