@@ -35,10 +35,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def call_snakemake(configfile: Path, *arguments: str) -> str:
-    """What snakemake prints.
+    """Call snakemake and return what it prints.
 
     Raises:
-        UserError: it failed; the workflow's own errors, or the end of what it printed.
+        UserError: It failed; the workflow's own errors, or the end of what it printed.
     """
     command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", str(configfile)]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

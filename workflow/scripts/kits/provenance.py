@@ -48,12 +48,12 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
 
 
 def read_commit() -> str | None:
-    """The commit of this code; None where it is no git checkout."""
+    """Read the commit of this code; None where it is no git checkout."""
     return _ask_git("rev-parse", "HEAD")
 
 
 def has_uncommitted_changes() -> bool | None:
-    """Whether a file of this code differs from the commit; None where it is no git checkout."""
+    """Return whether a file of this code differs from the commit; None where it is no git checkout."""
     changes = _ask_git("status", "--porcelain", "--untracked-files=no")
     return None if changes is None else bool(changes)
 
@@ -63,7 +63,7 @@ def _format_utc(seconds: float) -> str:
 
 
 def _ask_git(*arguments: str) -> str | None:
-    """Git's answer about this code; None where it is no checkout, or git is missing."""
+    """Ask git about this code; None where it is no checkout, or git is missing."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -72,7 +72,7 @@ def _ask_git(*arguments: str) -> str | None:
 
 
 def _sum_rule_times(benchmarks: Path) -> dict[str, dict[str, float]]:
-    """Jobs and seconds of each rule that Snakemake timed, over all runs that made the present files."""
+    """Sum the jobs and seconds of each rule that Snakemake timed, over all runs that made the present files."""
     times: dict[str, dict[str, float]] = {}
     for path in sorted(benchmarks.rglob("*.tsv")):
         parts = path.relative_to(benchmarks).with_suffix("").parts

@@ -125,10 +125,10 @@ def show_origin(
     """Show what made the results: code, networks, and the settings that differ from config/config.yaml.
 
     Args:
-        run: its name.
-        records: for the name of each network, what `train.py` recorded.
+        run: The name of the run.
+        records: What `train.py` recorded, by the name of each network.
         changes: The changed keys that `configuration.list_changes` returns.
-        deviations: the keys among them whose values the paper states.
+        deviations: The keys among them whose values the paper states.
     """
     commit = provenance.read_commit() or "unknown, since it is no git checkout"
     edited = ", with uncommitted changes" if provenance.has_uncommitted_changes() else ""
@@ -162,7 +162,7 @@ def _join(*parts: str) -> str:
 
 
 def _show_table(table: pd.DataFrame, *, header: bool = True) -> str:
-    """A table in a box of its own, which scrolls where the window is too narrow."""
+    """Show a table in a box of its own, which scrolls where the window is too narrow."""
     with pd.option_context("display.max_colwidth", None):
         html = table.to_html(index=False, header=header, border=0, na_rep="")
     return f'<div class="scroll">{html}</div>'
@@ -182,7 +182,7 @@ def _format(values: pd.Series, style: str) -> pd.Series:
 
 
 def _join_intervals(table: pd.DataFrame, name: str | None, style: str) -> pd.Series:
-    """Values with their intervals, `0.5 [0.4, 0.6]`, or the intervals alone; empty where there is none."""
+    """Join values with their intervals, `0.5 [0.4, 0.6]`, or the intervals alone; empty where there is none."""
     low, high = (_format(table[f"{name}_{end}" if name else end], style) for end in ("low", "high"))
     intervals = ("[" + low + f",{SPACE}" + high + "]").where(low != "", "")
     return (_format(table[name], style) + SPACE + intervals).str.strip() if name else intervals

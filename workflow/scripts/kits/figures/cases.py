@@ -28,7 +28,7 @@ STARTS, ENDS = ("RL", "AP", "SI"), ("LR", "PA", "IS")
 
 
 def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
-    """The row of `scores` of the case in which filtering removed most false positive voxels, both targets together.
+    """Find the row of the case in which filtering removed most false positive voxels, both targets together.
 
     Of equal cases, the first.
 

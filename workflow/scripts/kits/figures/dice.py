@@ -17,11 +17,11 @@ FALLS, OTHERS = "tab:red", "tab:gray"
 
 
 def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
-    """The paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
+    """Draw the paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
         scores: The table that `scoring.average_by_case` takes; undefined values are left out.
-        paths: .png, .svg or .pdf.
+        paths: The files to write, .png, .svg or .pdf.
     """
     dices = average_by_case(scores)
     figure, axes = plt.subplots(1, 2, figsize=(7, 4), sharey=True, layout="constrained")
@@ -75,7 +75,7 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
 
 
 def _describe_change(row: pd.Series) -> str:
-    """A row of the table that `measure_effect` returns, in words: a single case has neither interval nor test."""
+    """Describe a row of the table that `measure_effect` returns; a single case has neither interval nor test."""
     if row["n"] < 2:
         return "too few cases for an interval or a test"
     interval = f"95 % interval {row['mean_low']:+.3f} to {row['mean_high']:+.3f}"

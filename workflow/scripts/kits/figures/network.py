@@ -16,7 +16,7 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
     Args:
         title: The title of the figure.
         features: The features that `unet.trace_features` returns.
-        path: .png.
+        path: The file to write, .png.
     """
     depth = sum(kind == "encoder" for kind, *_ in features) - 1
     figure, axis = plt.subplots(figsize=(9, 5.2), layout="constrained")

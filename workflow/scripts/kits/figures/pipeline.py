@@ -13,8 +13,8 @@ def plot_pipeline(edges: Iterable[tuple[str, str]], paths: Sequence[Path]) -> No
     """Draw rules in layers, each below all that it needs; an arrow that longer ways imply is left out.
 
     Args:
-        edges: pairs of rules, the first makes what the second reads.
-        paths: .png or .svg.
+        edges: Pairs of rules, of which the first makes what the second reads.
+        paths: The files to write, .png or .svg.
     """
     graph = nx.transitive_reduction(nx.DiGraph(sorted(edges)))
     layers = [sorted(layer) for layer in nx.topological_generations(graph)]
