@@ -19,7 +19,8 @@ READERS = {
         "measure_tumors",
         "trace_ceiling",
         "score",
-        "measure_case",
+        "measure_label",
+        "read_record",
         "ablate",
     },
     "check_cohort": set(),
@@ -27,11 +28,14 @@ READERS = {
     "extract_slices": {"train", "predict", "plot_slice"},
     "train": {"predict", "plot_training", "plot_network", "summarize", "write_first_page"},
     "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice"},
-    "measure_tumors": {"ratio_range", "ablate"},
-    "ratio_range": {"postprocess", "trace_ceiling", "summarize"},
+    "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
+    "ratio_range": {"postprocess", "trace_ceiling", "summarize", "plot_ratios"},
+    "measure_label": {"make_record", "summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
+    "make_record": {"read_record"},
+    "read_record": {"summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
     "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice"},
     "score": {"summarize"},
-    "summarize": {"plot_dice", "plot_surfaces", "write_first_page"},
+    "summarize": {"plot_dice", "plot_surfaces", "write_first_page", "summarize_morphometry"},
     "summarize_ceiling": {"write_first_page"},
     "summarize_ablation": {"write_first_page"},
     "plot_dice": {"plot_pipeline", "write_first_page"},
@@ -40,7 +44,7 @@ READERS = {
     "trace_ceiling": {"summarize_ceiling"},
 }
 FILTER = {"postprocess", "trace_ceiling", "ablate"}
-NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "train"}
+NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "make_record", "train"}
 
 # Each key, another value of it, and the rules that must run again; those that read what they write follow.
 KEYS = [
@@ -52,6 +56,7 @@ KEYS = [
     ("data.root", "elsewhere", set()),  # of no effect on phantoms
     ("data.cases", ["0-4"], set()),  # the same cases
     ("data.exclude", [4], NEW_CASES),
+    ("data.record", "elsewhere.json", set()),  # of no effect on phantoms
     ("download.imaging", "https://other.org/{case}", set()),  # as all of this section, without a download
     ("download.imaging_revision", "other", set()),
     ("download.labels", "https://other.org/{case}", set()),
@@ -83,13 +88,13 @@ KEYS = [
     ("inference.threshold", 0.4, {"predict"}),
     ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
-    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors"}),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "measure_case"}),
     ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
     ("postprocess.kidney_components", 1, FILTER),
     ("postprocess.closing_iterations", 1, FILTER),
     ("ablation.percentiles", [[20, 80]], {"ablate"}),
     ("ablation.tumor_kidney_overlap", [0.7], {"ablate"}),
-    ("statistics.seed", 1, {"summarize", "summarize_ablation"}),
+    ("statistics.seed", 1, {"summarize", "summarize_ablation", "summarize_outcomes"}),
     ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
     ("phantom.size", 48, {"make_phantom"}),
     ("phantom.slices", [13, 14], {"make_phantom"}),
@@ -128,7 +133,7 @@ class Planner:
         print(json.dumps(config), file=self.process.stdin, flush=True)
         for line in self.process.stdout:
             if line.startswith("planned "):
-                return set(json.loads(line.removeprefix("planned "))) - {"all"}
+                return set(json.loads(line.removeprefix("planned "))) - {"all", "outcomes"}
         raise AssertionError("the planner ended")
 
 

@@ -42,6 +42,13 @@ COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
 GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
 LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
+# The clinical record of the cases, and its table where there is one.
+IS_PHANTOM = config["data"]["source"] == "phantom"
+SOURCE = "phantom" if IS_PHANTOM else "kits19"
+RECORD = (not IS_PHANTOM and config["data"]["record"]) or f"{COHORT}/kits.json"
+HAS_RECORD = IS_PHANTOM or Path(RECORD).is_file()
+RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
+
 # The folder of each split below the run's folder, which is empty if there is only one split; and its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
 TRAINED, TESTED = (
@@ -70,6 +77,17 @@ def require_cohort(wildcards):
     """Return no file; if the cohort is missing, end with its error when jobs are planned."""
     if MISSING_COHORT:
         cli.fail(MISSING_COHORT)
+    return []
+
+
+def require_record(wildcards):
+    """Return no file; if there is no clinical record, end with an error when jobs are planned."""
+    require_cohort(wildcards)
+    if not HAS_RECORD:
+        cli.fail(
+            f"{RECORD} is missing; put the clinical record of the cohort there, which is data/kits.json in KiTS19's "
+            "repository, or name another file in data.record"
+        )
     return []
 
 

@@ -1,4 +1,4 @@
-if config["data"]["source"] == "phantom":
+if IS_PHANTOM:
 
     rule make_phantom:
         input:
@@ -62,7 +62,7 @@ rule check_cohort:
         report(
             "<results>/cohort.tsv",
             caption="../report/cohort.rst",
-            category="7. Cohort",
+            category="8. Cohort",
             labels={"what": "cases (table)"},
         ),
     log:

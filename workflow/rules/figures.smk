@@ -7,7 +7,7 @@ rule plot_pipeline:
         report(
             "<results>/figures/fig1.png",
             caption="../report/fig1.rst",
-            category="5. Method",
+            category="6. Method",
             labels={"what": "Fig. 1: the pipeline"},
         ),
     log:
@@ -29,7 +29,7 @@ rule plot_network:
         report(
             "<results>/figures/fig2_{network}.png",
             caption="../report/fig2.rst",
-            category="5. Method",
+            category="6. Method",
             labels={"what": "Fig. 2: the {network} network"},
         ),
     log:
@@ -54,7 +54,7 @@ rule plot_surfaces:
         report(
             "<results>/figures/fig4.png",
             caption="../report/fig4.rst",
-            category="6. Cases",
+            category="7. Cases",
             labels={"what": "Fig. 4: surfaces before and after"},
         ),
     log:
@@ -80,7 +80,7 @@ rule plot_slice:
         report(
             "<results>/{split}figures/slices/{case}.png",
             caption="../report/slice.rst",
-            category="6. Cases",
+            category="7. Cases",
             labels={"what": "{case}"} | SPLIT_LABEL,
         ),
     log:

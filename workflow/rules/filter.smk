@@ -16,7 +16,7 @@ rule measure_tumors:
         report(
             "<results>/tumor_components.tsv",
             caption="../report/tumor_components.rst",
-            category="7. Cohort",
+            category="8. Cohort",
             labels={"what": "tumor components (table)"},
         ),
     log:

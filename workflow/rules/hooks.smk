@@ -79,6 +79,12 @@ def state_license():
         )
 
 
+def state_missing_record():
+    """State that agreement and outcomes are left out of a complete run if there is no clinical record."""
+    if not HAS_RECORD and any(strip_name(job.rule) == "all" for job in workflow.dag.jobs):
+        logger.warning(f"No clinical record ({RECORD}): agreement with the radiologist and outcomes are left out.")
+
+
 def repeat_errors():
     """Repeat the jobs' own errors at the end, since they are hard to find among Snakemake's messages."""
     logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]

@@ -43,7 +43,7 @@ rule plot_training:
         report(
             "<results>/{split}models/{network}_training.png",
             caption="../report/training.rst",
-            category="8. Training",
+            category="9. Training",
             labels={"what": "{network} network"} | SPLIT_LABEL,
         ),
     log:

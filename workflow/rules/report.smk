@@ -19,7 +19,7 @@ rule write_first_page:
     params:
         folder=subpath(output[0], parent=True),
         name=config["run"],
-        source="phantom" if config["data"]["source"] == "phantom" else "kits19",
+        source=SOURCE,
         deviations=configuration.list_deviations(config, PAPER_VALUES),
     shell:
         "python3 {input.script:q} --results {params.folder:q} --name {params.name:q} --source {params.source:q}"

@@ -1,23 +1,51 @@
-"""Collect the volumes, diameters and shapes of all cases, and draw the agreement of the tumor volumes."""
+"""Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
 import kits.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from kits import cli, tables
-from kits.figures.morphometry import plot_agreement
+from kits.analysis.agreement import tabulate_mask_agreement
+from kits.analysis.morphometry import MEASURES
+from kits.figures.morphometry import AXIAL, plot_errors, plot_volumes
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read_tables(arguments.cases, "case")
-    tables.write_table(arguments.output, table)
-    plot_agreement(table, arguments.figure)
+    truth = tables.read_tables(arguments.measures, "case", *MEASURES)
+    masks = tables.read_tables(arguments.cases, "case", *MEASURES)
+    scores = tables.read_tables([arguments.scores], "case", "dice")
+    record = None
+    if arguments.record:
+        record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
+    split = ["split"] if "split" in masks else []
+    columns = [*split, "case", "stage", *MEASURES]
+    table = pd.concat([truth, masks]).sort_values(["case", *split], kind="stable", na_position="first")
+    tables.write_table(arguments.output, table[columns])
+    tested = pd.concat([truth[truth["case"].isin(masks["case"])], masks])
+    agreement = tabulate_mask_agreement(tested, record)
+    tables.write_table(arguments.output_agreement, agreement)
+    plot_volumes(tested, arguments.figure)
+    errors = masks.merge(scores[scores["target"] == "tumor"], on=[*split, "case", "stage"])
+    errors["error"] = errors[AXIAL] - errors["case"].map(truth.set_index("case")[AXIAL])
+    readers = None
+    if record is not None:
+        rows = agreement.set_index(["stage", "measure", "reference"])
+        limits = rows.loc[("truth", AXIAL, "radiographic_mm"), ["lower", "upper"]]
+        readers = tuple(limits) if limits.notna().all() else None
+    plot_errors(errors, readers, arguments.figure_errors)
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py, one per case")
+    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py")
+    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
+    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv, for the Dice of each case")
+    parser.add_argument("--record", type=Path, help="table of read_record.py, if there is a clinical record")
     parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plot, .png")
+    parser.add_argument("--output-agreement", type=Path, required=True, help="table of agreement, .tsv")
+    parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots of the tumor volume, .png")
+    parser.add_argument("--figure-errors", type=Path, required=True, help="error of the diameter over the Dice, .png")
     cli.run(main, parser)

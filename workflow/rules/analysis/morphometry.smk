@@ -1,7 +1,28 @@
+rule measure_label:
+    input:
+        **require_code("measure_label"),
+        label="<cohort>/{case}/segmentation.nii.gz",
+    output:
+        table="<results>/measures/{case}.tsv",
+        slice="<results>/measures/{case}.npz",
+    log:
+        "<logs>/measure_label/{case}.log",
+    benchmark:
+        "<benchmarks>/measure_label/{case}.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=1000, runtime=10),
+    params:
+        options=list_options("postprocess", "min_component_voxels"),
+    shell:
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
+        " --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
+
+
 rule measure_case:
     input:
         **require_code("measure_case"),
-        label="<cohort>/{case}/segmentation.nii.gz",
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
@@ -14,22 +35,33 @@ rule measure_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **grow(mem_mb=2000, runtime=10),
+    params:
+        options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --case {wildcards.case} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule summarize_morphometry:
     input:
         **require_code("summarize_morphometry"),
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
+        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+        scores="<results>/scores.tsv",
+        record=RECORD_TABLE,
     output:
         table=report(
             "<results>/morphometry.tsv",
             caption="../../report/morphometry.rst",
             category="4. Morphometry",
-            labels={"what": "volumes, diameters, shapes (table)"},
+            labels={"what": "all measures of all cases (table)"},
+        ),
+        agreement=report(
+            "<results>/morphometry_agreement.tsv",
+            caption="../../report/morphometry_agreement.rst",
+            category="4. Morphometry",
+            labels={"what": "agreement of the networks' masks (table)"},
         ),
         figure=report(
             "<results>/figures/tumor_volume.png",
@@ -37,11 +69,20 @@ rule summarize_morphometry:
             category="4. Morphometry",
             labels={"what": "tumor volume, Bland-Altman plot"},
         ),
+        errors=report(
+            "<results>/figures/diameter_error.png",
+            caption="../../report/diameter_error.rst",
+            category="4. Morphometry",
+            labels={"what": "error of the diameter by Dice"},
+        ),
     log:
         "<logs>/summarize_morphometry.log",
     localrule: True
     conda:
         "../../../envs/imaging.yaml"
+    params:
+        record=["--record", RECORD_TABLE[0]] if RECORD_TABLE else [],
     shell:
-        "python3 {input.script:q} --cases {input.cases:q} --output {output.table:q} --figure {output.figure:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
+        " {params.record:q} --output {output.table:q} --output-agreement {output.agreement:q}"
+        " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | tee {log:q}"

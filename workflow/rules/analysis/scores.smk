@@ -58,7 +58,7 @@ rule summarize:
         "../../../envs/imaging.yaml"
     params:
         folder=subpath(output[0], parent=True),
-        source="phantom" if config["data"]["source"] == "phantom" else "kits19",
+        source=SOURCE,
         deviations=configuration.list_deviations(config, PAPER_VALUES),
         options=list_options("statistics", "seed"),
     shell:

@@ -1,4 +1,4 @@
-"""Agreement of measured and true volumes."""
+"""What the networks' masks are worth as measurements."""
 
 from pathlib import Path
 
@@ -6,30 +6,49 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from kits.analysis.scoring import STAGES
+from kits.figures.agreement import draw_bland_altman
 from kits.figures.style import COLORS, save
 
+AXIAL = "tumor_axial_mm"
 
-def plot_agreement(morphometry: pd.DataFrame, path: Path) -> None:
-    """Bland-Altman plots of tumor volume, before and after: difference over mean, bias, 95 % limits of agreement.
+
+def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
+    """Draw Bland-Altman plots of the segmented and the true tumor volume, before and after post-processing.
 
     Args:
-        morphometry: columns case, stage (truth, before, after), tumor_ml; a case that several splits test counts once,
-            with its mean volumes.
-        path: .png.
+        morphometry: The columns case, stage (truth, before, after) and tumor_ml; a case that several splits test
+            counts once, with its mean volumes.
+        path: The file to write, .png.
     """
-    volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage")
+    volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage").dropna()
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained")
     for axis, stage in zip(axes, STAGES, strict=True):
-        mean, difference = (volumes[stage] + volumes["truth"]) / 2, volumes[stage] - volumes["truth"]
-        bias, spread = difference.mean(), 1.96 * difference.std()
-        axis.plot(mean, difference, "o", color=COLORS[stage], alpha=0.8)
-        axis.axhline(bias, color="black", label=f"bias {bias:+.3g} mL")
-        if spread == spread:  # undefined for one case
-            for limit in (bias - spread, bias + spread):
-                axis.axhline(limit, color="black", linestyle="--")
-            axis.plot([], [], "--", color="black", label=f"95 % limits {bias - spread:+.3g} to {bias + spread:+.3g} mL")
-        axis.set(title=f"{stage} post-processing (n = {len(difference)})", xlabel="mean of both tumor volumes, mL")
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, frameon=False)
-        axis.grid(alpha=0.3)
+        draw_bland_altman(axis, volumes[stage], volumes["truth"], "mL", COLORS[stage])
+        axis.set(title=f"{stage} post-processing (n = {len(volumes)})", xlabel="mean of both tumor volumes, mL")
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
+    save(figure, [path])
+
+
+def plot_errors(errors: pd.DataFrame, readers: tuple[float, float] | None, path: Path) -> None:
+    """Draw the error of the axial diameter over the Dice of the tumor, and how far a radiologist's size is off.
+
+    Args:
+        errors: The columns case, stage (before or after), dice and error (mm), NaN where no tumor was segmented.
+        readers: The limits of agreement in mm between the labels and the radiologist, None without a clinical record.
+        path: The file to write, .png.
+    """
+    figure, axis = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
+    if readers:
+        axis.axhspan(*readers, color="tab:green", alpha=0.15, label="95 % of the labels against the radiologist")
+    for stage in STAGES:
+        rows = errors[errors["stage"] == stage]
+        missed = int(rows["error"].isna().sum())
+        axis.plot(
+            rows["dice"], rows["error"], "o", color=COLORS[stage], alpha=0.7,
+            label=f"{stage} post-processing: {len(rows) - missed} measured, {missed} without a tumor",
+        )  # fmt: skip
+    axis.axhline(0, color="black", linewidth=1)
+    axis.set(xlabel="Dice of the tumor", ylabel="segmented minus true axial diameter, mm", xlim=(-0.03, 1.03))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9, frameon=False)
     save(figure, [path])

@@ -33,6 +33,12 @@ def draw_lower_half(axis: plt.Axes, size: int) -> plt.Line2D:
     return axis.axhline(size // 2 - 0.5, color="#f2c14e", linestyle="--", linewidth=1, label=label)
 
 
+def mark_phantom(figure: plt.Figure, phantom: bool) -> None:
+    """Say on a figure that its cases are phantoms, if they are."""
+    if phantom:
+        figure.suptitle("PHANTOM COHORT: generated cases and a generated record, no patients", color="tab:red")
+
+
 def save(figure: plt.Figure, paths: Sequence[Path]) -> None:
     """Write a figure as .png, .svg or .pdf, each whole or not at all, and close it."""
     for path in paths:

@@ -3,6 +3,7 @@
 A mask of a 1059-slice scan has 278 million voxels, but only a few hundred thousand runs.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ import numpy as np
 from kits.data.nifti import TUMOR, explain_problem, read_columns, read_geometry, read_label_columns
 
 Shape = tuple[int, int, int]
+Spacing = tuple[float, float, float]
+"""The distance between neighboring slices, rows and columns in mm."""
+Box = tuple[slice, slice, slice]
+"""The slices, rows and columns of a part of a volume."""
 MASK_VALUES = 3
 """The largest number of different values in a mask, which are 0 and 255, for example, or the three labels."""
 
@@ -121,6 +126,29 @@ class RunLengthMask:
         offset = first + self.shape[0] * (row + self.shape[1] * column)
         for start, stop in zip(offset.tolist(), (offset + self.length).tolist(), strict=True):
             flat[start:stop] = value
+
+    def find_box(self) -> Box:
+        """Find the smallest box that holds the mask, in slices, rows and columns; an empty mask has an empty box."""
+        if not len(self):
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        first, row, column = self.locate_starts()
+        lows = first.min(), row.min(), column.min()
+        highs = (first + self.length).max(), row.max() + 1, column.max() + 1
+        slices, rows, columns = (slice(int(low), int(high)) for low, high in zip(lows, highs, strict=True))
+        return slices, rows, columns
+
+    def crop(self, box: Box) -> np.ndarray:
+        """Decode the part of the mask inside a box, which has to lie in the volume: bool, of the box's shape."""
+        shape = tuple(side.stop - side.start for side in box)
+        first, row, column = self.locate_starts()
+        start, stop = (np.clip(ends, box[0].start, box[0].stop) for ends in (first, first + self.length))
+        inside = (start < stop) & (row >= box[1].start) & (row < box[1].stop)
+        inside &= (column >= box[2].start) & (column < box[2].stop)
+        line = shape[0] * (row - box[1].start + shape[1] * (column - box[2].start)) - box[0].start
+        change = np.zeros(math.prod(shape) + 1, np.int8)  # 1 where a run starts, -1 after its end
+        change[(line + start)[inside]] += 1
+        change[(line + stop)[inside]] -= 1
+        return np.cumsum(change[:-1], dtype=np.int8).view(bool).reshape(shape, order="F")
 
     def to_volume(self) -> np.ndarray:
         """Decode the mask: shape (slices, rows, columns), bool."""

@@ -1,0 +1,112 @@
+"""Agreement of two measurements, against hand-computed values."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from kits.analysis.agreement import find_outliers, measure_agreement, tabulate_agreement, tabulate_mask_agreement
+
+MEASURED = pd.Series([10.0, 14, 21, 33, 38, 52], list("abcdef"))
+REFERENCE = pd.Series([8.0, 15, 20, 30, 40, 50], list("abcdef"))
+
+
+def test_bias_and_limits_by_hand():
+    """The differences are 2, -1, 1, 3, -2 and 2: their mean is 5/6, and they spread with the root of 113/30."""
+    result = measure_agreement(MEASURED, REFERENCE)
+    spread = math.sqrt(113 / 30)
+    assert result["n"] == 6
+    assert result["bias"] == pytest.approx(5 / 6)
+    assert result["lower"] == pytest.approx(5 / 6 - 1.959964 * spread, abs=1e-5)
+    assert result["upper"] == pytest.approx(5 / 6 + 1.959964 * spread, abs=1e-5)
+    student = 2.570582  # 97.5 % of Student's distribution with 5 degrees of freedom
+    assert result["bias_low"] == pytest.approx(5 / 6 - student * spread / math.sqrt(6), abs=1e-5)
+    error = student * spread * math.sqrt(1 / 6 + 1.959964**2 / 10)
+    assert result["upper_high"] - result["upper"] == pytest.approx(error, abs=1e-5)
+    assert result["lower"] - result["lower_low"] == pytest.approx(error, abs=1e-5)
+
+
+def test_correlations_by_hand():
+    result = measure_agreement(MEASURED, REFERENCE)
+    assert result["pearson"] == pytest.approx(np.corrcoef(MEASURED, REFERENCE)[0, 1])
+    # Fisher's interval.
+    z, reach = math.atanh(result["pearson"]), 1.959964 / math.sqrt(6 - 3)
+    assert result["pearson_low"] == pytest.approx(math.tanh(z - reach), abs=1e-5)
+    # The intraclass correlation from the mean squares of a two-way analysis of variance.
+    table = np.stack([MEASURED, REFERENCE], 1)
+    cases, raters = table.mean(1), table.mean(0)
+    between = 2 * ((cases - table.mean()) ** 2).sum() / 5
+    columns = 6 * ((raters - table.mean()) ** 2).sum()
+    rest = ((table - cases[:, None] - raters + table.mean()) ** 2).sum() / 5
+    expected = (between - rest) / (between + rest + 2 * (columns - rest) / 6)
+    assert result["icc"] == pytest.approx(expected, abs=1e-6)
+    assert result["icc_low"] < result["icc"] < result["icc_high"]
+
+
+def test_a_constant_shift_lowers_only_the_agreement():
+    shifted = measure_agreement(REFERENCE + 20, REFERENCE)
+    assert shifted["pearson"] == pytest.approx(1)
+    assert shifted["icc"] < 0.8
+    assert shifted["bias"] == shifted["lower"] == shifted["upper"] == 20
+
+
+def test_a_missing_value_leaves_its_case_out():
+    missing = MEASURED.copy()
+    missing["c"] = np.nan
+    kept = [name for name in MEASURED.index if name != "c"]
+    assert measure_agreement(missing, REFERENCE) == measure_agreement(MEASURED[kept], REFERENCE[kept])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_too_few_cases_are_undefined(count):
+    result = measure_agreement(MEASURED.head(count), REFERENCE.head(count))
+    assert result["n"] == count
+    assert math.isnan(result["pearson"])
+    assert math.isnan(result["bias"]) == (count == 0)
+    assert math.isnan(result["upper"]) == (count < 2)
+
+
+def test_the_interval_holds_the_bias_as_often_as_it_says(rng):
+    held = 0
+    for _ in range(400):
+        result = measure_agreement(pd.Series(rng.normal(3, 1, 15)), pd.Series(np.zeros(15)))
+        held += result["bias_low"] <= 3 <= result["bias_high"]
+    assert stats.binomtest(held, 400, 0.95).pvalue > 0.001
+
+
+def make_cases():
+    rng = np.random.default_rng(0)
+    stated = pd.Series(rng.uniform(20, 90, 40), [f"case_{number:05d}" for number in range(40)])
+    axial = stated + rng.normal(3, 4, 40)
+    axial.iloc[7] -= 60
+    axial.iloc[30] += 40
+    cases = {"tumor_axial_mm": axial, "tumor_diameter_mm": axial + 5, "tumor_sphere_mm": axial - 5}
+    return pd.DataFrame(cases | {"radiographic_mm": stated, "pathologic_mm": stated + rng.normal(0, 3, 40)})
+
+
+def test_cases_outside_the_limits_are_named_the_farthest_first():
+    cases = make_cases()
+    agreement = tabulate_agreement(cases)
+    assert len(agreement) == 6
+    outliers = find_outliers(cases, agreement)
+    first = outliers[(outliers["measure"] == "tumor_axial_mm") & (outliers["reference"] == "radiographic_mm")]
+    assert first["case"].tolist() == ["case_00007", "case_00030"]
+    np.testing.assert_allclose(first["difference"], first["measured"] - first["stated"])
+
+
+def test_masks_against_the_truth_and_the_radiologist():
+    cases = make_cases()
+    truth = cases.drop(columns=["radiographic_mm", "pathologic_mm"]).assign(kidney_ml=300.0, tumor_ml=20.0)
+    after = truth + 2
+    after.loc["case_00003"] = np.nan
+    stages = {"truth": truth, "before": truth - 1, "after": after}
+    morphometry = pd.concat(table.assign(stage=stage) for stage, table in stages.items()).reset_index(names="case")
+    table = tabulate_mask_agreement(morphometry, cases[["radiographic_mm", "pathologic_mm"]])
+    rows = table.set_index(["stage", "measure", "reference"])
+    assert rows.loc[("after", "tumor_axial_mm", "truth"), ["n", "missed", "bias"]].tolist() == [39, 1, 2]
+    assert rows.loc[("before", "tumor_ml", "truth"), "bias"] == -1
+    alone = measure_agreement(cases["tumor_axial_mm"], cases["radiographic_mm"])
+    assert rows.loc[("truth", "tumor_axial_mm", "radiographic_mm"), "bias"] == alone["bias"]
+    assert set(tabulate_mask_agreement(morphometry, None)["reference"]) == {"truth"}

@@ -1,0 +1,151 @@
+# The tumors' sizes and the patients' outcomes, from the labels and the clinical record: no image and no network.
+PATIENTS = "5. Patients (phantoms, no patients)" if IS_PHANTOM else "5. Patients"
+
+
+if IS_PHANTOM:
+
+    rule make_record:
+        input:
+            **require_code("make_record"),
+            measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+        output:
+            RECORD,
+        log:
+            "<logs>/make_record.log",
+        localrule: True
+        conda:
+            "../../../envs/imaging.yaml"
+        params:
+            options=list_options("phantom", "seed"),
+        shell:
+            "python3 {input.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}"
+            " 2>&1 | tee {log:q}"
+
+
+rule read_record:
+    # The record has a high priority, so that a bad value is reported before hours of work.
+    input:
+        require_record,
+        **require_code("read_record"),
+        record=RECORD,
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED),
+    output:
+        "<results>/record.tsv",
+    log:
+        "<logs>/read_record.log",
+    priority: 100
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        cohort=["--root", COHORT, "--cases"] + LABELED,
+    shell:
+        "python3 {input.script:q} --record {input.record:q} {params.cohort:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule summarize_agreement:
+    input:
+        **require_code("summarize_agreement"),
+        measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+        slices=expand("<results>/measures/{case}.npz", case=LABELED),
+        record="<results>/record.tsv",
+    output:
+        table=report(
+            "<results>/agreement.tsv",
+            caption="../../report/agreement_table.rst",
+            category=PATIENTS,
+            labels={"what": "agreement with radiologist and pathologist (table)"},
+        ),
+        cases=report(
+            "<results>/agreement_cases.tsv",
+            caption="../../report/agreement_cases_table.rst",
+            category=PATIENTS,
+            labels={"what": "cases outside the limits (table)"},
+        ),
+        figure=report(
+            "<results>/figures/agreement.png",
+            caption="../../report/agreement.rst",
+            category=PATIENTS,
+            labels={"what": "tumor size, Bland-Altman plots"},
+        ),
+        drawn=report(
+            "<results>/figures/agreement_cases.png",
+            caption="../../report/agreement_cases.rst",
+            category=PATIENTS,
+            labels={"what": "the three worst cases"},
+        ),
+    log:
+        "<logs>/summarize_agreement.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        source=SOURCE,
+    shell:
+        "python3 {input.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
+        " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q} --figure {output.figure:q}"
+        " --figure-cases {output.drawn:q} 2>&1 | tee {log:q}"
+
+
+rule summarize_outcomes:
+    input:
+        **require_code("summarize_outcomes"),
+        measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+        record="<results>/record.tsv",
+    output:
+        table=report(
+            "<results>/outcomes.tsv",
+            caption="../../report/outcomes_table.rst",
+            category=PATIENTS,
+            labels={"what": "measures and outcomes (table)"},
+        ),
+        figure=report(
+            "<results>/figures/outcomes.png",
+            caption="../../report/outcomes.rst",
+            category=PATIENTS,
+            labels={"what": "measures and outcomes"},
+        ),
+    log:
+        "<logs>/summarize_outcomes.log",
+    benchmark:
+        "<benchmarks>/summarize_outcomes.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=2000, runtime=20),
+    params:
+        options=list_options("statistics", "seed") + ["--source", SOURCE],
+    shell:
+        "python3 {input.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
+        " --output {output.table:q} --figure {output.figure:q} 2>&1 | tee {log:q}"
+
+
+rule plot_ratios:
+    input:
+        **require_code("plot_ratios"),
+        components="<results>/tumor_components.tsv",
+        ratio_range=FIRST_RATIO_RANGE,
+    output:
+        report(
+            "<results>/figures/ratios.png",
+            caption="../../report/ratios.rst",
+            category=PATIENTS,
+            labels={"what": "eigenvalue ratios of the tumors"},
+        ),
+    log:
+        "<logs>/plot_ratios.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        source=SOURCE,
+    shell:
+        "python3 {input.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
+        " --source {params.source:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule outcomes:
+    input:
+        "<results>/agreement.tsv",
+        "<results>/outcomes.tsv",
+    localrule: True

@@ -1,0 +1,136 @@
+"""The agreement of two measurements of the same tumors (Bland and Altman, Lancet 327, 1986)."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from kits.analysis.scoring import STAGES
+from kits.analysis.statistics import CONFIDENCE
+
+SIZES = ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
+"""The measures that can be compared with the size in mm that a radiologist or a pathologist states."""
+VOLUMES = ("kidney_ml", "tumor_ml")
+REFERENCES = ("radiographic_mm", "pathologic_mm")
+NORMAL = stats.norm.ppf((1 + CONFIDENCE) / 2)
+"""The standard deviations between the mean and the limits of agreement: 1.96."""
+
+
+def measure_agreement(measured: pd.Series, reference: pd.Series) -> dict[str, float]:
+    """Measure how two measurements of the same cases agree; a case that lacks one of them is left out.
+
+    The intervals are Fisher's for the correlation, those of McGraw and Wong (Psychological Methods 1, 1996) for the
+    intraclass correlation, Student's for the bias, and Bland and Altman's (Statistical Methods in Medical Research 8,
+    1999) for the limits of agreement. All are 95 % intervals and assume normal differences.
+
+    Args:
+        measured: The measurement, a value for each case.
+        reference: The other measurement, with the same index.
+
+    Returns:
+        n; pearson; icc, the intraclass correlation of absolute agreement for two random raters and single values; bias,
+        the mean of measured minus reference; lower and upper, the limits of agreement, 1.96 standard deviations of the
+        differences from it; each but n with its interval, _low and _high. What too few cases leave undefined is NaN.
+    """
+    both = pd.DataFrame({"measured": measured, "reference": reference}).dropna()
+    difference = both["measured"] - both["reference"]
+    count, bias = len(both), float(difference.mean())
+    names = ("pearson", "icc", "bias", "lower", "upper")
+    found = dict.fromkeys(names, (np.nan, np.nan, np.nan)) | {"bias": (bias, np.nan, np.nan)}
+    if count > 1:
+        spread = float(difference.std())
+        low, high = stats.ttest_1samp(difference, 0).confidence_interval(CONFIDENCE) if spread else (bias, bias)
+        found["bias"] = bias, float(low), float(high)
+        reach = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
+        reach *= np.sqrt(1 / count + NORMAL**2 / (2 * (count - 1)))
+        for name, limit in (("lower", bias - NORMAL * spread), ("upper", bias + NORMAL * spread)):
+            found[name] = limit, limit - reach, limit + reach
+    if count > 3 and both["measured"].std() > 0 and both["reference"].std() > 0:
+        found["pearson"], found["icc"] = _correlate(both), _correlate_within(both)
+    result: dict[str, float] = {"n": count}
+    for name, (value, low, high) in found.items():
+        result |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return result
+
+
+def _correlate(both: pd.DataFrame) -> tuple[float, float, float]:
+    """Compute Pearson's correlation of two columns and its interval."""
+    result = stats.pearsonr(both["measured"], both["reference"])
+    interval = result.confidence_interval(CONFIDENCE)
+    return float(result.statistic), float(interval.low), float(interval.high)
+
+
+def _correlate_within(both: pd.DataFrame) -> tuple[float, float, float]:
+    """Compute the intraclass correlation of two columns, ICC(A,1), and its interval."""
+    import pingouin  # slow to import
+
+    long = both.reset_index(names="case").melt("case", var_name="rater", value_name="size")
+    table = pingouin.intraclass_corr(long, targets="case", raters="rater", ratings="size").set_index("Type")
+    row = table.loc["ICC(A,1)"]
+    return float(row["ICC"]), *map(float, row["CI95"])
+
+
+def tabulate_agreement(cases: pd.DataFrame) -> pd.DataFrame:
+    """Tabulate how the measured sizes of tumors agree with those that radiologist and pathologist state.
+
+    Args:
+        cases: The columns `SIZES` and `REFERENCES` in mm, with the case as index.
+
+    Returns:
+        A table with the columns measure, reference and those of `measure_agreement`.
+    """
+    return pd.DataFrame(
+        {"measure": measure, "reference": reference, **measure_agreement(cases[measure], cases[reference])}
+        for measure in SIZES
+        for reference in REFERENCES
+    )
+
+
+def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | None) -> pd.DataFrame:
+    """Tabulate how the measures of the networks' masks agree with the truth and with the stated sizes.
+
+    Args:
+        morphometry: The columns case, stage (truth, before, after) and the measures of the test cases; a case that
+            several splits test counts once, with its means.
+        record: The columns `REFERENCES` in mm, with the case as index; None without a clinical record.
+
+    Returns:
+        A table with the columns stage, measure, reference (truth or one of `REFERENCES`), missed (the cases in which
+        the stage has no tumor to measure) and those of `measure_agreement`. The labels' own agreement with the stated
+        sizes, in the same cases, has the stage truth.
+    """
+    measures = [*VOLUMES, *SIZES]
+    cases = morphometry.groupby(["stage", "case"])[measures].mean()
+    truth = cases.loc["truth"]
+    rows = []
+    for stage in ("truth", *STAGES):
+        found = cases.loc[stage].reindex(truth.index)
+        pairs = [(measure, "truth", truth[measure]) for measure in measures] if stage in STAGES else []
+        if record is not None:
+            stated = record.reindex(truth.index)
+            pairs += [(measure, reference, stated[reference]) for measure in SIZES for reference in REFERENCES]
+        for measure, reference, values in pairs:
+            missed = int((found[measure].isna() & values.notna()).sum())
+            agreement = measure_agreement(found[measure], values)
+            rows.append({"stage": stage, "measure": measure, "reference": reference, "missed": missed, **agreement})
+    return pd.DataFrame(rows)
+
+
+def find_outliers(cases: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
+    """Find the cases outside the limits of agreement, the farthest first within each pair of measurements.
+
+    Args:
+        cases: The table that `tabulate_agreement` takes.
+        agreement: The table that it returns.
+
+    Returns:
+        A table with the columns measure, reference, case, measured, stated and difference, in mm.
+    """
+    tables = []
+    for row in agreement.itertuples():
+        pair = pd.DataFrame({"measured": cases[row.measure], "stated": cases[row.reference]})
+        pair["difference"] = pair["measured"] - pair["stated"]
+        outside = pair[(pair["difference"] < row.lower) | (pair["difference"] > row.upper)]
+        outside = outside.sort_values("difference", key=lambda value: -(value - row.bias).abs(), kind="stable")
+        tables.append(outside.reset_index(names="case").assign(measure=row.measure, reference=row.reference))
+    columns = ["measure", "reference", "case", "measured", "stated", "difference"]
+    return pd.concat(tables, ignore_index=True)[columns]

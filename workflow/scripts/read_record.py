@@ -1,0 +1,28 @@
+"""Check a cohort's clinical record, and write the tumors' stated sizes and the outcomes of its cases as a table."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli, tables
+from kits.data.cohort import parse_case
+from kits.data.nifti import read_geometry
+from kits.data.record import read_record
+
+
+def main(arguments: argparse.Namespace) -> None:
+    geometries = {case: read_geometry(arguments.root / case / "segmentation.nii.gz") for case in arguments.cases}
+    record = read_record(arguments.record, geometries)
+    tables.write_table(arguments.output, record)
+    for column in record.columns[1:]:
+        print(f"{column}: {record[column].count()} of {len(record)} cases")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--record", type=Path, required=True, help="clinical record, kits.json")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, for the spacing of its labels")
+    parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case, .tsv")
+    cli.run(main, parser)

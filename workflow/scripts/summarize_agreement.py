@@ -1,0 +1,46 @@
+"""Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from kits import cli, tables
+from kits.analysis.agreement import find_outliers, tabulate_agreement
+from kits.figures.agreement import plot_agreement, plot_outliers
+
+WORST = 3
+"""The number of cases that are drawn."""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
+    cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
+    agreement = tabulate_agreement(cases)
+    outliers = find_outliers(cases, agreement)
+    tables.write_table(arguments.output, agreement.assign(source=arguments.source))
+    tables.write_table(arguments.output_cases, outliers.assign(source=arguments.source))
+    phantom = arguments.source == "phantom"
+    plot_agreement(cases, agreement, phantom, arguments.figure)
+    axial = outliers[(outliers["measure"] == "tumor_axial_mm") & (outliers["reference"] == "radiographic_mm")]
+    files = {path.stem: path for path in arguments.slices}
+    drawn = {}
+    for case in axial["case"].head(WORST):
+        with np.load(files[case]) as content:
+            drawn[case] = dict(content)
+    plot_outliers(axial, drawn, phantom, arguments.figure_cases)
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
+    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of measure_label.py, .npz")
+    parser.add_argument("--record", type=Path, required=True, help="table of read_record.py")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
+    parser.add_argument("--output", type=Path, required=True, help="table of agreement, .tsv")
+    parser.add_argument("--output-cases", type=Path, required=True, help="table of cases outside the limits, .tsv")
+    parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots, .png")
+    parser.add_argument("--figure-cases", type=Path, required=True, help="slices of the worst cases, .png")
+    cli.run(main, parser)
