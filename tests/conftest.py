@@ -193,13 +193,19 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
+FIGURES = (
+    "ablation", "agreement", "cases", "ceiling", "dice", "morphometry", "network", "outcomes", "pipeline", "ratios",
+    "training",
+)  # fmt: skip
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that are saved, kept instead."""
     kept = []
     import matplotlib.pyplot as plt
 
-    for name in ("ablation", "cases", "ceiling", "dice", "morphometry", "network", "pipeline", "training"):
+    for name in FIGURES:
         monkeypatch.setattr(f"kits.figures.{name}.save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:

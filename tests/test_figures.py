@@ -13,7 +13,7 @@ from kits.analysis.summary import compare_variants, measure_effect
 from kits.figures.ablation import plot_ablation
 from kits.figures.ceiling import plot_ceiling, plot_losses
 from kits.figures.dice import plot_dice, plot_pairs
-from kits.figures.morphometry import plot_agreement
+from kits.figures.morphometry import plot_volumes
 from kits.figures.network import plot_network
 from kits.figures.pipeline import plot_pipeline
 from kits.figures.training import plot_training
@@ -134,12 +134,12 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
 def test_agreement_by_hand(drawn, tmp_path):
     volumes = {"truth": [10, 20, 30], "before": [13, 20, 33], "after": [10, 18, 28]}
     rows = [(f"case_{n}", stage, ml) for stage, mls in volumes.items() for n, ml in enumerate(mls)]
-    plot_agreement(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
     before, after = drawn[0].axes
     assert before.lines[0].get_xydata().tolist() == [[11.5, 3], [20, 0], [31.5, 3]]
     heights = [line.get_ydata()[0] for line in before.lines[1:4]]
     deviation = np.sqrt(((3 - 2) ** 2 + (0 - 2) ** 2 + (3 - 2) ** 2) / 2)
-    assert heights == pytest.approx([2, 2 - 1.96 * deviation, 2 + 1.96 * deviation])
+    assert heights == pytest.approx([2, 2 - 1.96 * deviation, 2 + 1.96 * deviation], abs=1e-3)
     assert after.lines[1].get_ydata()[0] == pytest.approx(-4 / 3)
     names = [text.get_text() for text in before.get_legend().get_texts()]
     assert names == ["bias +2 mL", f"95 % limits {2 - 1.96 * deviation:+.3g} to {2 + 1.96 * deviation:+.3g} mL"]
@@ -149,13 +149,13 @@ def test_agreement_counts_a_case_of_several_splits_once(drawn, tmp_path):
     rows = [
         (split, "case_0", stage, ml) for split, ml in ((1, 5.0), (2, 7.0)) for stage in ("truth", "before", "after")
     ]
-    plot_agreement(pd.DataFrame(rows, columns=["split", "case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["split", "case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
     assert drawn[0].axes[0].lines[0].get_xydata().tolist() == [[6, 0]]
 
 
 def test_agreement_of_one_case_has_no_limits(drawn, tmp_path):
     rows = [("case_0", stage, 5.0) for stage in ("truth", "before", "after")]
-    plot_agreement(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
     assert len(drawn[0].axes[0].lines) == 2  # the case and the bias
 
 

@@ -47,7 +47,7 @@ def test_without_data_it_can_be_listed_and_linted(project):
     rules = result.stdout.split()
     assert rules.count("predict") == 1
     scripts = {path.stem for path in (project.folder / "workflow" / "scripts").glob("*.py")}
-    assert set(rules) - {"all", "unknown_target"} <= scripts
+    assert set(rules) - {"all", "outcomes", "unknown_target"} <= scripts
     result = snakemake(project.folder, "--dry-run")
     assert result.returncode != 0
     assert "error: data.root: no cohort in data/kits19" in result.stderr

@@ -174,7 +174,8 @@ def test_nothing_is_loaded_and_nothing_fails(browser):
 def test_every_figure_is_shown(browser):
     categories = browser.execute_script("return Object.keys(categories)")
     assert [name.split(". ")[1] for name in sorted(categories)] == [
-        "Results", "Oracle upper bound", "Ablation", "Morphometry", "Method", "Cases", "Cohort", "Training",
+        "Results", "Oracle upper bound", "Ablation", "Morphometry", "Patients (phantoms, no patients)", "Method",
+        "Cases", "Cohort", "Training",
     ]  # fmt: skip
     figures = browser.execute_script("return Object.keys(results).filter(path => path.endsWith('.png'))")
     assert {"fig1.png", "fig2_kidney.png", "fig3.png", "fig4.png"} <= {path.split("/")[-1] for path in figures}

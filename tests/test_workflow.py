@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, cohort_of, merged, run_script
+from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
 
 AFTER_FILTER = {
     "postprocess": 2,
@@ -86,9 +86,19 @@ def test_every_promised_file(finished):
     assert len(pd.read_csv(results / "ceiling.tsv", sep="\t")) == 5 * 2 * 7
     assert len(pd.read_csv(results / "ablation.tsv", sep="\t")) == VARIANTS * 2
     measured = pd.read_csv(results / "morphometry.tsv", sep="\t")
-    assert measured.groupby("case")["stage"].apply(list).to_list() == [["truth", "before", "after"]] * 2
+    for case, stages in measured.groupby("case")["stage"].apply(list).items():
+        assert stages == (["truth", "before", "after"] if case in set(test_cases) else ["truth"])
+    assert set(measured["case"]) == set(split["case"])
+    record = pd.read_csv(results / "record.tsv", sep="\t").set_index("case")
+    entries = json.loads((results / "cohort/kits.json").read_text())
+    assert record["radiographic_mm"].to_dict() == {
+        entry["case_id"]: 10 * entry["radiographic_size"] for entry in entries
+    }
+    assert (pd.read_csv(results / "agreement.tsv", sep="\t")["source"] == "phantom").all()
+    assert (pd.read_csv(results / "outcomes.tsv", sep="\t")["source"] == "phantom").all()
     figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "ceiling", "ceiling_cases", "ablation"]
-    for name in [*figures, "tumor_volume", *(f"slices/{case}" for case in test_cases)]:
+    figures += ["tumor_volume", "diameter_error", "agreement", "agreement_cases", "outcomes", "ratios"]
+    for name in [*figures, *(f"slices/{case}" for case in test_cases)]:
         assert (results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name
     assert b"<svg" in (results / "figures/fig3.svg").read_bytes()
     assert (results / "figures/fig3.pdf").read_bytes().startswith(b"%PDF")
@@ -147,7 +157,7 @@ def test_nothing_changed_nothing_runs(finished):
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
     assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
-    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, summarize_ablation=1)
+    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, summarize_ablation=1)
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
@@ -219,7 +229,7 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")
-    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1)
+    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1)
 
 
 def digest(path):
@@ -296,6 +306,43 @@ def graph(mermaid):
     """The arrows of a Mermaid flow chart, by the names of the rules."""
     names = dict(re.findall(r"(id\d+)\[([a-z_]+)\]", mermaid))
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
+
+
+def test_without_a_clinical_record_everything_else_runs(finished, project):
+    cohort_of(finished, project.folder / "cohort")
+    (project.folder / "cohort" / "kits.json").unlink()
+    planned = project.planned(OWN)
+    assert not {"read_record", "summarize_agreement", "summarize_outcomes"} & set(planned)
+    assert planned["summarize_morphometry"] == 1
+    result = project.snakemake(OWN, "--dry-run", "outcomes")
+    assert result.returncode != 0
+    assert errors(result.stdout) == [
+        "error: cohort/kits.json is missing; put the clinical record of the cohort there, which is data/kits.json in "
+        "KiTS19's repository, or name another file in data.record"
+    ]
+
+
+def test_outcomes_need_labels_and_a_record_only(finished, project):
+    """A cohort without images, with its record elsewhere; one of its values is bad, and then it is not."""
+    cohort = cohort_of(finished, project.folder / "cohort")
+    for path in cohort.glob("*/imaging.nii.gz"):
+        path.unlink()
+    record = json.loads((cohort / "kits.json").read_text())
+    (cohort / "kits.json").unlink()
+    config = merged(OWN, data={**OWN["data"], "record": "record.json"})
+    good = record[1]["malignant"]
+    for value in ("perhaps", good):
+        record[1]["malignant"] = value
+        (project.folder / "record.json").write_text(json.dumps(record))
+        result = project.snakemake(config, "outcomes")
+        if value == "perhaps":
+            assert result.returncode != 0
+            (line,) = errors(result.stdout)
+            assert "record.json: case_00001: malignant is 'perhaps'; expected true, false or null" in line
+    assert result.returncode == 0, result.stdout
+    outcomes = pd.read_csv(project.folder / "results/own/outcomes.tsv", sep="\t")
+    assert (outcomes["source"] == "kits19").all()
+    assert outcomes["n"].max() == 5
 
 
 @pytest.mark.slow

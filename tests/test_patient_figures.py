@@ -1,0 +1,117 @@
+"""The figures of sizes and outcomes, read back from what they draw."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kits.analysis.agreement import find_outliers, tabulate_agreement
+from kits.analysis.morphometry import MEASURES
+from kits.analysis.outcomes import BASELINE
+from kits.data.record import BINARY, CONTINUOUS
+from kits.figures.agreement import plot_agreement, plot_outliers
+from kits.figures.morphometry import plot_errors
+from kits.figures.outcomes import plot_outcomes
+from kits.figures.ratios import plot_ratios
+
+
+@pytest.fixture
+def cases(rng):
+    stated = pd.Series(rng.uniform(20, 90, 30), [f"case_{number:05d}" for number in range(30)])
+    measured = {
+        name: stated + rng.normal(3, 2, 30) for name in ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
+    }
+    cases = pd.DataFrame(measured | {"radiographic_mm": stated, "pathologic_mm": stated + 1})
+    cases.loc["case_00004", "tumor_axial_mm"] += 40
+    return cases
+
+
+@pytest.mark.parametrize("phantom", [True, False])
+def test_sizes_against_both_readers(drawn, tmp_path, cases, phantom):
+    agreement = tabulate_agreement(cases)
+    plot_agreement(cases, agreement, phantom, tmp_path / "a.png")
+    axes = np.array(drawn[0].axes).reshape(2, 3)
+    x, y = axes[0, 0].lines[0].get_data()
+    np.testing.assert_allclose(y, cases["tumor_axial_mm"] - cases["radiographic_mm"])
+    np.testing.assert_allclose(x, (cases["tumor_axial_mm"] + cases["radiographic_mm"]) / 2)
+    assert axes[1, 2].lines[1].get_ydata()[0] == pytest.approx(agreement["bias"].iloc[5])
+    assert f"r = {agreement['pearson'].iloc[0]:.3f}" in axes[0, 0].get_title()
+    assert (drawn[0].get_suptitle() != "") == phantom
+
+
+def test_the_worst_case_is_drawn_with_its_diameter(drawn, tmp_path, cases):
+    outliers = find_outliers(cases, tabulate_agreement(cases))
+    axial = outliers[(outliers["measure"] == "tumor_axial_mm") & (outliers["reference"] == "radiographic_mm")]
+    labels = np.zeros((60, 70), np.uint8)
+    labels[20:40, 30:50] = 2
+    content = {"number": 7, "labels": labels, "ends": np.array([[20, 30], [39, 49]]), "aspect": 1.0}
+    plot_outliers(axial, {"case_00004": content}, False, tmp_path / "a.png")
+    [axis] = drawn[0].axes
+    values = cases.loc["case_00004"]
+    assert axis.get_title() == (
+        f"case_00004, slice 7\nmeasured {values['tumor_axial_mm']:.0f} mm, radiologist {values['radiographic_mm']:.0f} mm"
+    )
+    assert axis.lines[0].get_xydata().tolist() == [[30, 20], [49, 39]]  # column and row
+    np.testing.assert_array_equal(axis.images[0].get_array(), labels)
+
+
+def test_without_a_case_outside_the_limits_it_is_said(drawn, tmp_path, cases):
+    plot_outliers(find_outliers(cases, tabulate_agreement(cases)).head(0), {}, False, tmp_path / "a.png")
+    assert drawn[0].axes[0].texts[0].get_text() == "no case lies outside the limits"
+
+
+def test_only_found_associations_of_enough_patients_are_colored(drawn, tmp_path):
+    rows = [
+        {"outcome": outcome, "statistic": "auc" if outcome in BINARY else "spearman", "measure": measure,
+         "n": 50, "events": 20 if outcome in BINARY else np.nan, "value": 0.5, "q": 0.9}
+        for outcome in (*BINARY, *CONTINUOUS) for measure in (BASELINE, *MEASURES)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+
+    def put(outcome, measure, **values):
+        table.loc[(table["outcome"] == outcome) & (table["measure"] == measure), list(values)] = list(values.values())
+
+    put("malignant", "tumor_ml", value=0.8, q=0.01)
+    put("blood_loss_ml", "tumors", value=-0.3, q=0.04)
+    put("transfusion", "tumor_ml", value=0.95, q=0.001, events=9)
+    put("necrosis", "tumor_ml", value=np.nan, q=np.nan)
+    plot_outcomes(table, 50, True, tmp_path / "a.png")
+    axis = drawn[0].axes[0]
+    names, measures = [*BINARY, *CONTINUOUS], [BASELINE, *MEASURES]
+    colored = np.ma.filled(axis.images[0].get_array(), np.nan)
+    expected = np.full((13, 12), np.nan)
+    expected[names.index("malignant"), measures.index("tumor_ml")] = 0.6  # 2 * 0.8 - 1
+    expected[names.index("blood_loss_ml"), measures.index("tumors")] = -0.3
+    np.testing.assert_allclose(colored, expected)
+    texts = {text.get_position(): text.get_text() for text in axis.texts}
+    assert texts[measures.index("tumor_ml"), names.index("transfusion")] == "0.95"
+    assert texts[measures.index("tumor_ml"), names.index("necrosis")] == "-"
+    assert axis.get_yticklabels()[names.index("malignant")].get_text() == "malignant (20 of 50)"
+    assert "PHANTOM" in drawn[0].get_suptitle()
+
+
+def test_errors_over_dice_count_what_was_not_found(drawn, tmp_path):
+    rows = [
+        ("a", "before", 0.6, 12.0),
+        ("b", "before", 0.0, np.nan),
+        ("a", "after", 0.7, 3.0),
+        ("b", "after", 0.1, -9.0),
+    ]
+    plot_errors(pd.DataFrame(rows, columns=["case", "stage", "dice", "error"]), (-5.0, 8.0), tmp_path / "a.png")
+    [axis] = drawn[0].axes
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert labels == [
+        "95 % of the labels against the radiologist",
+        "before post-processing: 1 measured, 1 without a tumor",
+        "after post-processing: 2 measured, 0 without a tumor",
+    ]
+    assert axis.lines[1].get_xydata().tolist() == [[0.7, 3.0], [0.1, -9.0]]
+
+
+def test_ratios_with_both_ranges(drawn, tmp_path):
+    plot_ratios(pd.DataFrame({"ratio": [1.05, 1.25, 1.25, 2.0, np.inf]}), (1.1, 2.5), False, tmp_path / "a.png")
+    [axis] = drawn[0].axes
+    heights = {round(bar.get_x(), 2): bar.get_height() for bar in axis.patches if bar.get_height() in (1, 2)}
+    assert heights[1.2] == 2
+    assert heights[5.9] == 1  # the infinite one
+    assert axis.get_title() == "5 labeled tumor components, 2 of them outside the accepted range"
+    assert sorted(line.get_xdata()[0] for line in axis.lines) == [1.07, 2.8]
