@@ -46,10 +46,8 @@ def test_the_worst_case_is_drawn_with_its_diameter(drawn, tmp_path, cases):
     content = {"number": 7, "labels": labels, "ends": np.array([[20, 30], [39, 49]]), "aspect": 1.0}
     plot_outliers(axial, {"case_00004": content}, False, tmp_path / "a.png")
     [axis] = drawn[0].axes
-    values = cases.loc["case_00004"]
-    assert axis.get_title() == (
-        f"case_00004, slice 7\nmeasured {values['tumor_axial_mm']:.0f} mm, radiologist {values['radiographic_mm']:.0f} mm"
-    )
+    measured, stated = cases.loc["case_00004", ["tumor_axial_mm", "radiographic_mm"]]
+    assert axis.get_title() == f"case_00004, slice 7\nmeasured {measured:.0f} mm, radiologist {stated:.0f} mm"
     assert axis.lines[0].get_xydata().tolist() == [[30, 20], [49, 39]]  # column and row
     np.testing.assert_array_equal(axis.images[0].get_array(), labels)
 
