@@ -55,7 +55,7 @@ lint: .venv
 BENCH = .venv/bin/python benchmarks
 bench: .venv
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
-	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 7 --compile
+	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 5 --compile
 	$(BENCH)/inference.py --device cpu --threads 1
 	$(BENCH)/extraction.py
 	$(BENCH)/workflow.py

@@ -63,3 +63,25 @@ def test_root_is_tidied(tmp_path, monkeypatch):
     for root, expected in (("./cohort//", "cohort"), ("~/cohort", str(tmp_path / "cohort"))):
         config = merged(PAPER, data={"root": root})
         assert find_cohort(config) == (expected, ["case_00003"])
+
+
+@pytest.mark.parametrize(
+    ("excluded", "left"), [([], [2, 5, 9]), ([5], [2, 9]), (["3-7"], [2, 9]), (["0-4", 9], [5]), (["5-100"], [2])]
+)
+def test_excluded_ranges_may_have_gaps(tmp_path, excluded, left):
+    for number in (2, 5, 9):
+        (tmp_path / f"case_{number:05d}").mkdir()
+        (tmp_path / f"case_{number:05d}" / "segmentation.nii.gz").touch()
+    config = {"data": {"source": "kits19", "root": str(tmp_path), "cases": "all", "exclude": excluded}}
+    assert find_cohort(config)[1] == [f"case_{number:05d}" for number in left]
+
+
+@pytest.mark.parametrize(
+    ("excluded", "named"), [([3], "case_00003"), (["3-4"], "case_00003 to case_00004"), ([2, 7], "case_00007")]
+)
+def test_what_excludes_nothing_is_refused(tmp_path, excluded, named):
+    (tmp_path / "case_00002").mkdir()
+    (tmp_path / "case_00002" / "segmentation.nii.gz").touch()
+    config = {"data": {"source": "kits19", "root": str(tmp_path), "cases": "all", "exclude": excluded}}
+    with pytest.raises(UserError, match=f"data.exclude: {named} not among the cases"):
+        find_cohort(config)

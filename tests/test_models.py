@@ -1,6 +1,7 @@
 """Models: their files and their predictions."""
 
 import math
+import os
 from dataclasses import asdict
 
 import numpy as np
@@ -43,6 +44,29 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(UserError, match=r"kidney.pt is damaged"):
         models.load_model(path, "kidney", CPU)
+
+
+def test_one_changed_bit_of_the_weights_is_noticed(rng, tmp_path):
+    network, _ = fitted(*squares(rng, 4), epochs=1)
+    path = tmp_path / "kidney.pt"
+    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
+    content = bytearray(path.read_bytes())
+    weights = network.output.weight.detach().numpy().tobytes()
+    content[content.index(weights)] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"kidney.pt is damaged"):
+        models.load_model(path, "kidney", CPU)
+
+
+def test_a_model_that_would_run_code_is_not_loaded(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "oops"),)
+
+    torch.save({"state_dict": Evil()}, tmp_path / "kidney.pt")
+    with pytest.raises(UserError, match=r"kidney.pt is damaged"):
+        models.load_model(tmp_path / "kidney.pt", "kidney", CPU)
+    assert not (tmp_path / "oops").exists()
 
 
 def identity_model(path, target, size):

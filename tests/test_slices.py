@@ -123,6 +123,15 @@ def test_damaged_slices_are_refused(tmp_path, rng, damage):
         slices.open_slices(tmp_path / "out")
 
 
+def test_slices_under_the_name_of_another_case_are_refused(tmp_path):
+    folder = save_case(tmp_path / "case_00000", np.zeros((2, 8, 8), np.int16), np.ones((2, 8, 8), "u1"))
+    slices.extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 8, tmp_path / "slices" / "case_00000")
+    (tmp_path / "slices" / "case_00000").rename(tmp_path / "slices" / "case_00001")
+    for read in (slices.open_slices, lambda path: slices.load_stored(path, "labels.npy")):
+        with pytest.raises(UserError, match="case_00001 holds the slices of case_00000"):
+            read(tmp_path / "slices" / "case_00001")
+
+
 def test_an_incomplete_record_is_refused(tmp_path):
     (tmp_path / "slices.json").write_text('{"shape": [1, 2, 3]}')
     with pytest.raises(UserError, match=r"slices\.json lacks affine, case, crc32"):

@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"report: {report}")
     else:
         state = "older than these results" if report.exists() else "not written yet"
-        print(f"report: {state}; `make report CONFIG=...` writes it, with the configuration file of this run")
+        print(f"report: {state}; `make report CONFIG=...`, with this run's configuration file, writes it")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
 
     Raises:
         NoCohortError: There is no cohort.
-        UserError: No case is left, a case is listed twice, or a listed case is not in the cohort.
+        UserError: No case is left, a case is listed twice, or a listed case or whole excluded range is not in the
+            cohort.
     """
     data = config["data"]
     root = os.path.normpath(os.path.expanduser(data["root"]))
@@ -114,7 +115,8 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
     if known and (absent := set(cases) - set(known)):
         raise UserError(f"data.cases: {format_cases(absent)} not among the {number} of {what}")
     excluded = set(select_cases(data["exclude"], "data.exclude"))
-    if absent := excluded - set(cases):
+    found = [set(select_cases([entry], "data.exclude")) for entry in data["exclude"]]
+    if absent := set().union(*(numbers for numbers in found if not numbers & set(cases))):
         raise UserError(f"data.exclude: {format_cases(absent)} not among the cases; exclude only cases of the cohort")
     cases = [case for case in cases if case not in excluded]
     if not cases:
