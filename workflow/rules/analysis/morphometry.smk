@@ -81,7 +81,7 @@ rule summarize_morphometry:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        record=["--record", RECORD_TABLE[0]] if RECORD_TABLE else [],
+        record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
     shell:
         "python3 {input.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
         " {params.record:q} --output {output.table:q} --output-agreement {output.agreement:q}"

@@ -142,10 +142,3 @@ rule plot_ratios:
     shell:
         "python3 {input.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
         " --source {params.source:q} --output {output:q} 2>&1 | tee {log:q}"
-
-
-rule outcomes:
-    input:
-        "<results>/agreement.tsv",
-        "<results>/outcomes.tsv",
-    localrule: True

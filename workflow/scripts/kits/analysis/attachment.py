@@ -27,8 +27,8 @@ def measure_contact(kidney: RunLengthMask, tumor: RunLengthMask, main: RunLength
     The area is estimated by Cauchy and Crofton's formula, as twice the mean number of times that lines pass from one to
     the other, per area across the lines. The lines have the 13 directions to a voxel's neighbors, each with the weight
     of the solid angle around it (Ohser and Schladitz, 3D Images of Materials Structures, 2009). A round area comes out
-    within some percent for every spacing, while meshes and voxels' faces have steps; a flat one along an axis is a tenth
-    too small, and up to a quarter in slices several times as thick as their pixels.
+    within some percent for every spacing, while meshes and voxels' faces have steps; a flat one along an axis is a
+    tenth too small, and up to a quarter in slices several times as thick as their pixels.
 
     Args:
         kidney: The mask of kidney + tumor.
