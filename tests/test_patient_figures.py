@@ -94,7 +94,7 @@ def test_errors_over_dice_count_what_was_not_found(drawn, tmp_path):
         ("a", "after", 0.7, 3.0),
         ("b", "after", 0.1, -9.0),
     ]
-    plot_errors(pd.DataFrame(rows, columns=["case", "stage", "dice", "error"]), (-5.0, 8.0), tmp_path / "a.png")
+    plot_errors(pd.DataFrame(rows, columns=["case", "stage", "dice", "error"]), (-5.0, 8.0), False, tmp_path / "a.png")
     [axis] = drawn[0].axes
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == [

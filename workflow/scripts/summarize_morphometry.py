@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
         rows = agreement.set_index(["stage", "measure", "reference"])
         limits = rows.loc[("truth", AXIAL, "radiographic_mm"), ["lower", "upper"]]
         readers = tuple(limits) if limits.notna().all() else None
-    plot_errors(errors, readers, arguments.figure_errors)
+    plot_errors(errors, readers, arguments.source == "phantom", arguments.figure_errors)
 
 
 if __name__ == "__main__":
@@ -44,6 +44,7 @@ if __name__ == "__main__":
     parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
     parser.add_argument("--scores", type=Path, required=True, help="scores.tsv, for the Dice of each case")
     parser.add_argument("--record", type=Path, help="table of read_record.py, if there is a clinical record")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-agreement", type=Path, required=True, help="table of agreement, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots of the tumor volume, .png")

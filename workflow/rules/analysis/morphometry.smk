@@ -82,7 +82,8 @@ rule summarize_morphometry:
         "../../../envs/imaging.yaml"
     params:
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
+        source=SOURCE,
     shell:
         "python3 {input.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
-        " {params.record:q} --output {output.table:q} --output-agreement {output.agreement:q}"
+        " {params.record:q} --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
         " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | tee {log:q}"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from kits.analysis.scoring import STAGES
 from kits.figures.agreement import draw_bland_altman
-from kits.figures.style import COLORS, save
+from kits.figures.style import COLORS, mark_phantom, save
 
 AXIAL = "tumor_axial_mm"
 
@@ -29,12 +29,13 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
     save(figure, [path])
 
 
-def plot_errors(errors: pd.DataFrame, readers: tuple[float, float] | None, path: Path) -> None:
+def plot_errors(errors: pd.DataFrame, readers: tuple[float, float] | None, phantom: bool, path: Path) -> None:
     """Draw the error of the axial diameter over the Dice of the tumor, and how far a radiologist's size is off.
 
     Args:
         errors: The columns case, stage (before or after), dice and error (mm), NaN where no tumor was segmented.
         readers: The limits of agreement in mm between the labels and the radiologist, None without a clinical record.
+        phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
     figure, axis = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
@@ -51,4 +52,5 @@ def plot_errors(errors: pd.DataFrame, readers: tuple[float, float] | None, path:
     axis.set(xlabel="Dice of the tumor", ylabel="segmented minus true axial diameter, mm", xlim=(-0.03, 1.03))
     axis.grid(alpha=0.3)
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), fontsize=9, frameon=False)
+    mark_phantom(figure, phantom)
     save(figure, [path])
