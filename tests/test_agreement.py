@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kits.analysis.agreement import find_outliers, measure_agreement, tabulate_agreement, tabulate_mask_agreement
+from kits.analysis.agreement import (
+    correlate_within,
+    find_outliers,
+    measure_agreement,
+    tabulate_agreement,
+    tabulate_mask_agreement,
+)
+from kits.analysis.morphometry import MEASURES
 
 MEASURED = pd.Series([10.0, 14, 21, 33, 38, 52], list("abcdef"))
 REFERENCE = pd.Series([8.0, 15, 20, 30, 40, 50], list("abcdef"))
@@ -43,6 +50,23 @@ def test_correlations_by_hand():
     expected = (between - rest) / (between + rest + 2 * (columns - rest) / 6)
     assert result["icc"] == pytest.approx(expected, abs=1e-6)
     assert result["icc_low"] < result["icc"] < result["icc_high"]
+
+
+def test_the_intraclass_correlation_of_shrout_and_fleiss():
+    """Psychological Bulletin 86, 1979: four judges rate six targets; ICC(2,1) is 0.29, its interval 0.02 to 0.76."""
+    ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    icc, low, high = correlate_within(np.array(ratings, float))
+    assert (round(icc, 2), round(low, 2), round(high, 2)) == (0.29, 0.02, 0.76)
+
+
+def test_its_interval_holds_the_true_value_as_often_as_it_says(rng):
+    """Cases with variance 9, raters without bias, errors with variance 1: the true value is 0.9."""
+    held = 0
+    for _ in range(400):
+        cases = rng.normal(0, 3, (25, 1))
+        _, low, high = correlate_within(cases + rng.normal(0, 1, (25, 2)))
+        held += low <= 0.9 <= high
+    assert stats.binomtest(held, 400, 0.95, "less").pvalue > 0.001
 
 
 def test_a_constant_shift_lowers_only_the_agreement():
@@ -98,7 +122,7 @@ def test_cases_outside_the_limits_are_named_the_farthest_first():
 
 def test_masks_against_the_truth_and_the_radiologist():
     cases = make_cases()
-    truth = cases.drop(columns=["radiographic_mm", "pathologic_mm"]).assign(kidney_ml=300.0, tumor_ml=20.0)
+    truth = cases.drop(columns=["radiographic_mm", "pathologic_mm"]).reindex(columns=MEASURES, fill_value=20.0)
     after = truth + 2
     after.loc["case_00003"] = np.nan
     stages = {"truth": truth, "before": truth - 1, "after": after}
@@ -109,4 +133,19 @@ def test_masks_against_the_truth_and_the_radiologist():
     assert rows.loc[("before", "tumor_ml", "truth"), "bias"] == -1
     alone = measure_agreement(cases["tumor_axial_mm"], cases["radiographic_mm"])
     assert rows.loc[("truth", "tumor_axial_mm", "radiographic_mm"), "bias"] == alone["bias"]
-    assert set(tabulate_mask_agreement(morphometry, None)["reference"]) == {"truth"}
+    alone = tabulate_mask_agreement(morphometry, None)
+    assert set(alone["reference"]) == {"truth"}
+    assert set(alone["measure"]) == set(MEASURES)
+
+
+def test_a_case_that_one_split_misses_is_missed():
+    cases = [f"case_{number:05d}" for number in range(4)]
+    found = pd.DataFrame({measure: [10.0, 20, 30, 40] for measure in MEASURES}, cases)
+    missed = found.copy()
+    missed.loc["case_00002"] = np.nan
+    parts = [found.assign(stage="truth"), found.assign(stage="before"), found.assign(stage="after")]
+    parts += [found.assign(stage="truth"), found.assign(stage="before"), missed.assign(stage="after")]
+    table = tabulate_mask_agreement(pd.concat(parts).reset_index(names="case"), None)
+    rows = table[table["measure"] == "tumor_axial_mm"].set_index("stage")
+    assert rows.loc["after", ["n", "missed"]].tolist() == [3, 1]
+    assert rows.loc["before", ["n", "missed"]].tolist() == [4, 0]

@@ -90,6 +90,14 @@ def test_rank_correlations_and_their_intervals(patients, table):
     assert row["gain"] == pytest.approx(abs(expected) - abs(baseline))
 
 
+def test_an_inverse_measure_gains_nothing(patients):
+    """A measure that is the baseline with the other sign is as strong as it, in its own direction."""
+    patients = patients.assign(renal_e=-patients[BASELINE])
+    rows = tabulate_outcomes(patients, seed=1).set_index(["outcome", "measure"])
+    for outcome in ("radical_nephrectomy", "blood_loss_ml"):
+        assert rows.loc[(outcome, "renal_e"), ["gain", "gain_low", "gain_high"]].tolist() == pytest.approx([0, 0, 0])
+
+
 def test_the_false_discovery_rate_by_hand():
     """Benjamini and Hochberg 1995: p times the number of tests over its rank, made monotone from the largest down."""
     p = pd.Series([0.01, np.nan, 0.04, 0.03, 0.5])

@@ -72,6 +72,7 @@ def test_only_found_associations_of_enough_patients_are_colored(drawn, tmp_path)
     put("blood_loss_ml", "tumors", value=-0.3, q=0.04)
     put("transfusion", "tumor_ml", value=0.95, q=0.001, events=9)
     put("necrosis", "tumor_ml", value=np.nan, q=np.nan)
+    put("complication", "tumor_ml", value=0.9, q=0.001, events=45)  # of 50: too few without it
     plot_outcomes(table, 50, True, tmp_path / "a.png")
     axis = drawn[0].axes[0]
     names, measures = [*BINARY, *CONTINUOUS], [BASELINE, *MEASURES]
@@ -94,11 +95,11 @@ def test_errors_over_dice_count_what_was_not_found(drawn, tmp_path):
         ("a", "after", 0.7, 3.0),
         ("b", "after", 0.1, -9.0),
     ]
-    plot_errors(pd.DataFrame(rows, columns=["case", "stage", "dice", "error"]), (-5.0, 8.0), False, tmp_path / "a.png")
+    plot_errors(pd.DataFrame(rows, columns=["case", "stage", "dice", "error"]), 6.5, True, tmp_path / "a.png")
     [axis] = drawn[0].axes
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
     assert labels == [
-        "95 % of the labels against the radiologist",
+        "95 % of labels and radiologist, but for their bias",
         "before post-processing: 1 measured, 1 without a tumor",
         "after post-processing: 2 measured, 0 without a tumor",
     ]

@@ -81,12 +81,28 @@ def test_a_value_by_its_rule(tmp_path, key, value, outcome, expected):
     assert read(tmp_path, ENTRY | {key: value})[outcome].tolist() == pytest.approx([expected], nan_ok=True)
 
 
-def test_no_complication_is_known_only_where_both_parts_say_so(tmp_path):
-    none = dict.fromkeys(ENTRY["intraoperative_complications"], False)
-    entry = ENTRY | {"intraoperative_complications": none}
-    for grade, expected in (("0", 0), ("1", 1), (None, math.nan)):
-        table = read(tmp_path, entry | {"clavien_surgical_complications": grade})
-        assert table["complication"].tolist() == pytest.approx([expected], nan_ok=True)
+@pytest.mark.parametrize(
+    ("grade", "during", "expected"),
+    [
+        ("0", (False, False, False), 0),
+        ("1", (False, False, False), 1),
+        ("0", (False, True, False), 1),
+        (None, (False, False, False), math.nan),
+        (None, (True, False, False), math.nan),
+        ("0", (False, None, False), math.nan),
+        ("2", None, math.nan),
+    ],
+)
+def test_a_complication_is_known_only_where_all_parts_are(tmp_path, grade, during, expected):
+    names = ENTRY["intraoperative_complications"]
+    parts = during and dict(zip(names, during, strict=True))
+    table = read(tmp_path, ENTRY | {"clavien_surgical_complications": grade, "intraoperative_complications": parts})
+    assert table["complication"].tolist() == pytest.approx([expected], nan_ok=True)
+
+
+def test_entries_of_other_cases_are_ignored(tmp_path):
+    other = {"case_id": "case_00299", "malignant": "perhaps"}
+    assert len(read(tmp_path, ENTRY, other, other)) == 1
 
 
 def test_a_key_that_no_case_has_is_missing(tmp_path):
@@ -102,6 +118,8 @@ def test_a_key_that_no_case_has_is_missing(tmp_path):
         ({"radiographic_size": "4.5"}, "radiographic_size is '4.5'; expected a number of at least 0 or null"),
         ({"radiographic_size": -1}, "radiographic_size is -1"),
         ({"operative_time": True}, "operative_time is True"),
+        ({"operative_time": 10**401}, "expected a number of at least 0 or null"),
+        ({"radiographic_size": 1e308}, "radiographic_size is 1e+308"),
         ({"tumor_isup_grade": 7}, "tumor_isup_grade is 7; expected 1, 2, 3, 4 or null"),
         ({"pathology_t_stage": "T3"}, "pathology_t_stage is 'T3'"),
         ({"malignant": 1}, "malignant is 1; expected true, false or null"),
@@ -126,6 +144,8 @@ def test_a_bad_value_gets_one_line(tmp_path, change, words):
         ("", "is not JSON"),
         ("{}", "is not a clinical record"),
         ('[{"name": 1}]', "is not a clinical record"),
+        ('[{"case_id": 0}]', "is not a clinical record"),
+        ("[" * 200000, "is not JSON"),
         (json.dumps([ENTRY, ENTRY]), "has case_00000 twice"),
         ("[]", "lacks case_00000"),
     ],

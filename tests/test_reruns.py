@@ -19,6 +19,7 @@ READERS = {
         "measure_tumors",
         "trace_ceiling",
         "score",
+        "measure_case",
         "measure_label",
         "read_record",
         "ablate",

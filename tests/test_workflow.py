@@ -314,6 +314,11 @@ def test_without_a_clinical_record_everything_else_runs(finished, project):
     planned = project.planned(OWN)
     assert not {"read_record", "summarize_agreement", "summarize_outcomes"} & set(planned)
     assert planned["summarize_morphometry"] == 1
+    config = merged(OWN, data={**OWN["data"], "record": "mistyped.json"})
+    result = project.snakemake(config, "--dry-run")
+    assert errors(result.stdout) == [
+        "error: data.record: there is no file mistyped.json; name the clinical record, or set the key to null"
+    ]
     result = project.snakemake(OWN, "--dry-run", "outcomes")
     assert result.returncode != 0
     assert errors(result.stdout) == [

@@ -45,9 +45,11 @@ LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 # The clinical record of the cases, and its table where there is one.
 IS_PHANTOM = config["data"]["source"] == "phantom"
 SOURCE = "phantom" if IS_PHANTOM else "kits19"
-RECORD = (not IS_PHANTOM and config["data"]["record"]) or f"{COHORT}/kits.json"
+RECORD = os.path.expanduser((not IS_PHANTOM and config["data"]["record"]) or f"{COHORT}/kits.json")
 HAS_RECORD = IS_PHANTOM or Path(RECORD).is_file()
 RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
+if config["data"]["record"] and not HAS_RECORD:
+    cli.fail(f"data.record: there is no file {RECORD}; name the clinical record, or set the key to null")
 
 # The folder of each split below the run's folder, which is empty if there is only one split; and its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]

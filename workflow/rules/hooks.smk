@@ -85,6 +85,12 @@ def state_missing_record():
         logger.warning(f"No clinical record ({RECORD}): agreement with the radiologist and outcomes are left out.")
 
 
+def state_missing_labels():
+    """State which cases are left out of the outcomes since they have no label."""
+    if is_planned("read_record") and (missing := [case for case in CASES if case not in LABELED]):
+        logger.warning(f"Without a label, and so left out of agreement and outcomes: {cohort.format_cases(missing)}")
+
+
 def repeat_errors():
     """Repeat the jobs' own errors at the end, since they are hard to find among Snakemake's messages."""
     logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]

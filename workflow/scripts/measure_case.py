@@ -1,4 +1,4 @@
-"""Measure the kidneys and tumors of a segmented case before and after post-processing."""
+"""Measure the kidneys and tumors of a segmented case: the true ones, and those before and after post-processing."""
 
 import kits.interrupt  # noqa: F401
 
@@ -16,11 +16,10 @@ from kits.filter.masks import read_label_masks, read_mask
 def main(arguments: argparse.Namespace) -> None:
     spacing = read_geometry(arguments.segmentation).spacing  # that of the image, which the label may not share
     masks = {
+        "truth": read_label_masks(arguments.label),
         "before": (read_mask(arguments.kidney), read_mask(arguments.tumor)),
         "after": read_label_masks(arguments.segmentation),
     }
-    if arguments.label:
-        masks = {"truth": read_label_masks(arguments.label), **masks}
     rows = [
         {"case": arguments.case, "stage": stage, **measure_masks(*pair, spacing, arguments.min_component_voxels)}
         for stage, pair in masks.items()
@@ -31,10 +30,10 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, help="label volume, .nii.gz, to measure the truth as well")
+    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for before and after, .tsv")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for truth, before and after, .tsv")
     cli.run(main, parser)

@@ -12,7 +12,9 @@ from kits.data.record import read_record
 
 
 def main(arguments: argparse.Namespace) -> None:
-    geometries = {case: read_geometry(arguments.root / case / "segmentation.nii.gz") for case in arguments.cases}
+    labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
+    found = cli.collect(lambda path=path: read_geometry(path) for path in labels)
+    geometries = dict(zip(arguments.cases, found, strict=True))
     record = read_record(arguments.record, geometries)
     tables.write_table(arguments.output, record)
     for column in record.columns[1:]:

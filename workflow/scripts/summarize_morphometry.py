@@ -22,19 +22,21 @@ def main(arguments: argparse.Namespace) -> None:
         record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     split = ["split"] if "split" in masks else []
     columns = [*split, "case", "stage", *MEASURES]
-    table = pd.concat([truth, masks]).sort_values(["case", *split], kind="stable", na_position="first")
+    table = pd.concat([truth[~truth["case"].isin(masks["case"])], masks]).sort_values(
+        ["case", *split], kind="stable", na_position="first"
+    )
     tables.write_table(arguments.output, table[columns])
-    tested = pd.concat([truth[truth["case"].isin(masks["case"])], masks])
-    agreement = tabulate_mask_agreement(tested, record)
+    agreement = tabulate_mask_agreement(masks, record)
     tables.write_table(arguments.output_agreement, agreement)
-    plot_volumes(tested, arguments.figure)
+    plot_volumes(masks, arguments.figure)
     errors = masks.merge(scores[scores["target"] == "tumor"], on=[*split, "case", "stage"])
-    errors["error"] = errors[AXIAL] - errors["case"].map(truth.set_index("case")[AXIAL])
+    true = masks[masks["stage"] == "truth"].drop_duplicates("case").set_index("case")[AXIAL]
+    errors["error"] = errors[AXIAL] - errors["case"].map(true)
     readers = None
     if record is not None:
         rows = agreement.set_index(["stage", "measure", "reference"])
         limits = rows.loc[("truth", AXIAL, "radiographic_mm"), ["lower", "upper"]]
-        readers = tuple(limits) if limits.notna().all() else None
+        readers = float(limits["upper"] - limits["lower"]) / 2 if limits.notna().all() else None
     plot_errors(errors, readers, arguments.source == "phantom", arguments.figure_errors)
 
 

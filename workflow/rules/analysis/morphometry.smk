@@ -23,6 +23,7 @@ rule measure_label:
 rule measure_case:
     input:
         **require_code("measure_case"),
+        label="<cohort>/{case}/segmentation.nii.gz",
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
@@ -39,8 +40,9 @@ rule measure_case:
     params:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule summarize_morphometry:

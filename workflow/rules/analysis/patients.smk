@@ -1,5 +1,5 @@
 # The tumors' sizes and the patients' outcomes, from the labels and the clinical record: no image and no network.
-PATIENTS = "5. Patients (phantoms, no patients)" if IS_PHANTOM else "5. Patients"
+PATIENTS = "5. Phantom patients" if IS_PHANTOM else "5. Patients"
 
 
 if IS_PHANTOM:
@@ -7,7 +7,7 @@ if IS_PHANTOM:
     rule make_record:
         input:
             **require_code("make_record"),
-            measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+            measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         output:
             RECORD,
         log:
@@ -28,7 +28,7 @@ rule read_record:
         require_record,
         **require_code("read_record"),
         record=RECORD,
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED),
+        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED) or GATE,
     output:
         "<results>/record.tsv",
     log:
@@ -46,7 +46,7 @@ rule read_record:
 rule summarize_agreement:
     input:
         **require_code("summarize_agreement"),
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/measures/{case}.npz", case=LABELED),
         record="<results>/record.tsv",
     output:
@@ -90,7 +90,7 @@ rule summarize_agreement:
 rule summarize_outcomes:
     input:
         **require_code("summarize_outcomes"),
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED),
+        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         record="<results>/record.tsv",
     output:
         table=report(

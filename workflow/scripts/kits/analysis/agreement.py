@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from kits.analysis.morphometry import MEASURES
 from kits.analysis.scoring import STAGES
 from kits.analysis.statistics import CONFIDENCE
 
 SIZES = ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
 """The measures that can be compared with the size in mm that a radiologist or a pathologist states."""
-VOLUMES = ("kidney_ml", "tumor_ml")
 REFERENCES = ("radiographic_mm", "pathologic_mm")
 NORMAL = stats.norm.ppf((1 + CONFIDENCE) / 2)
 """The standard deviations between the mean and the limits of agreement: 1.96."""
@@ -45,7 +45,7 @@ def measure_agreement(measured: pd.Series, reference: pd.Series) -> dict[str, fl
         for name, limit in (("lower", bias - NORMAL * spread), ("upper", bias + NORMAL * spread)):
             found[name] = limit, limit - reach, limit + reach
     if count > 3 and both["measured"].std() > 0 and both["reference"].std() > 0:
-        found["pearson"], found["icc"] = _correlate(both), _correlate_within(both)
+        found["pearson"], found["icc"] = _correlate(both), correlate_within(both.to_numpy())
     result: dict[str, float] = {"n": count}
     for name, (value, low, high) in found.items():
         result |= {name: value, f"{name}_low": low, f"{name}_high": high}
@@ -59,14 +59,28 @@ def _correlate(both: pd.DataFrame) -> tuple[float, float, float]:
     return float(result.statistic), float(interval.low), float(interval.high)
 
 
-def _correlate_within(both: pd.DataFrame) -> tuple[float, float, float]:
-    """Compute the intraclass correlation of two columns, ICC(A,1), and its interval."""
-    import pingouin  # slow to import
+def correlate_within(values: np.ndarray) -> tuple[float, float, float]:
+    """Compute the intraclass correlation ICC(A,1) of values, shape (cases, raters), and its interval.
 
-    long = both.reset_index(names="case").melt("case", var_name="rater", value_name="size")
-    table = pingouin.intraclass_corr(long, targets="case", raters="rater", ratings="size").set_index("Type")
-    row = table.loc["ICC(A,1)"]
-    return float(row["ICC"]), *map(float, row["CI95"])
+    No well-kept library with a license like this project's has it. The formulas are those of McGraw and Wong
+    (Psychological Methods 1, 1996, tables 4 and 7, with their correction) for two-way random raters, absolute agreement
+    and single values; they rest on the mean squares of a two-way analysis of variance.
+    """
+    n, k = values.shape
+    cases, raters, mean = values.mean(1, keepdims=True), values.mean(0, keepdims=True), values.mean()
+    between = k * ((cases - mean) ** 2).sum() / (n - 1)
+    columns = n * ((raters - mean) ** 2).sum() / (k - 1)
+    rest = ((values - cases - raters + mean) ** 2).sum() / ((n - 1) * (k - 1))
+    icc = (between - rest) / (between + (k - 1) * rest + k * (columns - rest) / n)
+    if rest <= 0 or icc >= 1:
+        return float(icc), np.nan, np.nan
+    a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
+    freedom = (a * columns + b * rest) ** 2 / ((a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)))
+    wide, narrow = (stats.f.ppf((1 + CONFIDENCE) / 2, *pair) for pair in ((n - 1, freedom), (freedom, n - 1)))
+    spread = k * columns + (k * n - k - n) * rest
+    low = n * (between - wide * rest) / (wide * spread + n * between)
+    high = n * (narrow * between - rest) / (spread + n * narrow * between)
+    return float(icc), float(low), float(high)
 
 
 def tabulate_agreement(cases: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +104,7 @@ def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | No
 
     Args:
         morphometry: The columns case, stage (truth, before, after) and the measures of the test cases; a case that
-            several splits test counts once, with its means.
+            several splits test counts once, with its means, and has none where a split found no tumor.
         record: The columns `REFERENCES` in mm, with the case as index; None without a clinical record.
 
     Returns:
@@ -98,13 +112,12 @@ def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | No
         the stage has no tumor to measure) and those of `measure_agreement`. The labels' own agreement with the stated
         sizes, in the same cases, has the stage truth.
     """
-    measures = [*VOLUMES, *SIZES]
-    cases = morphometry.groupby(["stage", "case"])[measures].mean()
+    cases = morphometry.groupby(["stage", "case"])[list(MEASURES)].agg(lambda values: values.mean(skipna=False))
     truth = cases.loc["truth"]
     rows = []
     for stage in ("truth", *STAGES):
         found = cases.loc[stage].reindex(truth.index)
-        pairs = [(measure, "truth", truth[measure]) for measure in measures] if stage in STAGES else []
+        pairs = [(measure, "truth", truth[measure]) for measure in MEASURES] if stage in STAGES else []
         if record is not None:
             stated = record.reindex(truth.index)
             pairs += [(measure, reference, stated[reference]) for measure in SIZES for reference in REFERENCES]

@@ -9,7 +9,12 @@ from kits.filter.components import find_components
 from kits.filter.masks import Box, RunLengthMask, Shape, Spacing
 
 EXOPHYTIC, ENDOPHYTIC = 0.5, 0.01
-"""The exophytic share from which a tumor has class 1 of E, and the share below which it is entirely endophytic."""
+"""The exophytic share from which a tumor has class 1 of E, and the share below which it is entirely endophytic.
+
+The score says "entirely"; the hundredth is for voxels that the hull cuts.
+"""
+SMALLEST_KIDNEY = 1000
+"""The volume in mm³ of healthy tissue below which there is no kidney whose contour could be told."""
 RUNS_AT_ONCE = 2048
 """The number of runs that are clipped by a convex hull at once, which bounds the memory."""
 
@@ -28,7 +33,7 @@ def measure_contact(kidney: RunLengthMask, tumor: RunLengthMask, main: RunLength
     the other, per area across the lines. The lines have the 13 directions to a voxel's neighbors, each with the weight
     of the solid angle around it (Ohser and Schladitz, 3D Images of Materials Structures, 2009). A round area comes out
     within some percent for every spacing, while meshes and voxels' faces have steps; a flat one along an axis is a
-    tenth too small, and up to a quarter in slices several times as thick as their pixels.
+    tenth too small, and up to a third in slices ten times as thick as their pixels.
 
     Args:
         kidney: The mask of kidney + tumor.
@@ -70,7 +75,7 @@ def measure_exophytic_share(
 
     The hull stands for the kidney's contour before the tumor grew, which no label shows. It closes the renal sinus, so
     that a tumor there is not exophytic. The kidney is what the component of kidney + tumor that holds the tumor has
-    besides tumor. The share is NaN without a tumor or without such a kidney.
+    besides tumor. The share is NaN without a tumor or without such a kidney of at least 1 mL.
 
     Args:
         kidney: The mask of kidney + tumor.
@@ -85,9 +90,9 @@ def measure_exophytic_share(
     host = components.select(np.arange(len(components)) == inside.argmax())
     box = host.find_box()
     healthy = host.crop(box) & ~tumor.crop(box)
-    columns = np.argwhere(healthy.any(0))  # the rows and columns of the lines of voxels along the slices
-    if not len(columns):
+    if np.count_nonzero(healthy) * np.prod(spacing) < SMALLEST_KIDNEY:
         return float("nan")
+    columns = np.argwhere(healthy.any(0))  # the rows and columns of the lines of voxels along the slices
     lines = healthy[:, *columns.T]
     ends = lines.argmax(0), len(lines) - 1 - lines[::-1].argmax(0)
     outer = np.concatenate([np.column_stack([end, columns]) for end in ends]) + [side.start for side in box]

@@ -40,9 +40,12 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     check_shapes(image_path, geometry.shape, label_path, label.shape)
     spacing = read_geometry(label_path).spacing
     if not np.allclose(spacing, geometry.spacing, rtol=0.01):
-        # Only a warning, since the shapes agree and the label's spacing is not used.
+        # Only a warning, since the shapes agree and what is segmented is measured in the image's spacing.
         mm = [" x ".join(f"{step:.4g}" for step in steps) for steps in (spacing, geometry.spacing)]
-        print(f"warning: {label_path}: its voxels are {mm[0]} mm, the image's {mm[1]} mm; the image's are used")
+        print(
+            f"warning: {label_path}: its voxels are {mm[0]} mm, the image's {mm[1]} mm; the image's are used "
+            "for test cases, the label's for agreement and outcomes"
+        )
     shown = label.max(axis=(1, 2))
     return {
         "case": case,

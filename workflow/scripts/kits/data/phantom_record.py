@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-FRIENDLY = 90
+HIGHEST = 90
 """The glomerular filtration rate from which on the record says `>=90`."""
 
 
@@ -17,7 +17,7 @@ def draw_record(measures: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
     """Draw an entry for each phantom case.
 
     Args:
-        measures: The columns case, tumor_axial_mm, tumor_ml and kidney_ml of all cases, from their labels.
+        measures: The columns case and tumor_axial_mm of all cases, from their labels.
         seed: The seed of the noise. A case's entry depends on the seed, its number and its measures alone.
     """
     return [_draw_entry(row, seed) for row in measures.to_dict("records")]
@@ -64,4 +64,4 @@ def _draw_entry(row: dict[str, Any], seed: int) -> dict[str, Any]:
 
 def _write_rate(rate: float) -> float | str:
     """Write a glomerular filtration rate as laboratories report it: high ones only as a bound."""
-    return f">={FRIENDLY}" if rate >= FRIENDLY else round(rate)
+    return f">={HIGHEST}" if rate >= HIGHEST else round(rate)

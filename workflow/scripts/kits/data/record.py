@@ -34,7 +34,7 @@ CONTINUOUS = ("blood_loss_ml", "operative_minutes", "hospital_days", "ischemia_m
 """The outcomes that are amounts; the last is the fall of the estimated glomerular filtration rate."""
 COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS)
 
-STAGES = ("0", "1", "1a", "1b", "2", "2a", "2b", "3", "3a", "3b", "3c", "4", "X")
+T_STAGES = ("0", "1", "1a", "1b", "2", "2a", "2b", "3", "3a", "3b", "3c", "4", "X")
 CLAVIEN = ("0", "1", "2", "3a", "3b", "4", "4a", "4b", "5")
 PROCEDURES = ("partial_nephrectomy", "radical_nephrectomy")
 SPACINGS = ("z_spacing", "y_spacing", "x_spacing")
@@ -43,12 +43,16 @@ SPACING_TOLERANCE = 0.01
 """The relative difference between the record's spacing and the label's above which they contradict each other."""
 
 
+LARGEST = 1e9
+"""The number from which on no measurement of a patient can be."""
+
+
 class _Problem(Exception):
     """A value of a case that is not as expected."""
 
 
 def _pick(entry: Entry, key: str) -> Any:
-    """Pick a value; `a.b` names the value `b` of the object `a`. A missing key, null and NaN are None."""
+    """Pick a value; `a.b` names the value `b` of the object `a`. A missing key, null and a NaN are None."""
     value: Any = entry
     for part in key.split("."):
         if not isinstance(value, Mapping):
@@ -66,7 +70,7 @@ def _read_number(entry: Entry, key: str, words: Mapping[str, float] | None = Non
         return math.nan
     if isinstance(value, str) and value in words:
         return words[value]
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LARGEST:
         return float(value)
     texts = "".join(f", {word!r}" for word in words)
     raise _Problem(f"{key} is {value!r}; expected a number of at least 0{texts} or null")
@@ -91,18 +95,19 @@ def _read_flag(entry: Entry, key: str) -> float:
 
 
 def _read_stage(entry: Entry) -> float:
-    stage = _read_choice(entry, "pathology_t_stage", STAGES)
+    stage = _read_choice(entry, "pathology_t_stage", T_STAGES)
     return _test(None if stage == "X" else stage, lambda value: value[0] in "34")
 
 
 def _read_complication(entry: Entry) -> float:
-    """Read whether there was any complication, during the operation or (Clavien-Dindo grade 1 or more) after it."""
+    """Read whether there was any complication, during the operation or (Clavien-Dindo grade 1 or more) after it.
+
+    It is missing where a part of the record is, since patients would otherwise be chosen by their outcome.
+    """
     after = _test(_read_choice(entry, "clavien_surgical_complications", CLAVIEN), lambda grade: grade != "0")
     names = ("blood_transfusion", "injury_to_surrounding_organ", "cardiac_event")
-    during = [_read_flag(entry, f"intraoperative_complications.{name}") for name in names]
-    if after == 1 or 1 in during:
-        return 1.0
-    return math.nan if math.isnan(after) else 0.0
+    parts = [after, *(_read_flag(entry, f"intraoperative_complications.{name}") for name in names)]
+    return math.nan if any(map(math.isnan, parts)) else max(parts)
 
 
 def _read_fall(entry: Entry) -> float:
@@ -154,7 +159,7 @@ def read_record(path: Path, geometries: Mapping[str, Geometry]) -> pd.DataFrame:
             The message has a line for each problem.
     """
     entries = _read_entries(path)
-    problems = [f"{path} has {case} twice; keep one" for case, found in entries.items() if len(found) > 1]
+    problems = [f"{path} has {case} twice; keep one" for case in geometries if len(entries.get(case, [])) > 1]
     rows: list[dict[str, Any]] = []
     for case, geometry in geometries.items():
         if case not in entries:
@@ -183,13 +188,15 @@ def _read_entries(path: Path) -> dict[str, list[Entry]]:
         raise UserError(f"{path} is missing; {expected}")
     try:
         content = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({error}); {expected}") from error
-    if not isinstance(content, list) or not all(isinstance(entry, dict) and "case_id" in entry for entry in content):
+    if not isinstance(content, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("case_id"), str) for entry in content
+    ):
         raise UserError(f"{path} is not a clinical record; {expected}")
     entries: dict[str, list[Entry]] = {}
     for entry in content:
-        entries.setdefault(str(entry["case_id"]), []).append(entry)
+        entries.setdefault(entry["case_id"], []).append(entry)
     return entries
 
 

@@ -29,18 +29,20 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
     save(figure, [path])
 
 
-def plot_errors(errors: pd.DataFrame, readers: tuple[float, float] | None, phantom: bool, path: Path) -> None:
+def plot_errors(errors: pd.DataFrame, readers: float | None, phantom: bool, path: Path) -> None:
     """Draw the error of the axial diameter over the Dice of the tumor, and how far a radiologist's size is off.
 
     Args:
         errors: The columns case, stage (before or after), dice and error (mm), NaN where no tumor was segmented.
-        readers: The limits of agreement in mm between the labels and the radiologist, None without a clinical record.
+        readers: Half the width in mm of the limits of agreement of labels and radiologist, None without a record.
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
     figure, axis = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
     if readers:
-        axis.axhspan(*readers, color="tab:green", alpha=0.15, label="95 % of the labels against the radiologist")
+        axis.axhspan(
+            -readers, readers, color="tab:green", alpha=0.15, label="95 % of labels and radiologist, but for their bias"
+        )
     for stage in STAGES:
         rows = errors[errors["stage"] == stage]
         missed = int(rows["error"].isna().sum())
