@@ -36,7 +36,7 @@ rule measure_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=10),
+        **grow(mem_mb=1000, runtime=10),
     params:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
