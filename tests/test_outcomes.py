@@ -36,7 +36,15 @@ def patients():
 
 @pytest.fixture(scope="module")
 def table(patients):
-    return tabulate_outcomes(patients, seed=1).set_index(["outcome", "measure"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kits.analysis.outcomes.RESAMPLES", 499)  # for speed; the tests below bear it
+        return tabulate_outcomes(patients, seed=1).set_index(["outcome", "measure"])
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Where intervals do not matter, for speed."""
+    monkeypatch.setattr("kits.analysis.outcomes.RESAMPLES", 99)
 
 
 def compare(positive, negative):
@@ -90,7 +98,7 @@ def test_rank_correlations_and_their_intervals(patients, table):
     assert row["gain"] == pytest.approx(abs(expected) - abs(baseline))
 
 
-def test_an_inverse_measure_gains_nothing(patients):
+def test_an_inverse_measure_gains_nothing(patients, few_resamples):
     """A measure that is the baseline with the other sign is as strong as it, in its own direction."""
     patients = patients.assign(renal_e=-patients[BASELINE])
     rows = tabulate_outcomes(patients, seed=1).set_index(["outcome", "measure"])
@@ -123,7 +131,7 @@ def test_areas_of_many_resamples_at_once(rng):
         assert areas[index] == pytest.approx(pairs.mean())
 
 
-def test_other_patients_with_a_missing_outcome_and_a_rare_one():
+def test_other_patients_with_a_missing_outcome_and_a_rare_one(few_resamples):
     patients = make_patients(30, seed=5)
     patients["egfr_fall"] = np.nan
     patients["transfusion"] = 0.0
