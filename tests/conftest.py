@@ -41,6 +41,9 @@ TINY = {
 NO_SWEEP = {"percentiles": [], "tumor_kidney_overlap": []}
 """The configuration of a run without sweeps of the filter's thresholds."""
 
+VARIANTS = 9
+"""The number of variants of the filter that the ablation of `TINY` compares."""
+
 RESULTS = f"results/{TINY['run']}"
 
 

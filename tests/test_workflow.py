@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 import re
 
 import nibabel as nib
@@ -11,31 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, cohort_of, errors, merged, run_script
-
-AFTER_FILTER = {
-    "postprocess": 2,
-    "score": 2,
-    "summarize": 1,
-    "plot_dice": 1,
-    "plot_pipeline": 1,
-    "measure_case": 2,
-    "summarize_morphometry": 1,
-    "plot_surfaces": 1,
-    "plot_slice": 2,
-    "write_first_page": 1,
-    "all": 1,
-}
-VARIANTS = 9
-ABLATED = {"ablate": VARIANTS, "summarize_ablation": 1}
-CEILING = {"trace_ceiling": 5, "summarize_ceiling": 1}
-TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2}
-
-
-def jobs(*parts, **others):
-    """The jobs that a dry run lists."""
-    rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
-    return rules | {"total": sum(rules.values())}
+from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, VARIANTS, cohort_of, errors, merged, run_script
 
 
 def test_every_promised_file(finished):
@@ -150,35 +125,6 @@ def test_a_complete_run_ends_with_its_dice(finished, copy_of):
     assert "kidney components: " in log
 
 
-def test_nothing_changed_nothing_runs(finished):
-    assert finished.planned(TINY) == {}
-
-
-def test_changed_percentiles_rerun_the_filter_only(finished):
-    planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
-    assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
-    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, summarize_ablation=1)
-    assert planned | {"total": 0} == expected | {"total": 0}
-
-
-@pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}, {"closing_iterations": 1}])
-def test_changed_filter_reruns_post_processing_only(finished, change):
-    planned = finished.planned(merged(TINY, postprocess=change))
-    assert 0 < planned.pop("ablate") <= VARIANTS
-    assert planned | {"total": 0} == jobs(AFTER_FILTER, CEILING, summarize_ablation=1) | {"total": 0}
-
-
-def test_changed_epochs_rerun_training_and_all_after_it(finished):
-    planned = finished.planned(merged(TINY, training={"epochs": 3}))
-    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
-
-
-def test_another_window_needs_no_extraction(finished):
-    planned = finished.planned(merged(TINY, slices={"hu_window": [-100, 300]}))
-    assert "train" in planned
-    assert "extract_slices" not in planned
-
-
 def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
     """The workflow predicts one case in each job, but the script accepts several."""
     results = finished.folder / RESULTS
@@ -195,41 +141,12 @@ def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
         assert digest(tmp_path / path.parent.name / path.name) == digest(path)
 
 
-def test_a_split_value_that_decides_nothing_plans_nothing(finished):
-    assert TINY["split"] == {"test_cases": 2}
-    assert finished.planned(TINY, "--config", "split={test_fraction: 0.2}") == {}
-    assert finished.planned(TINY, "--config", "split={seed: 1}")["train"] == 2
-
-
-def test_trainings_depend_on_their_cases_and_not_on_how_these_were_checked_and_chosen(finished):
-    planned = finished.planned(TINY, "--forcerun", "check_cohort")
-    assert planned == {"check_cohort": 1, "all": 1, "total": 2}
-
-
-def test_another_precision_reruns_the_networks_only(finished):
-    planned = finished.planned(merged(TINY, precision="bfloat16"))
-    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
-
-
 def test_files_of_a_case_are_few(finished):
     """A case has few files for any number of slices, since parallel file systems handle many small files badly."""
     results = finished.folder / RESULTS
     for case in pd.read_csv(results / "split.tsv", sep="\t").itertuples():
         files = [p for p in results.rglob("*") if p.is_file() and case.case in str(p) and "cohort" not in p.parts]
         assert len(files) <= (28 if case.subset == "test" else 14)
-
-
-def test_forcerun_postprocess(finished):
-    assert finished.planned(TINY, "--forcerun", "postprocess") == jobs(AFTER_FILTER)
-
-
-def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
-    project = copy_of(finished)
-    module = project.folder / "workflow/scripts/kits/filter/postprocessing.py"
-    os.utime(module)
-    assert project.planned(TINY) == {}
-    module.write_text(module.read_text() + "\n# edited\n")
-    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1)
 
 
 def digest(path):
@@ -273,20 +190,6 @@ def test_the_summary_shown_after_the_demo(finished):
         assert text in result.stdout
 
 
-def test_one_warning_without_a_gpu(finished, project):
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    cohort_of(finished, project.folder / "cohort")
-    few = {"data": {"cases": [0, 1, 2]}, "split": {"test_cases": 1}}
-    config = merged(OWN, device="auto", training={"epochs": 1}, **few)
-    result = project.snakemake(config, *(f"results/own/models/{target}.pt" for target in ("kidney", "tumor")))
-    assert result.returncode == 0, result.stdout
-    assert result.stdout.count("No GPU found") == 1
-    result = project.snakemake(config, "ratio_range")
-    assert "(Rule: ratio_range)" in result.stdout
-    assert "No GPU found" not in result.stdout
-
-
 def test_progress_is_on_the_terminal_and_in_the_log(finished, copy_of):
     project = copy_of(finished)
     result = project.snakemake(merged(TINY, training={"epochs": 1}), "--until", "train")
@@ -306,25 +209,6 @@ def graph(mermaid):
     """The arrows of a Mermaid flow chart, by the names of the rules."""
     names = dict(re.findall(r"(id\d+)\[([a-z_]+)\]", mermaid))
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
-
-
-def test_without_a_clinical_record_everything_else_runs(finished, project):
-    cohort_of(finished, project.folder / "cohort")
-    (project.folder / "cohort" / "kits.json").unlink()
-    planned = project.planned(OWN)
-    assert not {"read_record", "summarize_agreement", "summarize_outcomes"} & set(planned)
-    assert planned["summarize_morphometry"] == 1
-    config = merged(OWN, data={**OWN["data"], "record": "mistyped.json"})
-    result = project.snakemake(config, "--dry-run")
-    assert errors(result.stdout) == [
-        "error: data.record: there is no file mistyped.json; name the clinical record, or set the key to null"
-    ]
-    result = project.snakemake(OWN, "--dry-run", "outcomes")
-    assert result.returncode != 0
-    assert errors(result.stdout) == [
-        "error: cohort/kits.json is missing; put the clinical record of the cohort there, which is data/kits.json in "
-        "KiTS19's repository, or name another file in data.record"
-    ]
 
 
 def test_outcomes_need_labels_and_a_record_only(finished, project):
@@ -383,11 +267,3 @@ def test_the_rule_graph_in_the_readme_is_the_workflows(project):
     readme = (ROOT / "README.md").read_text()
     assert graph(result.stdout) == graph(readme)
     assert ("postprocess", "score") in graph(readme)
-
-
-@pytest.mark.parametrize(("device", "asked"), [("auto", {"train", "predict"}), ("cpu", set())])
-def test_only_what_may_use_a_gpu_asks_for_one(project, device, asked):
-    result = project.snakemake(merged(TINY, device=device), f"{RESULTS}/scores.tsv", "--dry-run", "--quiet", "host")
-    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: .*\n)+)", result.stdout, re.MULTILINE)
-    assert len(jobs) > 10
-    assert {rule for rule, what in jobs if "gpu=1" in what} == asked

@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
         "after": read_label_masks(arguments.segmentation),
     }
     rows = [
-        {"case": arguments.case, "stage": stage, **measure_masks(*pair, spacing, arguments.min_component_voxels)}
+        {"case": arguments.case, "stage": stage, **measure_masks(*pair, spacing, arguments.min_component_voxels)[0]}
         for stage, pair in masks.items()
     ]
     tables.write_table(arguments.output, pd.DataFrame(rows))

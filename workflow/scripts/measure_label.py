@@ -17,9 +17,9 @@ from kits.filter.masks import read_label_masks
 def main(arguments: argparse.Namespace) -> None:
     kidney, tumor = read_label_masks(arguments.label)
     spacing = read_geometry(arguments.label).spacing
-    measures = measure_masks(kidney, tumor, spacing, arguments.min_component_voxels)
+    measures, axial = measure_masks(kidney, tumor, spacing, arguments.min_component_voxels)
     with cli.write_atomically(arguments.slice) as temporary:
-        np.savez_compressed(temporary, **cut_axial_slice(kidney, tumor, spacing, arguments.min_component_voxels))
+        np.savez_compressed(temporary, **cut_axial_slice(kidney, tumor, axial, spacing))
     tables.write_table(arguments.output, pd.DataFrame([{"case": arguments.case, "stage": "truth", **measures}]))
 
 

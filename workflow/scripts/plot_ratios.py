@@ -12,13 +12,17 @@ from kits.figures.ratios import plot_ratios
 def main(arguments: argparse.Namespace) -> None:
     components = tables.read_tables([arguments.components], "ratio")
     accepted = cli.read_json(arguments.ratio_range, "low", "high")
-    plot_ratios(components, (accepted["low"], accepted["high"]), arguments.source == "phantom", arguments.output)
+    claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
+    paper = float(claims["accepted ratio, low"]), float(claims["accepted ratio, high"])
+    ratios = accepted["low"], accepted["high"]
+    plot_ratios(components, ratios, paper, arguments.source == "phantom", arguments.output)
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
     parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, paper_claims.tsv")
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--output", type=Path, required=True, help="histogram, .png")
     cli.run(main, parser)

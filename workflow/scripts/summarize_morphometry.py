@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from kits import cli, tables
-from kits.analysis.agreement import tabulate_mask_agreement
+from kits.analysis.agreement import pair_errors, tabulate_mask_agreement
 from kits.analysis.morphometry import MEASURES
-from kits.figures.morphometry import AXIAL, plot_errors, plot_volumes
+from kits.figures.morphometry import plot_errors, plot_volumes
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -29,15 +29,12 @@ def main(arguments: argparse.Namespace) -> None:
     agreement = tabulate_mask_agreement(masks, record)
     tables.write_table(arguments.output_agreement, agreement)
     plot_volumes(masks, arguments.figure)
-    errors = masks.merge(scores[scores["target"] == "tumor"], on=[*split, "case", "stage"])
-    true = masks[masks["stage"] == "truth"].drop_duplicates("case").set_index("case")[AXIAL]
-    errors["error"] = errors[AXIAL] - errors["case"].map(true)
     readers = None
     if record is not None:
         rows = agreement.set_index(["stage", "measure", "reference"])
-        limits = rows.loc[("truth", AXIAL, "radiographic_mm"), ["lower", "upper"]]
+        limits = rows.loc[("truth", "tumor_axial_mm", "radiographic_mm"), ["lower", "upper"]]
         readers = float(limits["upper"] - limits["lower"]) / 2 if limits.notna().all() else None
-    plot_errors(errors, readers, arguments.source == "phantom", arguments.figure_errors)
+    plot_errors(pair_errors(masks, scores), readers, arguments.source == "phantom", arguments.figure_errors)
 
 
 if __name__ == "__main__":

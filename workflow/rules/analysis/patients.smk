@@ -125,6 +125,7 @@ rule plot_ratios:
         **require_code("plot_ratios"),
         components="<results>/tumor_components.tsv",
         ratio_range=FIRST_RATIO_RANGE,
+        paper=PAPER_CLAIMS,
     output:
         report(
             "<results>/figures/ratios.png",
@@ -141,4 +142,4 @@ rule plot_ratios:
         source=SOURCE,
     shell:
         "python3 {input.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
-        " --source {params.source:q} --output {output:q} 2>&1 | tee {log:q}"
+        " --paper {input.paper:q} --source {params.source:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -128,6 +128,22 @@ def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | No
     return pd.DataFrame(rows)
 
 
+def pair_errors(morphometry: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Pair the error of the axial diameter of the networks' masks with the Dice of the tumor.
+
+    Args:
+        morphometry: The table that `tabulate_mask_agreement` takes, with a column split if there are several.
+        scores: The tables that `scoring.score_case` returns, of the same cases.
+
+    Returns:
+        The columns case, stage (before or after), dice and error, segmented minus true in mm, NaN without a tumor.
+    """
+    keys = [key for key in ("split", "case", "stage") if key in morphometry]
+    errors = morphometry.merge(scores[scores["target"] == "tumor"], on=keys)
+    true = morphometry[morphometry["stage"] == "truth"].drop_duplicates("case").set_index("case")[SIZES[0]]
+    return errors.assign(error=errors[SIZES[0]] - errors["case"].map(true))[["case", "stage", "dice", "error"]]
+
+
 def find_outliers(cases: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """Find the cases outside the limits of agreement, the farthest first within each pair of measurements.
 

@@ -65,7 +65,7 @@ def find_main_tumor(tumor: RunLengthMask, min_voxels: int) -> tuple[RunLengthMas
 
 def measure_masks(
     kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, min_voxels: int = 10
-) -> dict[str, float]:
+) -> tuple[dict[str, float], AxialDiameter]:
     """Measure a segmented case.
 
     Args:
@@ -80,29 +80,29 @@ def measure_masks(
         (tumor_diameter_mm), and the diameter of a sphere of its volume (tumor_sphere_mm), all in mm; tumor_ratio, its
         eigenvalue ratio (section 2.2); contact_mm2, the area in which it touches the kidney; exophytic_share, the
         share of it outside the convex hull of its kidney; and its classes R and E of the R.E.N.A.L. score, renal_r and
-        renal_e, 1 to 3. All but the first three are NaN without a tumor.
+        renal_e, 1 to 3. All but the first three are NaN without a tumor. And where the axial diameter lies.
     """
     voxel = float(np.prod(spacing))
     healthy = kidney.voxels - int(kidney.count_common(tumor).sum())
     main, count = find_main_tumor(tumor, min_voxels)
     ratio = compute_ratio(compute_eigenvalues(find_components(main)))
-    axial = find_axial_diameter(main, spacing).length
+    axial = find_axial_diameter(main, spacing)
     exophytic = measure_exophytic_share(kidney, tumor, main, spacing)
     sphere = (6 * main.voxels * voxel / np.pi) ** (1 / 3)
     values = (
         healthy * voxel / 1000,
         tumor.voxels * voxel / 1000,
         float(count),
-        axial,
+        axial.length,
         measure_diameter(main, spacing),
         sphere if count else float("nan"),
         float(ratio[0]) if count else float("nan"),
         measure_contact(kidney, tumor, main, spacing),
         exophytic,
-        classify_radius(axial),
+        classify_radius(axial.length),
         classify_exophytic(exophytic),
     )
-    return dict(zip(MEASURES, values, strict=True))
+    return dict(zip(MEASURES, values, strict=True)), axial
 
 
 def measure_diameter(runs: RunLengthMask, spacing: Spacing) -> float:
@@ -138,16 +138,21 @@ def find_axial_diameter(runs: RunLengthMask, spacing: Spacing) -> AxialDiameter:
 
 
 def cut_axial_slice(
-    kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, min_voxels: int = 10
+    kidney: RunLengthMask, tumor: RunLengthMask, diameter: AxialDiameter, spacing: Spacing
 ) -> dict[str, np.ndarray | int | float]:
-    """Cut out the slice in which the largest tumor has its largest axial diameter.
+    """Cut out the slice in which a tumor has its largest axial diameter.
+
+    Args:
+        kidney: The mask of kidney + tumor.
+        tumor: The mask of all tumors.
+        diameter: The diameter.
+        spacing: The distance between neighboring slices, rows and columns in mm.
 
     Returns:
         number, the number of the slice from 0, and labels, shape (rows, columns), uint8, both empty or -1 without a
         tumor; ends, the row and the column of the pixels at the diameter's ends, shape (2, 2); and aspect, the height
         of a pixel over its width, both in mm.
     """
-    diameter = find_axial_diameter(find_main_tumor(tumor, min_voxels)[0], spacing)
     box = slice(diameter.slice, diameter.slice + 1), slice(0, kidney.shape[1]), slice(0, kidney.shape[2])
     labels = np.zeros((0, 0), np.uint8)
     if diameter.slice >= 0:

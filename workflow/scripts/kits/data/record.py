@@ -41,8 +41,6 @@ SPACINGS = ("z_spacing", "y_spacing", "x_spacing")
 """The keys of the distance between neighboring slices, rows and columns in mm."""
 SPACING_TOLERANCE = 0.01
 """The relative difference between the record's spacing and the label's above which they contradict each other."""
-
-
 LARGEST = 1e9
 """The number from which on no measurement of a patient can be."""
 

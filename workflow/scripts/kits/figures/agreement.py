@@ -7,10 +7,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
 
-from kits.analysis.agreement import REFERENCES, SIZES, measure_agreement
-from kits.figures.style import LABEL_COLORS, add_label_legend, mark_phantom, save
+from kits.analysis.agreement import REFERENCES, SIZES
+from kits.figures.style import add_label_legend, draw_labels, mark_phantom, save
 
 NAMES = {
     "tumor_axial_mm": "diameter in an axial slice",
@@ -22,18 +21,20 @@ MARGIN = 12
 """The number of pixels around the kidney and tumor of a drawn slice."""
 
 
-def draw_bland_altman(axis: plt.Axes, measured: pd.Series, reference: pd.Series, unit: str, color: str) -> None:
+def draw_bland_altman(
+    axis: plt.Axes, measured: pd.Series, reference: pd.Series, found: Mapping[str, float], unit: str, color: str
+) -> None:
     """Draw the difference of two measurements over their mean, with bias and limits of agreement.
 
     Args:
         axis: The axis to draw on.
         measured: The measurement, with the case as index.
         reference: The other one, which is subtracted.
+        found: What `measure_agreement` returned for them.
         unit: The unit of both.
         color: The color of the cases.
     """
     both = pd.DataFrame({"measured": measured, "reference": reference}).dropna()
-    found = measure_agreement(both["measured"], both["reference"])
     difference = both["measured"] - both["reference"]
     axis.plot(both.mean(axis=1), difference, "o", color=color, alpha=0.7, markersize=4)
     axis.axhline(found["bias"], color="black", label=f"bias {found['bias']:+.3g} {unit}")
@@ -62,8 +63,8 @@ def plot_agreement(cases: pd.DataFrame, agreement: pd.DataFrame, phantom: bool, 
     for row, reference in zip(axes, REFERENCES, strict=True):
         row[0].set_ylabel(f"measured minus {READERS[reference]}'s, mm")
         for axis, measure in zip(row, SIZES, strict=True):
-            draw_bland_altman(axis, cases[measure], cases[reference], "mm", "tab:purple")
             values = found.loc[(measure, reference)]
+            draw_bland_altman(axis, cases[measure], cases[reference], values, "mm", "tab:purple")
             correlation = f"n = {values['n']:.0f}, r = {values['pearson']:.3f}, ICC = {values['icc']:.3f}"
             axis.set_title(f"{NAMES[measure]}\n{correlation}", fontsize=10)
             axis.set_xlabel("mean of both, mm")
@@ -80,7 +81,6 @@ def plot_outliers(outliers: pd.DataFrame, slices: Mapping[str, Mapping[str, Any]
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
-    colors = ListedColormap(["black", *LABEL_COLORS.values()])
     count = max(len(slices), 1)
     figure, axes = plt.subplots(1, count, figsize=(3.8 * count, 4.4), layout="constrained", squeeze=False)
     for axis in axes.flat:
@@ -89,7 +89,7 @@ def plot_outliers(outliers: pd.DataFrame, slices: Mapping[str, Mapping[str, Any]
         axes[0, 0].text(0.5, 0.5, "no case lies outside the limits", ha="center", transform=axes[0, 0].transAxes)
     sizes = outliers.set_index("case")
     for axis, (case, content) in zip(axes.flat, slices.items(), strict=False):
-        axis.imshow(content["labels"], cmap=colors, vmin=0, vmax=2, aspect=content["aspect"], interpolation="nearest")
+        draw_labels(axis, content["labels"], content["aspect"])
         rows, columns = np.nonzero(content["labels"])
         axis.set_ylim(rows.max() + MARGIN, rows.min() - MARGIN)
         axis.set_xlim(columns.min() - MARGIN, columns.max() + MARGIN)

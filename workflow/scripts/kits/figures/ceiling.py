@@ -6,11 +6,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
 
 from kits.analysis.ceiling import STEPS, Loss, find_costliest_step
 from kits.data.targets import TARGETS
-from kits.figures.style import LABEL_COLORS, TITLES, add_label_legend, draw_lower_half, save
+from kits.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
 
 START = "truth"
 """The name of what the first step is given."""
@@ -73,7 +72,6 @@ def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path) -
         losses: The slice of each case.
         path: The file to write, .png.
     """
-    colors = ListedColormap(["black", *LABEL_COLORS.values()])
     count = max(len(losses), 1)
     figure, axes = plt.subplots(2, count, figsize=(3.2 * count, 7.2), layout="constrained", squeeze=False)
     for axis in axes.flat:
@@ -83,7 +81,7 @@ def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path) -
         tumor = ceiling[(ceiling["case"] == case) & (ceiling["target"] == "tumor")]
         titles = (f"{case}, slice {loss.number}\ntruth", f"what remains after all steps\n{_describe_loss(tumor)}")
         for axis, labels, title in zip(column, (loss.truth, loss.left), titles, strict=True):
-            axis.imshow(labels, cmap=colors, vmin=0, vmax=2, aspect=loss.aspect, interpolation="nearest")
+            draw_labels(axis, labels, loss.aspect)
             axis.set_title(title, fontsize=9)
             edges.append(draw_lower_half(axis, len(labels)))
     add_label_legend(figure, edges[:1])

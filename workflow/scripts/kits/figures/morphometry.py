@@ -5,11 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from kits.analysis.agreement import measure_agreement
 from kits.analysis.scoring import STAGES
 from kits.figures.agreement import draw_bland_altman
 from kits.figures.style import COLORS, mark_phantom, save
-
-AXIAL = "tumor_axial_mm"
 
 
 def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
@@ -23,7 +22,8 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
     volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage").dropna()
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained")
     for axis, stage in zip(axes, STAGES, strict=True):
-        draw_bland_altman(axis, volumes[stage], volumes["truth"], "mL", COLORS[stage])
+        found = measure_agreement(volumes[stage], volumes["truth"])
+        draw_bland_altman(axis, volumes[stage], volumes["truth"], found, "mL", COLORS[stage])
         axis.set(title=f"{stage} post-processing (n = {len(volumes)})", xlabel="mean of both tumor volumes, mL")
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
     save(figure, [path])

@@ -8,18 +8,18 @@ import pandas as pd
 
 from kits.figures.style import mark_phantom, save
 
-PAPER = (1.07, 2.8)
-"""The range of eigenvalue ratios that the paper states in section 2.2."""
+Range = tuple[float, float]
 LARGEST = 6.0
 """The ratio from which on all components are drawn in the last bar."""
 
 
-def plot_ratios(components: pd.DataFrame, accepted: tuple[float, float], phantom: bool, path: Path) -> None:
+def plot_ratios(components: pd.DataFrame, accepted: Range, paper: Range, phantom: bool, path: Path) -> None:
     """Draw a histogram of the labeled tumors' eigenvalue ratios, with the accepted range and the paper's.
 
     Args:
         components: The column ratio; infinite ratios are drawn in the last bar.
         accepted: The lowest and the highest accepted ratio.
+        paper: Those that the paper states in section 2.2.
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
@@ -27,8 +27,8 @@ def plot_ratios(components: pd.DataFrame, accepted: tuple[float, float], phantom
     ratios = components["ratio"].clip(upper=LARGEST)
     axis.hist(ratios, bins=np.arange(1, LARGEST + 0.1, 0.1), color="#e0653a", alpha=0.75)
     axis.axvspan(*accepted, color="tab:green", alpha=0.12, label=f"accepted: {accepted[0]:.3f} to {accepted[1]:.3f}")
-    for number, edge in enumerate(PAPER):
-        label = f"the paper's range: {PAPER[0]} to {PAPER[1]}" if number == 0 else None
+    for number, edge in enumerate(paper):
+        label = f"the paper's range: {paper[0]} to {paper[1]}" if number == 0 else None
         axis.axvline(edge, color="black", linestyle="--", linewidth=1.2, label=label)
     outside = int(((components["ratio"] < accepted[0]) | (components["ratio"] > accepted[1])).sum())
     axis.set_title(

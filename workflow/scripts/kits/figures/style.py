@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 
 from kits.cli import write_atomically
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
+from matplotlib.colors import ListedColormap
 
 COLORS = {"before": "tab:blue", "after": "tab:red"}
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
@@ -25,6 +27,12 @@ def add_label_legend(figure: plt.Figure, further: Sequence[Artist] = ()) -> None
     """Explain the colors of kidney and tumor, and further artists by their labels, below a figure's panels."""
     patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLORS.items()]
     figure.legend(handles=[*patches, *further], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+
+
+def draw_labels(axis: plt.Axes, labels: np.ndarray, aspect: float) -> None:
+    """Draw a slice of labels, shape (rows, columns), whose pixels are `aspect` times as high as wide."""
+    colors = ListedColormap(["black", *LABEL_COLORS.values()])
+    axis.imshow(labels, cmap=colors, vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
 
 
 def draw_lower_half(axis: plt.Axes, size: int) -> plt.Line2D:
