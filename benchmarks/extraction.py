@@ -54,7 +54,7 @@ def main(arguments):
         paths = folder / "imaging.nii.gz", folder / "segmentation.nii.gz"
         for slices, dtype in ((216, "int16"), (216, "float64"), (1059, "float64")):
             for path, volume in zip(paths, make_phantom(slices, dtype), strict=True):
-                write_volume(path, volume, np.eye(4).tolist())
+                write_volume(path, volume, measure.AFFINE)
             megabytes = [round(path.stat().st_size / 1e6, 1) for path in paths]
             print(f"{slices} slices of 512 x 512, stored as {dtype}: {megabytes} MB")
             (folder / "plain").mkdir(exist_ok=True)

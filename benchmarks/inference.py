@@ -9,7 +9,8 @@ import torch
 from monai.networks.nets import BasicUNet
 from training import SCALES, WINDOW, make_phantoms
 
-from kits.data.nifti import Geometry, write_volume
+from kits.data.grid import Geometry
+from kits.data.nifti import write_volume
 from kits.data.slices import SliceStore, crop_lower_half, open_slices, restore, save_slices
 from kits.networks import models
 from kits.networks.device import add_device_options, choose_device
@@ -49,7 +50,7 @@ def main(arguments):
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         cases = [f"case_{number:05d}" for number in range(CASES)]
-        store = SliceStore(Geometry(shape, np.eye(4).tolist()), images, labels)
+        store = SliceStore(Geometry(shape, measure.AFFINE), images, labels)
         for case in cases:
             save_slices(folder / "slices" / case, store)
         paths = [folder / f"{target}.pt" for target in TARGETS]
@@ -73,11 +74,10 @@ def main(arguments):
 
         masks = models.predict_slices(loaded, images, device, batch, 0.5)
         predicted = [restore(mask, size, shape) for mask in masks]
-        affine = np.eye(4).tolist()
 
         def write_masks(volumes):
             for target, volume in zip(TARGETS, volumes, strict=True):
-                write_volume(folder / "apart" / f"{target}.nii.gz", volume, affine)
+                write_volume(folder / "apart" / f"{target}.nii.gz", volume, measure.AFFINE)
 
         def predict_case():
             stored = open_slices(folder / "slices" / cases[0])

@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 RESULTS = ROOT / "benchmarks" / "results"
+AFFINE = [[0, 0, -1, 0], [0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]]
+"""The affine of a volume whose file has the axes of KiTS19's."""
 sys.path.insert(0, str(SCRIPTS))
 
 

@@ -130,7 +130,7 @@ def main(arguments):
         with tempfile.TemporaryDirectory() as folder:
             files = {target: Path(folder, f"{target}.nii.gz") for target in ("kidney", "tumor")}
             for mask, path in zip(masks, files.values(), strict=True):
-                write_volume(path, np.asfortranarray(mask.astype(np.uint8)), np.eye(4).tolist())
+                write_volume(path, np.asfortranarray(mask.astype(np.uint8)), measure.AFFINE)
             write_json(Path(folder, "range.json"), {"low": RATIO_RANGE[0], "high": RATIO_RANGE[1]})
             words = [word for target, path in files.items() for word in (f"--{target}", path)]
             words += ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]

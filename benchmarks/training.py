@@ -13,7 +13,7 @@ from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from kits.data.nifti import Geometry
+from kits.data.grid import Geometry
 from kits.data.slices import SliceStore, save_slices
 from kits.networks import models
 from kits.networks.dataset import DiskDataset, MemoryDataset
@@ -153,7 +153,7 @@ def main(arguments):
         folder = Path(temporary)
         for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
-        save_slices(folder, SliceStore(Geometry(images.shape, np.eye(4).tolist()), images, masks))
+        save_slices(folder, SliceStore(Geometry(images.shape, measure.AFFINE), images, masks))
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
         disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
         memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))

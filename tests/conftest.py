@@ -178,7 +178,7 @@ def stored(tmp_path):
     label[4, 2:6, 2:6] = 1
     label[4, 5, 5] = 2
     image = np.arange(5, dtype=np.int16)[:, None, None] * np.ones((1, 8, 8), np.int16)
-    affine = np.eye(4).tolist()
+    affine = AFFINE.tolist()
     write_volume(tmp_path / "imaging.nii.gz", image, affine)
     write_volume(tmp_path / "segmentation.nii.gz", label, affine)
     extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "case_00000")

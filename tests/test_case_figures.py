@@ -6,10 +6,11 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import AFFINE
 from drawings import read_legend, scores
 from mpl_toolkits.mplot3d import proj3d
 
-from kits.data.nifti import Geometry
+from kits.data.grid import Geometry
 from kits.figures.cases import find_most_filtered, plot_slice, plot_surfaces
 from kits.figures.style import LABEL_COLORS
 
@@ -20,10 +21,6 @@ def test_the_case_with_most_removed_false_positives():
     assert find_most_filtered(table).to_dict() == {"case": "case_1"}
     split = pd.concat([table.assign(split=1), scores((50, (40, 99), (40, 0))).assign(split=2)])
     assert find_most_filtered(split).to_dict() == {"split": 2, "case": "case_0"}
-
-
-KITS19 = [[0, 0, -1, 0], [0, -1, 0, 0], [-3, 0, 0, 0], [0, 0, 0, 1]]
-"""Slices run to the feet, rows to the back, columns to the patient's left."""
 
 
 def read_surfaces(axis):
@@ -39,7 +36,7 @@ def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
     before[1:3, 100:200, 20:80] = 1  # near the head, at the patient's right
     after = before.copy()
     before[8, 7, 195] = 2  # one voxel, near the feet, in front, at the patient's left
-    plot_surfaces("case_0", before, after, KITS19, tmp_path / "fig4.png")
+    plot_surfaces("case_0", before, after, (3, 1, 1), tmp_path / "fig4.png")
     left, right = drawn[0].axes
     kidney, tumor = read_surfaces(left)
     # The box spans slices 1 to 8, rows 7 to 199, columns 20 to 195: 24 x 193 x 176 mm. Blocks of 1 x 3 x 2 voxels are
@@ -65,7 +62,7 @@ def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
 @pytest.mark.parametrize("shape", [(1, 50, 60), (5, 50, 60), (300, 4, 4)])
 def test_surfaces_of_flat_and_tall_boxes_fit_in_their_panels(drawn, tmp_path, shape):
     """With the drawn box from corner to corner; the panels are half of the figure each."""
-    plot_surfaces("case_0", np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8), KITS19, tmp_path / "fig4.png")
+    plot_surfaces("case_0", np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8), (3, 1, 1), tmp_path / "fig4.png")
     [figure] = drawn
     figure.canvas.draw()
     width, height = figure.canvas.get_width_height()
@@ -81,7 +78,7 @@ def test_surfaces_of_flat_and_tall_boxes_fit_in_their_panels(drawn, tmp_path, sh
 
 def test_surfaces_of_nothing_show_the_whole_volume(drawn, tmp_path):
     nothing = np.zeros((4, 20, 30), np.uint8)
-    plot_surfaces("case_0", nothing, nothing, KITS19, tmp_path / "fig4.png")
+    plot_surfaces("case_0", nothing, nothing, (3, 1, 1), tmp_path / "fig4.png")
     for axis in drawn[0].axes:
         assert len(axis.collections) == 0
         assert [axis.get_xlim()[1], axis.get_ylim()[1], axis.get_zlim()[1]] == [30, 20, 12]
@@ -93,7 +90,7 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     truth[1, 2:12, 2:12] = 1
     truth[2, 4:8, 4:8] = 2
     labels = {"truth": truth, "before": np.zeros_like(truth), "after": np.where(truth == 2, 1, 0)}
-    geometry = Geometry((4, 32, 64), KITS19)
+    geometry = Geometry((4, 32, 64), AFFINE.tolist())
     plot_slice("case_0", image, labels, (-79, 304), geometry, tmp_path / "slice.png")
     axes = drawn[0].axes
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
@@ -109,22 +106,11 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     assert [entries["kidney"][:3], entries["tumor"][:3]] == [kidney, tumor]
 
 
-@pytest.mark.parametrize(
-    ("columns", "rows", "sides"),
-    [
-        ((-1, 0, 0), (0, -1, 0), ("R", "L")),  # KiTS19: columns run to the left
-        ((1, 0, 0), (0, -1, 0), ("L", "R")),  # mirrored
-        ((-0.9, 0.1, 0), (-0.1, -0.9, 0), ("R", "L")),  # turned a little
-        ((0, 0, 1), (0, -1, 0), ("I", "S")),  # no axial slices: columns run to the head
-    ],
-)
-def test_slices_name_the_patients_sides(drawn, tmp_path, columns, rows, sides):
-    """NIfTI's world runs to the patient's right, front and head; the affine's columns are slices, rows, columns."""
-    affine = np.eye(4)
-    affine[:3, :3] = np.transpose([np.cross(columns, rows), rows, columns])
+def test_slices_name_the_patients_sides(drawn, tmp_path):
+    """The columns of a volume run to the patient's left."""
     volume = np.ones((1, 8, 8), np.uint8)
-    geometry = Geometry((1, 8, 8), affine.tolist())
+    geometry = Geometry((1, 8, 8), AFFINE.tolist())
     plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, tmp_path / "slice.png")
     for axis in drawn[0].axes:
-        left, right = sorted(axis.texts, key=lambda text: text.get_position()[0])
-        assert (left.get_text(), right.get_text()) == sides
+        left, right = sorted(axis.texts, key=lambda text: text.get_position())
+        assert (left.get_text(), right.get_text()) == ("R", "L")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import AFFINE
 from toys import CPU, SMALL, chosen, squares
 
 from kits.cli import UserError
@@ -32,7 +33,7 @@ def test_tumor_network_sees_lower_halves_that_show_tumor(stored):
 def test_no_positive_slice_is_an_error(tmp_path):
     blank = np.zeros((2, 8, 8), np.uint8)
     for name in ("imaging", "segmentation"):
-        write_volume(tmp_path / f"{name}.nii.gz", blank, np.eye(4).tolist())
+        write_volume(tmp_path / f"{name}.nii.gz", blank, AFFINE.tolist())
     extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "slices")
     with pytest.raises(UserError, match="no training case shows any tumor"):
         load_dataset([tmp_path / "slices"], "tumor", CPU, "auto")
@@ -45,7 +46,7 @@ def test_training_from_disk_is_training_from_memory(tmp_path, rng, target):
     for number in range(3):
         images, masks = squares(rng, 9)
         masks[number] = 0
-        affine = np.eye(4).tolist()
+        affine = AFFINE.tolist()
         write_volume(tmp_path / "i.nii.gz", images, affine)
         write_volume(tmp_path / "l.nii.gz", masks * 2, affine)
         folders.append(tmp_path / f"case_0000{number}")
@@ -77,7 +78,7 @@ def test_damaged_training_slices_are_refused(stored, loading, name):
 
 def test_slices_of_two_sizes_are_refused(tmp_path):
     ones = np.ones((2, 20, 20), np.uint8)
-    write_volume(tmp_path / "v.nii.gz", ones, np.eye(4).tolist())
+    write_volume(tmp_path / "v.nii.gz", ones, AFFINE.tolist())
     for size in (8, 16):
         extract(tmp_path / "v.nii.gz", tmp_path / "v.nii.gz", size, tmp_path / str(size))
     with pytest.raises(UserError, match=r"16 is damaged .its slices differ in size from those in .*8"):

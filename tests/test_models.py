@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from conftest import run_script
+from conftest import AFFINE, run_script
 from toys import CPU, SMALL, fitted, squares
 
 from kits.cli import UserError
@@ -86,8 +86,8 @@ def identity_model(path, target, size):
 def test_prediction_puts_every_slice_in_its_place(tmp_path, rng, threshold, level):
     """Networks that only compare with a threshold give the image compared with it; the tumor mask is its lower half."""
     image = rng.integers(-50, 150, (7, 12, 20)).astype(np.int16)
-    write_volume(tmp_path / "imaging.nii.gz", image, np.diag([3.0, 2, 2, 1]).tolist())
-    write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), np.eye(4).tolist())
+    write_volume(tmp_path / "imaging.nii.gz", image, AFFINE.tolist())
+    write_volume(tmp_path / "segmentation.nii.gz", np.zeros((7, 12, 20), np.uint8), AFFINE.tolist())
     for case in ("case_00003", "case_00007"):
         folder = tmp_path / "slices" / case
         stored_slices = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 16, folder)

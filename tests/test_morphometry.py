@@ -189,10 +189,11 @@ def test_a_part_of_a_mask(rng):
 def test_the_images_spacing_counts(tmp_path):
     """A label exported with another affine: measured in the image's mm, and `check_cohort` warns of it."""
     image = np.array([[0, 0, -0.5, 0], [0, -0.5, 0, 0], [-4.0, 0, 0, 0], [0, 0, 0, 1]])
+    small = [[0, 0, -1, 0], [0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]]
     volume = np.full((5, 8, 8), 2, np.uint8)
     case = tmp_path / "case_00000"
     case.mkdir()
-    for name, affine in (("imaging", image), ("segmentation", np.eye(4)), ("predicted", image)):
+    for name, affine in (("imaging", image), ("segmentation", small), ("predicted", image)):
         nib.save(nib.Nifti1Image(volume, affine), case / f"{name}.nii.gz")
     label, predicted = case / "segmentation.nii.gz", case / "predicted.nii.gz"
     masks = ["--kidney", predicted, "--tumor", predicted, "--segmentation", predicted]

@@ -6,6 +6,7 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
+from conftest import AFFINE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -29,8 +30,17 @@ MASKS = st.one_of(
     SHAPES.map(lambda shape: np.zeros(shape, bool)),
     SHAPES.map(lambda shape: np.ones(shape, bool)),
 )
+SPACINGS = st.tuples(st.floats(0.11, 59), st.floats(0.11, 40), st.floats(1, 1.4)).map(
+    lambda sides: (sides[0], sides[1], sides[1] * sides[2])
+)
 FILES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MEMORY = settings(max_examples=60, deadline=None)
+
+
+def space(spacing):
+    """The affine of a volume that is stored as KiTS19's, with this distance between slices, rows and columns."""
+    slices, rows, columns = spacing
+    return np.array([[0, 0, -columns, 10], [0, -rows, 0, 20], [-slices, 0, 0, 30], [0, 0, 0, 1]])
 
 
 @st.composite
@@ -45,12 +55,12 @@ def pairs(draw):
     volume=st.sampled_from([np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64, np.int8]).flatmap(
         lambda kind: npst.arrays(kind, SHAPES, elements=st.integers(0, 2))
     ),
-    spacing=st.tuples(*[st.floats(0.01, 50)] * 3),
+    spacing=SPACINGS,
     big=st.booleans(),
 )
 def test_any_label_is_read_as_nibabel_reads_it(tmp_path, volume, spacing, big):
     path = tmp_path / "segmentation.nii.gz"
-    image = nib.Nifti1Image(volume, np.diag([*spacing, 1]))
+    image = nib.Nifti1Image(volume, space(spacing))
     if big:
         image = nib.Nifti1Image(volume, image.affine, nib.Nifti1Header(endianness=">"))
         image.set_data_dtype(volume.dtype)
@@ -112,7 +122,7 @@ def test_extraction_is_the_resize_of_the_whole_volume(tmp_path, shape, size, see
     rng = np.random.default_rng(seed)
     image, label = rng.integers(-2000, 2000, shape).astype(np.int16), rng.integers(0, 3, shape).astype(np.uint8)
     for name, volume in (("imaging", image), ("segmentation", label)):
-        nib.save(nib.Nifti1Image(volume, np.eye(4)), tmp_path / f"{name}.nii.gz")
+        nib.save(nib.Nifti1Image(volume, AFFINE), tmp_path / f"{name}.nii.gz")
     store = extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", size, tmp_path / "slices")
     assert (store.images == resize(image, size, size)).all()
     assert (store.labels == resize(label, size, size)).all()
@@ -210,9 +220,9 @@ def test_dice_by_counting(masks):
 
 
 @FILES
-@given(mask=MASKS, spacing=st.tuples(*[st.floats(0.1, 9)] * 3))
+@given(mask=MASKS, spacing=SPACINGS)
 def test_what_is_written_is_read(tmp_path, mask, spacing):
     path = tmp_path / "case_00001.nii.gz"
-    write_volume(path, mask.astype(np.uint8), np.diag([*spacing, 1]).tolist())
+    write_volume(path, mask.astype(np.uint8), space(spacing).tolist())
     assert (read_label(path) == mask).all()
     assert read_geometry(path).spacing == pytest.approx(spacing, rel=1e-5)

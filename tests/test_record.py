@@ -9,11 +9,12 @@ import pytest
 from conftest import run_script
 
 from kits.cli import UserError
-from kits.data.nifti import Geometry, write_volume
+from kits.data.grid import Geometry
+from kits.data.nifti import write_volume
 from kits.data.phantom_record import draw_record
 from kits.data.record import BINARY, COLUMNS, CONTINUOUS, read_record
 
-GEOMETRY = Geometry((10, 20, 20), np.diag([3.0, 0.8, 0.7, 1]).tolist())
+GEOMETRY = Geometry((10, 20, 20), [[0, 0, -0.7, 0], [0, -0.8, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
 ENTRY = {
     "case_id": "case_00000",
     "radiographic_size": 4.5,
@@ -162,7 +163,7 @@ def test_a_bad_record_gets_one_line(tmp_path, content, words):
 
 def test_every_problem_is_reported_and_nothing_is_written(tmp_path):
     for case in ("case_00000", "case_00001", "case_00002"):
-        write_volume(tmp_path / case / "segmentation.nii.gz", np.zeros((4, 5, 6), np.uint8), GEOMETRY.affine)
+        write_volume(tmp_path / case / "segmentation.nii.gz", np.zeros((4, 5, 6), np.uint8), GEOMETRY.stored_affine)
     bad = ENTRY | {"case_id": "case_00001", "malignant": "yes", "hospitalization": "long"}
     (tmp_path / "kits.json").write_text(json.dumps([ENTRY, bad]))
     cases = ["--cases", "case_00000", "case_00001", "case_00002"]

@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
     raw = [read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]
-    plot_surfaces(chosen["case"], merge(*raw), read_label(after), read_geometry(after).affine, arguments.output)
+    plot_surfaces(chosen["case"], merge(*raw), read_label(after), read_geometry(after).spacing, arguments.output)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         (ratios["low"], ratios["high"]),
         cli.read_options(arguments, FilterOptions),
     )
-    write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).affine)
+    write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).stored_affine)
     tests = filtered.tests
     for name, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
         print(f"{arguments.output.name}: {name} components: {len(kept)} found, {kept.sum()} kept")

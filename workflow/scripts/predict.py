@@ -29,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         masks = models.predict_slices(networks, stored.images, device, arguments.batch_size, arguments.threshold)
         for target, mask in zip(NETWORKS, masks, strict=True):
             whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
-            write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.affine)
+            write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.stored_affine)
         print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)
 
 

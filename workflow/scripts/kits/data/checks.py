@@ -10,7 +10,7 @@ import numpy as np
 from kits.cli import UserError, collect, write_atomically
 from kits.data.cohort import format_cases
 from kits.data.nifti import KIDNEY, TUMOR, read_geometry, read_label
-from kits.data.slices import check_shapes
+from kits.data.slices import check_grids
 
 
 def check_folders(root: Path, cases: Sequence[str]) -> None:
@@ -37,8 +37,9 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     """
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
-    check_shapes(image_path, geometry.shape, label_path, label.shape)
-    spacing = read_geometry(label_path).spacing
+    label_geometry = read_geometry(label_path)
+    check_grids(image_path, geometry, label_path, label_geometry)
+    spacing = label_geometry.spacing
     if not np.allclose(spacing, geometry.spacing, rtol=0.01):
         # Only a warning, since the shapes agree and what is segmented is measured in the image's spacing.
         mm = [" x ".join(f"{step:.4g}" for step in steps) for steps in (spacing, geometry.spacing)]

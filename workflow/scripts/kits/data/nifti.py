@@ -1,25 +1,28 @@
-"""Reading and writing KiTS19 volumes, which are gzipped NIfTI-1 files with the axes (slices, rows, columns).
+"""Reading and writing volumes, which are NIfTI-1 files, in the axes (slices, rows, columns) of the workflow.
 
-NIfTI stores the first axis fastest, so a file is a sequence of (slices, rows) planes, one for each column. Volumes are
-therefore streamed by columns, and only two blocks of planes are in memory at a time, however long the volume is.
+NIfTI stores the first axis fastest, so a file of KiTS19 is a sequence of (slices, rows) planes, one for each column.
+Volumes are therefore streamed by columns, and only two blocks of planes are in memory at a time, however long the
+volume is. A volume that is stored in other axes is read whole, and then passed on by columns, too.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.volumeutils import apply_read_scaling
 from nibabel.wrapstruct import WrapStructError
 
 from kits.cli import UserError, suggest_remake, write_atomically
 from kits.data.cohort import CASE, VOLUMES
+from kits.data.grid import Geometry, find_fault, store
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
@@ -39,20 +42,6 @@ BROKEN = (
     HeaderDataError,
     WrapStructError,
 )
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """The shape of a volume in voxels, (slices, rows, columns), and its 4 x 4 affine from voxel indices to mm."""
-
-    shape: tuple[int, int, int]
-    affine: list[list[float]]
-
-    @property
-    def spacing(self) -> tuple[float, float, float]:
-        """The distance between neighboring voxels along each axis, in mm."""
-        slices, rows, columns = np.linalg.norm(np.array(self.affine)[:3, :3], axis=0).tolist()
-        return slices, rows, columns
 
 
 def explain_problem(path: Path, what: str) -> UserError:
@@ -76,12 +65,13 @@ def _identify(path: Path) -> str:
 
 
 @contextmanager
-def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]]:
+def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, BinaryIO]]:
     """Open a volume and its decompressed stream; raise a `UserError` for every way in which the file can be broken."""
     if not path.is_file():
         raise explain_problem(path, "is missing")
     try:
-        with igzip.open(path) as stream:
+        is_plain = path.suffix == ".nii"
+        with path.open("rb") if is_plain else igzip.open(path) as stream:
             image = nib.Nifti1Image.from_stream(stream)
             if image.ndim != 3 or min(image.shape) < 1:
                 raise explain_problem(
@@ -89,26 +79,31 @@ def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, igzip.IGzipFile]
                 )
             if image.get_data_dtype().kind not in "iuf":
                 raise explain_problem(path, "holds colors or complex numbers; expected plain numbers")
-            if count_stored_bytes(image) > DEFLATE * path.stat().st_size:
+            if count_stored_bytes(image) > (1 if is_plain else DEFLATE) * path.stat().st_size:
                 raise explain_problem(
                     path, f"is truncated: {path.stat().st_size} bytes cannot hold the shape {image.shape}"
                 )
             written = bytes(image.header["descrip"].item()).decode("latin-1")
             if CASE.search(written) and _identify(path) not in ("", written):
                 raise UserError(f"{path} holds {written}; if it is one of a run's results, {suggest_remake(path)}")
+            if fault := find_fault(image.header, Geometry(image.shape, image.affine.tolist())):
+                raise explain_problem(path, fault)
             yield image, stream
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno:  # reading failed, the file may be good
             raise
         why = (str(error) or type(error).__name__).splitlines()[0]
-        raise explain_problem(path, f"is truncated or not a gzipped NIfTI-1 file ({why})") from error
+        raise explain_problem(
+            path, f"is truncated or not a {'' if is_plain else 'gzipped '}NIfTI-1 file ({why})"
+        ) from error
 
 
 def read_geometry(path: Path) -> Geometry:
-    """Read a volume's shape and affine from its header, without its voxels.
+    """Read the grid of a volume from its header, without its voxels.
 
     Raises:
-        UserError: The file is missing, not a NIfTI file, not three-dimensional, or a mask of another case.
+        UserError: The file is missing, not a NIfTI file, not three-dimensional, without a usable affine, or a mask of
+            another case.
     """
     with _open_volume(path) as (image, _):
         return Geometry(image.shape, image.affine.tolist())
@@ -141,10 +136,12 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             or infinite voxels.
     """
     with _open_volume(path) as (image, stream), ThreadPoolExecutor(1) as reader:
-        slices, rows, columns = image.shape
+        geometry = Geometry(image.shape, image.affine.tolist())
+        slices, rows, columns = geometry.shape
         width = max(1, BLOCK_BYTES // (slices * rows * image.get_data_dtype().itemsize))
         spans = [slice(start, min(start + width, columns)) for start in range(0, columns, width)]
-        blocks = (reader.submit(lambda span=span: np.asanyarray(image.dataobj[..., span])) for span in spans)
+        read = _stream_columns(image) if geometry.is_native else _cut_columns(image, stream, geometry)
+        blocks = (reader.submit(read, span) for span in spans)
         ahead = next(blocks)  # the next block is decompressed while the caller works on this one
         for span in spans:
             block, ahead = ahead.result(), next(blocks, None)
@@ -156,6 +153,24 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             yield span, block
         while stream.read(BLOCK_BYTES):  # gzip's checksum is at the end of the stream
             pass
+
+
+def _stream_columns(image: nib.Nifti1Image) -> Callable[[slice], np.ndarray]:
+    """Make the function that reads the next columns of a volume whose file has the workflow's axes."""
+    return lambda span: np.asanyarray(image.dataobj[..., span])
+
+
+def _cut_columns(image: nib.Nifti1Image, stream: BinaryIO, geometry: Geometry) -> Callable[[slice], np.ndarray]:
+    """Read a whole volume as stored, and make the function that cuts columns out of it, in the workflow's axes."""
+    stored = np.empty(image.shape, image.get_data_dtype(), order="F")
+    stream.seek(image.dataobj.offset)
+    bytes_left = memoryview(stored.T).cast("B")
+    while bytes_left:
+        if not (count := stream.readinto(bytes_left[:BLOCK_BYTES])):
+            raise EOFError(f"{len(bytes_left)} bytes are missing")
+        bytes_left = bytes_left[count:]
+    oriented, scaling = geometry.orient(stored), (image.dataobj.slope, image.dataobj.inter)
+    return lambda span: apply_read_scaling(np.asfortranarray(oriented[..., span]), *scaling)
 
 
 def read_label_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
@@ -187,9 +202,14 @@ def read_label(path: Path) -> np.ndarray:
 
 
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:
-    """Write an integer volume, shape (slices, rows, columns), as a gzipped file, completely or not at all.
+    """Write an integer volume as a gzipped file, completely or not at all.
 
     A mask's header names its case, so that reading it under the name of another case fails.
+
+    Args:
+        path: The file to write, .nii.gz.
+        volume: The voxels, shape (slices, rows, columns).
+        affine: The 4 x 4 affine of the file, which decides in which axes the voxels are stored.
 
     Raises:
         UserError: The name does not end in .nii.gz.
@@ -201,6 +221,6 @@ def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> N
         temporary.open("wb") as file,
         igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as stream,  # no name or time: the bytes are always the same
     ):
-        image = nib.Nifti1Image(volume, np.array(affine))
+        image = nib.Nifti1Image(store(volume, affine), np.array(affine))
         image.header["descrip"] = _identify(path).encode()  # so that a swapped file is noticed
         image.to_stream(stream)

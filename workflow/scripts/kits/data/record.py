@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from kits.cli import UserError
-from kits.data.nifti import Geometry
+from kits.data.grid import Geometry
 
 Entry = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ so that another window needs no second extraction.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from errno import ENOENT
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,8 @@ import numpy as np
 from isal import isal_zlib
 
 from kits.cli import UserError, read_json, suggest_remake, write_atomically, write_json
-from kits.data.nifti import Geometry, explain_problem, read_columns, read_geometry, read_label_columns
+from kits.data.grid import Geometry
+from kits.data.nifti import explain_problem, read_columns, read_geometry, read_label_columns
 
 Slices = TypeVar("Slices")
 
@@ -92,7 +93,7 @@ def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> Slic
             not 0, 1 or 2.
     """
     geometry = read_geometry(image_path)
-    check_shapes(image_path, geometry.shape, label_path, read_geometry(label_path).shape)
+    check_grids(image_path, geometry, label_path, read_geometry(label_path))
     store = SliceStore(
         geometry,
         resize_blocks(read_columns(image_path), geometry.shape, size, np.int16),
@@ -110,8 +111,8 @@ def save_slices(folder: Path, store: SliceStore) -> None:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
             file.write(array.data)  # np.save does not report that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
-    record = asdict(store.geometry) | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums}
-    write_json(folder / "slices.json", record)
+    grid = {"shape": store.geometry.stored_shape, "affine": store.geometry.stored_affine}
+    write_json(folder / "slices.json", grid | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums})
 
 
 def resize_blocks(
@@ -149,10 +150,20 @@ def transpose(volume: np.ndarray) -> np.ndarray:
     return result
 
 
-def check_shapes(image_path: Path, image: tuple[int, ...], label_path: Path, label: tuple[int, ...]) -> None:
-    """Raise a `UserError` if the shape of a label volume differs from its image's."""
-    if image != label:
-        raise explain_problem(label_path, f"has shape {label}, but {image_path.name} has {image}")
+def check_grids(image_path: Path, image: Geometry, label_path: Path, label: Geometry) -> None:
+    """Check that a label volume has its image's shape and, where the files differ in their axes, its place.
+
+    Raises:
+        UserError: It does not.
+    """
+    if image.codes != label.codes and not image.covers(label):
+        raise explain_problem(
+            label_path,
+            f"has the axes {', '.join(label.codes)}, but {image_path.name} has {', '.join(image.codes)}, "
+            "and they do not cover the same place: one affine is wrong",
+        )
+    if image.shape != label.shape:
+        raise explain_problem(label_path, f"has shape {label.shape}, but {image_path.name} has {image.shape}")
 
 
 def open_slices(folder: Path) -> SliceStore:

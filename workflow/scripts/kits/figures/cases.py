@@ -9,12 +9,12 @@ from matplotlib import patheffects
 from matplotlib.colors import LightSource, to_rgba
 from matplotlib.ticker import MaxNLocator, MultipleLocator, NullFormatter
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
-from nibabel.orientations import aff2axcodes, apply_orientation, io_orientation
 from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
 from kits.analysis.scoring import count_false_positives
-from kits.data.nifti import KIDNEY, TUMOR, Geometry
+from kits.data.grid import Geometry
+from kits.data.nifti import KIDNEY, TUMOR
 from kits.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
 
 FINEST = 96
@@ -23,8 +23,6 @@ AZIMUTH, ELEVATION = 80, 12
 """The reader looks at the surfaces from the patient's front, a little from the side and from above, degrees."""
 LONGEST = 3.5
 """Inches that the longer side of the drawn box takes in its panel."""
-STARTS, ENDS = ("RL", "AP", "SI"), ("LR", "PA", "IS")
-"""What nibabel is to call the patient's side where an axis begins, and where it ends."""
 
 
 def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
@@ -41,7 +39,9 @@ def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
     return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
 
 
-def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list[list[float]], path: Path) -> None:
+def plot_surfaces(
+    case: str, before: np.ndarray, after: np.ndarray, spacing: tuple[float, float, float], path: Path
+) -> None:
     """Draw the paper's Fig. 4: the surfaces of a case before (left) and after filtering (right).
 
     The patient stands upright and faces the reader, at the same scale along all three axes. Both panels show the box
@@ -52,12 +52,12 @@ def plot_surfaces(case: str, before: np.ndarray, after: np.ndarray, affine: list
         case: The name of the case.
         before: The raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
         after: The post-processed labels, of the same shape.
-        affine: 4 x 4, from voxel indices to mm.
+        spacing: The distance between neighboring slices, rows and columns in mm.
         path: The file to write, .png.
     """
-    orientation = io_orientation(affine)  # to axes that run to the patient's right, front and head
-    before, after = (apply_orientation(volume, orientation) for volume in (before, after))
-    spacing = np.linalg.norm(np.array(affine)[:3, :3], axis=0)[np.argsort(orientation[:, 0])]
+    # To axes that run to the patient's right, front and head.
+    before, after = (volume.T[::-1, ::-1, ::-1] for volume in (before, after))
+    spacing = np.array(spacing[::-1])
     found = ndimage.find_objects(np.logical_or(before, after).view(np.uint8))
     box = found[0] if found else (slice(None),) * 3
     before, after = before[box], after[box]
@@ -123,7 +123,7 @@ def plot_slice(
 ) -> None:
     """Draw the slice that shows most true tumor: image, truth, before and after post-processing.
 
-    Letters at the sides of the image name the patient's side that lies there, L and R in axial slices.
+    Letters at the sides of the image name the patient's side that lies there.
 
     Args:
         case: The name of the case.
@@ -131,14 +131,13 @@ def plot_slice(
         labels: A volume for each further panel by its title, truth first, each in the image's shape, 0 background,
             1 kidney, 2 tumor.
         window: The HU shown as black and as white.
-        geometry: Of the volume that the slices come from; its affine gives directions and the shape of pixels.
+        geometry: The grid of the volume that the slices come from.
         path: The file to write, .png.
     """
     truth = labels["truth"]
     tumor, organ = (truth == TUMOR).sum((1, 2)), (truth > 0).sum((1, 2))
     number = max(range(len(truth)), key=lambda i: (tumor[i], organ[i]))
     height, width = np.array(geometry.shape[1:]) * geometry.spacing[1:]
-    sides = [aff2axcodes(geometry.affine, labels=names)[2] for names in (STARTS, ENDS)]
     panels = 1 + len(labels)
     size = (2.8 * panels, 2.8 * height / width + 0.7)
     figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained")
@@ -147,7 +146,7 @@ def plot_slice(
         axis.set_title(f"{case}, slice {number}" if label is None else name, fontsize=10)
         axis.set_axis_off()
         edge = draw_lower_half(axis, image.shape[1])
-        for x, side, place in zip((0.02, 0.98), sides, ("left", "right"), strict=True):
+        for x, side, place in zip((0.02, 0.98), "RL", ("left", "right"), strict=True):
             text = axis.text(x, 0.97, side, transform=axis.transAxes, color="white", fontsize=10, ha=place, va="top")
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
         for value, color in zip((KIDNEY, TUMOR), LABEL_COLORS.values(), strict=True):
