@@ -11,8 +11,8 @@ PAPER_CLAIMS = os.path.relpath(WORKFLOW / "resources" / "paper_claims.tsv")
 PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from kits import cli, configuration, provenance
-from kits.data import cohort, split, targets
+from kits import cli, configuration, manifest, provenance
+from kits.data import cohort, scans, split, targets
 from kits.filter import options as filter_options
 from kits.networks import gpu
 from kits.sources import find_sources
@@ -50,6 +50,9 @@ HAS_RECORD = IS_PHANTOM or Path(RECORD).is_file()
 RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
 if config["data"]["record"] and not HAS_RECORD:
     cli.fail(f"data.record: there is no file {RECORD}; name the clinical record, or set the key to null")
+
+# The images of KiTS19's hidden cases.
+HIDDEN = cohort.find_hidden(config, COHORT)
 
 # The folder of each split below the run's folder, which is empty if there is only one split; and its cases.
 FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]

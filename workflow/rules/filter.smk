@@ -62,7 +62,8 @@ rule postprocess:
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         ratio_range=RATIO_RANGE,
     output:
-        "<results>/{split}segmentations/{case}.nii.gz",
+        segmentation="<results>/{split}segmentations/{case}.nii.gz",
+        candidates="<results>/{split}segmentations/{case}_candidates.tsv",
     log:
         "<logs>/{split}postprocess/{case}.log",
     benchmark:
@@ -75,4 +76,4 @@ rule postprocess:
         options=FILTER_OPTIONS,
     shell:
         "python3 {input.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
-        " {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q} 2>&1 | tee {log:q}"

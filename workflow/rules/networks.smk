@@ -75,9 +75,10 @@ rule predict:
         gpu=GPUS,
     params:
         slices=f"{RESULTS}/slices",
+        case=lambda wildcards: wildcards.case,
         output=subpath(output[0], ancestor=2),
         options=list_options("inference") + list_device_options(),
     shell:
-        "python3 {input.script:q} --slices {params.slices:q} --cases {wildcards.case} --kidney-model {input.kidney:q}"
+        "python3 {input.script:q} --slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
         " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
         " 2>&1 | tee {log:q}"

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from kits import cli
 from kits.data.nifti import read_geometry, write_volume
+from kits.filter.candidates import judge, write_candidates
 from kits.filter.masks import read_mask
 from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import postprocess
 
+SCAN = "segmentation.nii.gz"
+"""The name of the output of a scan, whose own name is that of the folder."""
 LISTED = 5
 """The number of largest tumor components that are reported."""
-REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too little inside the kidney mask"}
-"""The reason that is reported for a component that fails a constraint."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -25,16 +26,18 @@ def main(arguments: argparse.Namespace) -> None:
         (ratios["low"], ratios["high"]),
         cli.read_options(arguments, FilterOptions),
     )
-    write_volume(arguments.output, filtered.segmentation, read_geometry(arguments.kidney).stored_affine)
+    geometry = read_geometry(arguments.kidney)
+    write_volume(arguments.output, filtered.segmentation, geometry.stored_affine)
+    if arguments.candidates:
+        write_candidates(arguments.candidates, filtered, geometry.spacing)
     tests = filtered.tests
-    for name, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
-        print(f"{arguments.output.name}: {name} components: {len(kept)} found, {kept.sum()} kept")
+    name = arguments.output.parent.name if arguments.output.name == SCAN else arguments.output.name
+    for organ, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
+        print(f"{name}: {organ} components: {len(kept)} found, {kept.sum()} kept")
     for tumor in tests[(-tests.voxels).argsort(kind="stable")[:LISTED]]:
-        failed = [words for name, words in REASONS.items() if not tumor[name]]
-        verdict = f"removed: {', '.join(failed)}" if failed else "kept"
         print(
-            f"{arguments.output.name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
-            f"{tumor.overlap:.1%} inside the kidney mask: {verdict}"
+            f"{name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
+            f"{tumor.overlap:.1%} inside the kidney mask: {judge(tumor)}"
         )
 
 
@@ -44,5 +47,6 @@ if __name__ == "__main__":
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
+    parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
     parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")
     cli.run(main, parser)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from kits import cli
-from kits.data import cohort
 from kits.data.nifti import write_volume
+from kits.data.scans import parse_name
 from kits.data.slices import open_slices, restore
 from kits.data.targets import NETWORKS
 from kits.networks import models
@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
     parser.add_argument("--kidney-model", type=Path, required=True, help="kidney model, .pt")
     parser.add_argument("--tumor-model", type=Path, required=True, help="tumor model, .pt")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")

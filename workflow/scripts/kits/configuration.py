@@ -22,7 +22,7 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value),
     }
 )
-TEXTS = ("root", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
+TEXTS = ("root", "models", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
 RENAMED = {
     "sensitivity": "is now called ablation",
     "cases_per_job": "is gone: each case is predicted by a job of its own",

@@ -28,7 +28,8 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
     folder = Path(run)
     splits = config["split"]["repeats"]
     parts = [f"split_{number}/" for number in range(1, splits + 1)] if splits > 1 else [""]
-    paths = {f"{part}{path.stem}": path for part in parts for path in sorted((folder / part).glob("models/*.json"))}
+    found = [(part, path) for part in parts for path in sorted((folder / part).glob("models/*.json"))]
+    paths = {f"{part}{path.stem}": path for part, path in found if path.with_suffix(".pt").is_file()}
     records = {name: json.loads(path.read_text()) for name, path in paths.items()}
     content = {
         "commit": read_commit(),

@@ -124,6 +124,16 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
     return root, cases
 
 
+def find_hidden(config: Mapping[str, Any], root: str) -> dict[str, Path]:
+    """Find the images of KiTS19's hidden cases that the cohort's folder has, or will have when they are fetched."""
+    if config["data"]["source"] == "phantom":
+        return {}
+    images = {name_case(number): Path(root, name_case(number), VOLUMES[0]) for number in KITS19_UNLABELED}
+    if config["data"]["source"] == "download":
+        return images
+    return {case: path for case, path in images.items() if path.is_file()}
+
+
 def find_complete(config: Mapping[str, Any], root: str, cases: Sequence[str], *volumes: str) -> list[str]:
     """List the cases that have all the given volumes, or all cases if the cohort is yet to be made or fetched."""
     if config["data"]["source"] != "kits19":

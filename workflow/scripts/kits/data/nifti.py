@@ -49,8 +49,10 @@ def explain_problem(path: Path, what: str) -> UserError:
     case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
     if path.name in VOLUMES:
         remedy = "fetch or export it again, or leave the case out (data.exclude)"
+    elif path.is_file():
+        remedy = suggest_remake(path) if _identify(path) else "copy or export it again"
     else:
-        remedy = suggest_remake(path) if path.is_file() and _identify(path) else "check the path"
+        remedy = "check the path"
     return UserError(f"{case}{path} {what}; {remedy}")
 
 

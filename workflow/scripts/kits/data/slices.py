@@ -5,7 +5,7 @@ A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both of s
 so that another window needs no second extraction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from errno import ENOENT
 from pathlib import Path
@@ -17,6 +17,7 @@ from isal import isal_zlib
 from kits.cli import UserError, read_json, suggest_remake, write_atomically, write_json
 from kits.data.grid import Geometry
 from kits.data.nifti import explain_problem, read_columns, read_geometry, read_label_columns
+from kits.data.plausibility import measure_hu
 
 Slices = TypeVar("Slices")
 
@@ -75,44 +76,50 @@ class SliceStore:
     Attributes:
         geometry: The geometry of the volume from which the slices were extracted.
         images: The images in HU, shape (slices, size, size), int16.
-        labels: The labels 0 background, 1 kidney and 2 tumor, shape (slices, size, size), uint8.
+        labels: The labels 0 background, 1 kidney and 2 tumor, shape (slices, size, size), uint8; None for a scan.
     """
 
     geometry: Geometry
     images: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray | None
 
 
-def extract(image_path: Path, label_path: Path, size: int, folder: Path) -> SliceStore:
-    """Resize every slice of a case to `size` x `size` and store images and labels in `folder`.
+def extract(image_path: Path, label_path: Path | None, size: int, folder: Path) -> SliceStore:
+    """Resize every slice of a case, or of a scan without a label, to `size` x `size`, and store them in `folder`.
 
-    Both volumes are decompressed once and streamed, so that little more than the result is in memory.
+    The volumes are decompressed once and streamed, so that little more than the result is in memory.
 
     Raises:
         UserError: A file is missing, truncated, not three-dimensional or holds NaN, the shapes differ, or a label is
             not 0, 1 or 2.
     """
     geometry = read_geometry(image_path)
-    check_grids(image_path, geometry, label_path, read_geometry(label_path))
-    store = SliceStore(
-        geometry,
-        resize_blocks(read_columns(image_path), geometry.shape, size, np.int16),
-        resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8),
-    )
+    if label_path:
+        check_grids(image_path, geometry, label_path, read_geometry(label_path))
+    images = resize_blocks(read_columns(image_path), geometry.shape, size, np.int16)
+    labels = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8) if label_path else None
+    store = SliceStore(geometry, images, labels)
     save_slices(folder, store)
     return store
 
 
 def save_slices(folder: Path, store: SliceStore) -> None:
     """Write extracted slices and then their record, each file completely or not at all."""
-    arrays = {"images.npy": store.images, "labels.npy": store.labels}
+    arrays = {"images.npy": store.images} | ({} if store.labels is None else {"labels.npy": store.labels})
     for name, array in arrays.items():
         with write_atomically(folder / name) as temporary, temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
             file.write(array.data)  # np.save does not report that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
-    grid = {"shape": store.geometry.stored_shape, "affine": store.geometry.stored_affine}
-    write_json(folder / "slices.json", grid | {"case": folder.name, "size": store.images.shape[2], "crc32": checksums})
+    record = {
+        "shape": store.geometry.stored_shape,
+        "affine": store.geometry.stored_affine,
+        "case": folder.name,
+        "size": store.images.shape[2],
+        "hu": measure_hu(store.images),
+        "crc32": checksums,
+    }
+    write_json(folder / "slices.json", record)
 
 
 def resize_blocks(
@@ -172,16 +179,33 @@ def open_slices(folder: Path) -> SliceStore:
     Raises:
         UserError: A file is missing, unreadable, or differs from what the extraction wrote.
     """
-    record = _read_record(folder)
-    return SliceStore(
-        Geometry(tuple(record["shape"]), record["affine"]),
-        load_stored(folder, "images.npy"),
-        load_stored(folder, "labels.npy"),
-    )
+    record = read_record(folder)
+    labels = load_stored(folder, "labels.npy") if "labels.npy" in record["crc32"] else None
+    return SliceStore(get_geometry(record), load_stored(folder, "images.npy"), labels)
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    record = read_json(folder / "slices.json", "case", "shape", "affine", "crc32")
+def refuse_scan(folder: Path, problem: str) -> None:
+    """Record why a scan has no slices, in place of them."""
+    with write_atomically(folder / "images.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, np.zeros((0, 0, 0), np.int16))
+    write_json(folder / "slices.json", {"case": folder.name, "problem": problem})
+
+
+def get_geometry(record: Mapping[str, Any]) -> Geometry:
+    """Get the grid of the volume from the record of its slices."""
+    return Geometry(tuple(record["shape"]), record["affine"])
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read the record of extracted slices, `slices.json`.
+
+    Raises:
+        UserError: It is missing or unreadable, belongs to another case, or says why the scan was refused.
+    """
+    record = read_json(folder / "slices.json", "case")
+    if "problem" in record:
+        raise UserError(record["problem"])
+    record = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "crc32")
     if record["case"] != folder.name:
         raise UserError(f"{folder} holds the slices of {record['case']}; {suggest_remake(folder / 'slices.json')}")
     return record
@@ -193,7 +217,7 @@ def load_stored(folder: Path, name: str) -> np.ndarray:
     Raises:
         UserError: The reasons are those of `open_slices`.
     """
-    checksum = _read_record(folder)["crc32"].get(name)
+    checksum = read_record(folder)["crc32"].get(name)
     try:
         array = np.load(folder / name)
     except (OSError, EOFError, ValueError) as error:

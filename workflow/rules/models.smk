@@ -1,0 +1,41 @@
+# The folder models/, which is all that another machine needs to segment scans.
+
+
+rule pack_model:
+    input:
+        **require_code("pack_model"),
+        networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
+        records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
+        slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=TRAINED[wildcards.split]),
+        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=TRAINED[wildcards.split]),
+        ratio_range=RATIO_RANGE,
+    output:
+        ratio_range="<results>/{split}models/ratio_range.json",
+        manifest=f"<results>/{{split}}models/{manifest.NAME}",
+    log:
+        "<logs>/{split}pack_model.log",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        source=SOURCE,
+    shell:
+        "python3 {input.script:q} --slices {input.slices:q} --measures {input.measures:q}"
+        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q} 2>&1 | tee {log:q}"
+
+
+rule write_model_card:
+    input:
+        **require_code("write_model_card"),
+        manifest=f"<results>/{{split}}models/{manifest.NAME}",
+        dice="<results>/dice.tsv",
+    output:
+        "<results>/{split}models/README.md",
+    log:
+        "<logs>/{split}write_model_card.log",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,90 @@
+# Scans as they are segmented: the rules of the test cases, with trained networks.
+
+
+use rule predict as predict_scan with:
+    input:
+        **require_code("predict"),
+        slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
+        kidney=f"{MODELS}/kidney.pt",
+        tumor=f"{MODELS}/tumor.pt",
+    output:
+        multiext(f"{SCAN}/", "kidney.nii.gz", "tumor.nii.gz"),
+    log:
+        "<logs>/scans/{scan}/predict.log",
+    benchmark:
+        "<benchmarks>/scans/{scan}/predict.tsv"
+    params:
+        slices=f"{RESULTS}/scans",
+        case=lambda wildcards: wildcards.scan,
+        output=subpath(output[0], ancestor=2),
+        options=list_options("inference") + list_device_options(),
+
+
+use rule postprocess as postprocess_scan with:
+    input:
+        **require_code("postprocess"),
+        kidney=f"{SCAN}/kidney.nii.gz",
+        tumor=f"{SCAN}/tumor.nii.gz",
+        ratio_range=f"{MODELS}/ratio_range.json",
+    output:
+        segmentation=f"{SCAN}/segmentation.nii.gz",
+        candidates=f"{SCAN}/candidates.tsv",
+    log:
+        "<logs>/scans/{scan}/postprocess.log",
+    benchmark:
+        "<benchmarks>/scans/{scan}/postprocess.tsv"
+
+
+rule measure_scan:
+    input:
+        **require_code("measure_scan"),
+        slices=f"{SCAN}/slices.json",
+        segmentation=f"{SCAN}/segmentation.nii.gz",
+        manifest=f"{MODELS}/{manifest.NAME}",
+    output:
+        f"{SCAN}/measures.tsv",
+    log:
+        "<logs>/scans/{scan}/measure_scan.log",
+    conda:
+        "../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=1000, runtime=10),
+    params:
+        slices=subpath(input.slices, parent=True),
+        options=list_options("postprocess", "min_component_voxels"),
+    shell:
+        "python3 {input.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
+        " --manifest {input.manifest:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule summarize_scans:
+    input:
+        **require_code("summarize_scans"),
+        scans="<results>/scans/scans.tsv",
+        measures=expand_scans(f"{SCAN}/measures.tsv"),
+    output:
+        "<results>/scans.tsv",
+    log:
+        "<logs>/summarize_scans.log",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule segment:
+    # It has no output, so that each command ends with what was segmented, and fails if a scan could not be.
+    input:
+        require_models,
+        **require_code("show_scans"),
+        scans="<results>/scans.tsv",
+        segmentations=expand_scans(f"{SCAN}/segmentation.nii.gz"),
+    log:
+        "<logs>/segment.log",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    shell:
+        "python3 {input.script:q} --scans {input.scans:q} 2>&1 | tee {log:q}"

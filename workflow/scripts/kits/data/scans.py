@@ -1,0 +1,84 @@
+"""The scans of a user: which there are, and under which names their results lie.
+
+This module imports nothing heavy, since the Snakefile imports it.
+"""
+
+import os
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kits.cli import UserError
+
+SUFFIXES = (".nii.gz", ".nii")
+PREAMBLE, MAGIC = 128, b"DICM"
+"""A DICOM file holds this word after so many bytes."""
+
+
+def holds_dicom(folder: Path) -> bool:
+    """Return whether a folder, or one below it, holds a DICOM file."""
+    return any(_is_dicom(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
+    except OSError:
+        return False
+
+
+def name_scan(path: Path) -> str:
+    """Return the name of a scan: that of its file or folder, in which only letters, digits and `_ . -` are kept."""
+    name = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.name)
+    return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "scan"
+
+
+def parse_name(text: str) -> str:
+    """Check the name of a case or a scan on a command line, since it becomes part of a path.
+
+    Raises:
+        ArgumentTypeError: The text cannot be such a name.
+    """
+    if name_scan(Path(text)) != text:
+        raise ArgumentTypeError(f"{text!r} is not the name of a case or a scan; expected letters, digits and _ . -")
+    return text
+
+
+def find_scans(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Find the scans in a folder: its files .nii.gz and .nii, and its folders with DICOM files.
+
+    Returns:
+        The path of each scan by its name; and for each name that several scans would get, why none of them has it.
+
+    Raises:
+        UserError: There is no such folder, or no scan in it.
+    """
+    try:
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"scans.root: {root}: {error.strerror}; expected a folder of scans") from error
+    found: dict[str, list[Path]] = {}
+    for path in entries:
+        if path.name.endswith(SUFFIXES) or (path.is_dir() and holds_dicom(path)):
+            found.setdefault(name_scan(path), []).append(path)
+    if not found:
+        raise UserError(f"scans.root: no scan in {root}; expected files .nii.gz or .nii, or folders with DICOM files")
+    scans = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
+    return scans, {name: _explain_clash(paths) for name, paths in found.items() if len(paths) > 1}
+
+
+def _explain_clash(paths: Sequence[Path]) -> str:
+    names = " and ".join(path.name for path in paths)
+    return f"{names} would have the same results folder; rename all but one"
+
+
+def list_files(scan: Path) -> list[str]:
+    """List the files of a scan: the file itself, or all files of a DICOM folder, sorted."""
+    return sorted(_walk(scan)) if scan.is_dir() else [str(scan)]
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        yield from (os.path.join(parent, name) for name in names)

@@ -1,0 +1,46 @@
+"""The manifest of a folder with trained networks: what lies there, and on what they were trained.
+
+This module imports nothing heavy, since the Snakefile imports it.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from kits.cli import UserError, read_json
+
+NAME = "model.json"
+FORMAT = 1
+"""The version of the folder's contents, which grows when older code could not use newer networks, or the reverse."""
+FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
+"""What a segmentation reads from the folder, beside the manifest."""
+KEYS = ("format", "sha256", "size", "hu_window", "cohort")
+
+
+def compute_checksums(paths: list[Path]) -> dict[str, str]:
+    """Compute the SHA-256 of files by their names."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a folder with trained networks, and check that the folder is whole and unchanged.
+
+    Raises:
+        UserError: A file is missing, was changed, or is of another version.
+    """
+    copy = "copy the whole folder results/<run>/models/ of a finished run again"
+    if not (folder / NAME).is_file():
+        raise UserError(f"scans.models: {folder / NAME} is missing; {copy}")
+    manifest = read_json(folder / NAME, "format")
+    if manifest["format"] != FORMAT:
+        raise UserError(
+            f"scans.models: {folder / NAME} has format {manifest['format']}, but this version of the workflow reads "
+            f"{FORMAT}; use the version that trained it (commit {manifest.get('commit', 'unknown')}), or train again"
+        )
+    manifest = read_json(folder / NAME, *KEYS)
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise UserError(f"scans.models: {folder} lacks {', '.join(missing)}; {copy}")
+    found = compute_checksums([folder / name for name in FILES])
+    if changed := [name for name in FILES if found[name] != manifest["sha256"].get(name)]:
+        raise UserError(f"scans.models: {folder}: {', '.join(changed)} not as {NAME} has it; {copy}")
+    return manifest

@@ -1,0 +1,34 @@
+"""Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli, tables
+from kits.analysis.morphometry import measure_masks
+from kits.data.plausibility import describe_scan, list_doubts
+from kits.data.slices import get_geometry, read_record
+from kits.filter.masks import read_label_masks
+
+
+def main(arguments: argparse.Namespace) -> None:
+    record, cohort = read_record(arguments.slices), cli.read_json(arguments.manifest, "cohort")["cohort"]
+    geometry = get_geometry(record)
+    masks = read_label_masks(arguments.segmentation)
+    measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
+    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], cohort)
+    row = {"scan": arguments.slices.name, **measures, "warnings": " | ".join(doubts)}
+    tables.write_table(arguments.output, pd.DataFrame([row]))
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--slices", type=Path, required=True, help="folder of the scan's extracted slices")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
+    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
+    parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
+    cli.run(main, parser)

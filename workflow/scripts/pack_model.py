@@ -1,0 +1,42 @@
+"""Write the manifest of trained networks: checksums, and on what they were trained; and put the range beside them."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+import shutil
+from pathlib import Path
+
+from kits import cli, manifest, tables
+from kits.data.plausibility import describe_cohort, describe_scan
+from kits.data.slices import get_geometry, read_record
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder = arguments.output.parent
+    scans = [read_record(path.parent) for path in arguments.slices]
+    measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
+    trained = cli.read_json(folder / "kidney.json", "hu_window", "commit")
+    with cli.write_atomically(folder / "ratio_range.json") as temporary:
+        shutil.copyfile(arguments.ratio_range, temporary)
+    content = {
+        "format": manifest.FORMAT,
+        "commit": trained["commit"],
+        "source": arguments.source,
+        "size": scans[0]["size"],
+        "hu_window": trained["hu_window"],
+        "cohort": describe_cohort(
+            (describe_scan(get_geometry(scan), scan["hu"]) for scan in scans), measures["kidney_ml"].tolist()
+        ),
+        "sha256": manifest.compute_checksums([folder / name for name in manifest.FILES]),
+    }
+    cli.write_json(arguments.output, content)
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="records of the training cases' slices")
+    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="measures of the training cases, .tsv")
+    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
+    parser.add_argument("--output", type=Path, required=True, help="manifest, model.json, beside the two networks")
+    cli.run(main, parser)

@@ -1,0 +1,31 @@
+"""Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+import zipfile
+from pathlib import Path
+
+from kits import cli
+from kits.data.cohort import CASE
+from kits.data.nifti import read_geometry
+
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The time of every member, so that the same segmentations give the same bytes."""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    with cli.write_atomically(arguments.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for path in arguments.segmentations:
+            if not (case := CASE.fullmatch(path.parent.name)):
+                raise cli.UserError(f"{path} does not lie in the folder of a case; expected case_XXXXX/{path.name}")
+            read_geometry(path)
+            archive.writestr(zipfile.ZipInfo(f"prediction_{case[1]}.nii.gz", EARLIEST), path.read_bytes())
+    print(f"{len(arguments.segmentations)} predictions in {arguments.output}")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--segmentations", type=Path, nargs="+", required=True, help="<case>/segmentation.nii.gz")
+    parser.add_argument("--output", type=Path, required=True, help="archive, .zip")
+    cli.run(main, parser)

@@ -1,0 +1,35 @@
+"""Extract the slices of a scan, NIfTI or DICOM, or record in their place why it cannot be segmented."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+import sys
+from pathlib import Path
+
+from kits import cli
+from kits.data.dicom import convert_series
+from kits.data.slices import extract, refuse_scan
+
+
+def main(arguments: argparse.Namespace) -> None:
+    try:
+        if arguments.image:
+            convert_series(arguments.scan, arguments.image)
+        slices = extract(arguments.image or arguments.scan, None, arguments.size, arguments.output).images
+        if len(slices) < 2:
+            raise cli.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
+        print(f"{arguments.output.name}: {len(slices)} slices")
+    except cli.UserError as error:
+        refuse_scan(arguments.output, str(error))
+        if arguments.image and not arguments.image.exists():
+            arguments.image.touch()  # the workflow expects a file
+        print(f"refused: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--scan", type=Path, required=True, help="volume, .nii.gz or .nii, or folder of a DICOM series")
+    parser.add_argument("--image", type=Path, help="volume to write, .nii.gz; needed for a DICOM series only")
+    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
+    parser.add_argument("--output", type=Path, required=True, help="folder for images.npy and slices.json")
+    cli.run(main, parser)

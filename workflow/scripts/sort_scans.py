@@ -1,0 +1,37 @@
+"""Sort scans into those that can be segmented and those that cannot, each with the reason."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli, tables
+from kits.data.slices import read_record
+
+
+def find_problem(folder: Path) -> str:
+    """Return why the scan in a folder was refused; an empty text if it was not."""
+    try:
+        read_record(folder)
+    except cli.UserError as error:
+        return str(error)
+    return ""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.records]
+    rows += zip(arguments.clashes[::2], arguments.clashes[1::2], strict=True)
+    table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
+    tables.write_table(arguments.output, table, undefined="")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of the scans' slices, slices.json")
+    parser.add_argument(
+        "--clashes", nargs="*", default=[], help="names that several scans would get, each with a reason"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="table of scans and problems, .tsv")
+    cli.run(main, parser)

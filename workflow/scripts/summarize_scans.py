@@ -1,0 +1,28 @@
+"""Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from kits import cli, tables
+from kits.analysis.morphometry import MEASURES
+
+
+def main(arguments: argparse.Namespace) -> None:
+    table = tables.read_tables([arguments.scans], "scan", "problem")
+    measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings"])
+    if arguments.measures:
+        measured = tables.read_tables(arguments.measures, "scan", *MEASURES, "warnings")
+    joined = table.astype({"scan": str}).merge(measured.astype({"scan": str}), on="scan", how="left")
+    tables.write_table(arguments.output, joined[["scan", *MEASURES, "warnings", "problem"]], undefined="")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--scans", type=Path, required=True, help="table of scans and problems, .tsv")
+    parser.add_argument("--measures", type=Path, nargs="*", default=[], help="tables of the segmented scans, .tsv")
+    parser.add_argument("--output", type=Path, required=True, help="table with a row for each scan, .tsv")
+    cli.run(main, parser)

@@ -1,0 +1,31 @@
+"""Write the model card of trained networks: data, settings, Dice with intervals, intended use and limits."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli, manifest, tables
+from kits.analysis.model_card import write_card
+from kits.data.targets import NETWORKS
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder = arguments.manifest.parent
+    keys = ("network", "training", "hu_window", "input_pixels", "training_slices", "epochs_run", "best_epoch", "device")
+    card = write_card(
+        cli.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
+        {name: cli.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
+        cli.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
+        tables.read_tables([arguments.dice], "target", "stage", "n", "mean", "median"),
+    )
+    with cli.write_atomically(arguments.output) as temporary:
+        temporary.write_text(card, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
+    parser.add_argument("--dice", type=Path, required=True, help="Dice over the test cases, dice.tsv")
+    parser.add_argument("--output", type=Path, required=True, help="model card, .md")
+    cli.run(main, parser)
