@@ -79,6 +79,7 @@ def test_the_first_page_opens_on_the_effect(browser, finished):
         *(describe_effect(row) for _, row in effect.iterrows()),
         "The paper's Fig. 3",
         "How good are the segmentations?",
+        "Look at each case",
         "Does the paper hold?",
         "What limits the method?",
         "What does each constraint do?",
