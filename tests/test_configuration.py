@@ -127,6 +127,8 @@ def imported(path, seen):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "distribution":
+            names |= {argument.value for argument in node.args}  # a package whose files are read without an import
         elif isinstance(node, ast.ImportFrom):
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     found = set()

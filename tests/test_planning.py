@@ -17,6 +17,7 @@ AFTER_FILTER = {
     "summarize_morphometry": 1,
     "plot_surfaces": 1,
     "plot_slice": 2,
+    "write_viewer": 2,
     "write_first_page": 1,
     "all": 1,
 }

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 import yaml
+from browser import check_nothing_was_loaded, start
 from conftest import RESULTS, ROOT, TINY, merged, run_script
-from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from kits.analysis import first_page
@@ -21,40 +21,17 @@ from kits.configuration import fill_defaults, list_changes
 
 pytestmark = pytest.mark.slow
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--window-size=1400,900",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-)
-
 
 @pytest.fixture(scope="module")
 def browser(finished):
     """The report of the finished run, made as `make report` makes it, in Chromium."""
-    if not (BROWSER and DRIVER):
-        pytest.skip("no chromium and chromedriver")
-    style = str(ROOT / "workflow" / "report" / "style.css")
-    result = finished.snakemake(TINY, "--report", "report.html", "--report-stylesheet", style)
-    assert result.returncode == 0, result.stdout
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    try:
+    with start("--disable-gpu") as driver:
+        style = str(ROOT / "workflow" / "report" / "style.css")
+        result = finished.snakemake(TINY, "--report", "report.html", "--report-stylesheet", style)
+        assert result.returncode == 0, result.stdout
         driver.get((finished.folder / "report.html").as_uri())
         WebDriverWait(driver, 30).until(lambda driver: driver.find_elements("css selector", ".prose h1"))
         yield driver
-    finally:
-        driver.quit()
 
 
 def read_table(finished, name):
@@ -79,6 +56,7 @@ def test_the_first_page_opens_on_the_effect(browser, finished):
         *(describe_effect(row) for _, row in effect.iterrows()),
         "The paper's Fig. 3",
         "How good are the segmentations?",
+        "Look at each case",
         "Does the paper hold?",
         "What limits the method?",
         "What does each constraint do?",
@@ -164,11 +142,18 @@ def test_nothing_is_wider_than_the_window(browser, width):
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_each_case_has_a_link_that_survives_in_the_report(browser, finished):
+    """It opens in another tab; from the run's folder it leads to the case's page."""
+    links = browser.find_elements("css selector", ".prose a[href*=viewers]")
+    split = read_table(finished, "split")
+    assert [link.text for link in links] == sorted(split["case"][split["subset"] == "test"])
+    for link in links:
+        assert link.get_dom_attribute("target") == "_blank"
+        assert (finished.folder / RESULTS / link.get_dom_attribute("href")).is_file()
+
+
 def test_nothing_is_loaded_and_nothing_fails(browser):
-    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert severe == []
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [name for name in loaded if name.startswith("http")] == []
+    check_nothing_was_loaded(browser)
 
 
 def test_every_figure_is_shown(browser):

@@ -95,3 +95,29 @@ rule plot_slice:
     shell:
         "python3 {input.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
         " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule write_viewer:
+    input:
+        **require_code("write_viewer"),
+        image="<cohort>/{case}/imaging.nii.gz",
+        label="<cohort>/{case}/segmentation.nii.gz",
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
+        segmentation="<results>/{split}segmentations/{case}.nii.gz",
+        template=os.path.relpath(WORKFLOW / "resources" / "viewer.html"),
+    output:
+        "<results>/{split}viewers/{case}.html",
+    log:
+        "<logs>/{split}write_viewer/{case}.log",
+    conda:
+        "../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=2000, runtime=10),
+    params:
+        options=list_options("slices", "hu_window"),
+        notes=["Phantom, not a patient."] if IS_PHANTOM else [],
+    shell:
+        "python3 {input.script:q} --name {wildcards.case:q} --image {input.image:q} --label {input.label:q}"
+        " --kidney {input.kidney:q} --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q}"
+        " --notes {params.notes:q} --template {input.template:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -5,6 +5,7 @@ rule write_first_page:
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
         figures=expand("<results>/figures/{name}.svg", name=["fig3", "ablation"]),
         records=expand("<results>/{split}models/{network}.json", split=FOLDERS, network=targets.NETWORKS),
+        viewers=expand_test_cases("<results>/{split}viewers/{case}.html"),
         style=os.path.relpath(WORKFLOW / "report" / "style.css"),
     output:
         "<results>/first_page.html",
@@ -24,4 +25,4 @@ rule write_first_page:
     shell:
         "python3 {input.script:q} --results {params.folder:q} --name {params.name:q} --source {params.source:q}"
         " --records {input.records:q} --changes {resources.changes:q} --deviations {params.deviations:q}"
-        " --style {input.style:q} --output {output:q} 2>&1 | tee {log:q}"
+        " --viewers {input.viewers:q} --style {input.style:q} --output {output:q} 2>&1 | tee {log:q}"

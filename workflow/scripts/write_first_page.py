@@ -24,6 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         f"<style>{arguments.style.read_text()}</style>",  # for a report made without --report-stylesheet
         first_page.show_effect(read_tables([folder / "effect.tsv"]), folder / "figures/fig3.svg"),
         first_page.show_dice(read_tables([folder / "dice.tsv"])),
+        first_page.show_viewers([path.relative_to(folder).as_posix() for path in arguments.viewers]),
         first_page.show_claims(claims),
         first_page.show_ceiling(read_tables([folder / "ceiling_summary.tsv"])),
         first_page.show_ablation(folder / "figures/ablation.svg"),
@@ -43,6 +44,7 @@ if __name__ == "__main__":
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the models, .json")
     parser.add_argument("--changes", default="{}", help="JSON with the keys that differ, each with both values")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
+    parser.add_argument("--viewers", type=Path, nargs="*", default=[], help="pages of the cases, .html")
     parser.add_argument("--style", type=Path, required=True, help="stylesheet")
     parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
     cli.run(main, parser)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -65,6 +66,21 @@ def show_dice(dice: pd.DataFrame) -> str:
         "<h2>How good are the segmentations?</h2>",
         _show_table(table),
         "<p>Emptied: cases in which post-processing removed all that was predicted.</p>",
+    )
+
+
+def show_viewers(pages: Sequence[str]) -> str:
+    """Link the pages on which the test cases are looked at, given by their paths from the run's folder."""
+    links = [
+        f'<a href="{escape(quote(page))}" target="_blank" rel="noopener">'
+        f"{escape(page.removesuffix('.html').replace('viewers/', ''))}</a>"
+        for page in pages
+    ]
+    return _join(
+        "<h2>Look at each case</h2>",
+        f"<p>{', '.join(links)}</p>",
+        "<p>Planes and surfaces of each test case, with truth, before and after post-processing as layers. Each page"
+        " works offline; the links hold where this report lies in the run's folder.</p>",
     )
 
 

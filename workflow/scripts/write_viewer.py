@@ -1,0 +1,57 @@
+"""Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.data.nifti import read_geometry
+from kits.figures.viewer import Layer, make_page
+from kits.filter.masks import read_label_masks, read_mask
+
+TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
+
+
+def main(arguments: argparse.Namespace) -> None:
+    geometry = read_geometry(arguments.image)
+    paths = (arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
+    for path in filter(None, paths):
+        shape = read_geometry(path).shape
+        if shape != geometry.shape:
+            raise cli.UserError(
+                f"{path} has shape {shape}, {arguments.image} has {geometry.shape}; give files of one case"
+            )
+    before = read_mask(arguments.kidney), read_mask(arguments.tumor)
+    layers = [
+        Layer("before", "Before post-processing", *before),
+        Layer("after", "After post-processing", *read_label_masks(arguments.segmentation), visible=True),
+    ]
+    if arguments.label:
+        layers.insert(0, Layer("truth", "Truth", *read_label_masks(arguments.label)))
+    page = make_page(
+        arguments.name,
+        arguments.image,
+        geometry,
+        layers,
+        tuple(arguments.hu_window),
+        arguments.notes,
+        arguments.template.read_text(encoding="utf-8"),
+    )
+    with cli.write_atomically(arguments.output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--name", required=True, help="name of the case or scan, any text")
+    parser.add_argument("--image", type=Path, required=True, help="CT volume, .nii.gz")
+    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
+    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser.add_argument("--label", type=Path, help="true labels, .nii.gz; without them, truth is left out")
+    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
+    parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
+    parser.add_argument("--template", type=Path, default=TEMPLATE, help="the page's HTML")
+    parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
+    cli.run(main, parser)
