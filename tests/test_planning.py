@@ -18,12 +18,13 @@ AFTER_FILTER = {
     "plot_surfaces": 1,
     "plot_slice": 2,
     "write_viewer": 2,
+    "write_model_card": 1,
     "write_first_page": 1,
     "all": 1,
 }
 ABLATED = {"ablate": VARIANTS, "summarize_ablation": 1}
 CEILING = {"trace_ceiling": 5, "summarize_ceiling": 1}
-TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2}
+TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2, "pack_model": 1}
 
 
 def jobs(*parts, **others):
@@ -39,7 +40,7 @@ def test_nothing_changed_nothing_runs(finished):
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
     assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
-    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, summarize_ablation=1)
+    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, pack_model=1, summarize_ablation=1)
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
@@ -87,7 +88,7 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")
-    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1)
+    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1, pack_model=1)
 
 
 def test_without_a_clinical_record_everything_else_runs(finished, project):

@@ -23,7 +23,8 @@ from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.support.ui import WebDriverWait
 
 from kits.cli import UserError
-from kits.data.nifti import Geometry, read_geometry
+from kits.data.grid import Geometry
+from kits.data.nifti import read_geometry
 from kits.figures import viewer
 from kits.figures.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kits.figures.style import LABEL_COLORS

@@ -105,7 +105,7 @@ rule write_viewer:
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
-        template=os.path.relpath(WORKFLOW / "resources" / "viewer.html"),
+        template=VIEWER_TEMPLATE,
     output:
         "<results>/{split}viewers/{case}.html",
     log:
@@ -115,9 +115,11 @@ rule write_viewer:
     resources:
         **grow(mem_mb=2000, runtime=10),
     params:
+        name=lambda wildcards: wildcards.case,
+        further=lambda wildcards, input: ["--label", input.label]
+        + (["--notes", "Phantom, not a patient."] if IS_PHANTOM else []),
         options=list_options("slices", "hu_window"),
-        notes=["Phantom, not a patient."] if IS_PHANTOM else [],
     shell:
-        "python3 {input.script:q} --name {wildcards.case:q} --image {input.image:q} --label {input.label:q}"
-        " --kidney {input.kidney:q} --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q}"
-        " --notes {params.notes:q} --template {input.template:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {input.script:q} --name {params.name:q} --image={input.image:q} --kidney {input.kidney:q}"
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
+        " --template {input.template:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -32,6 +32,11 @@ def require_models(wildcards):
     return [f"{MODELS}/{name}" for name in manifest.FILES]
 
 
+def find_image(scan):
+    """Find the NIfTI volume of a scan: its own file, or what its DICOM series is converted to."""
+    return f"{RESULTS}/scans/{scan}/imaging.nii.gz" if scan in DICOM else str((SCANS | HIDDEN)[scan])
+
+
 def find_slice_size(wildcards):
     """Find the size of slices, in pixels, on which the networks were trained."""
     return manifest.read_manifest(Path(MODELS))["size"] if config["scans"]["models"] else config["slices"]["size"]

@@ -57,6 +57,25 @@ rule measure_scan:
         " --manifest {input.manifest:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
+use rule write_viewer as write_viewer_scan with:
+    input:
+        **require_code("write_viewer"),
+        image=lambda wildcards: find_image(wildcards.scan),
+        kidney=f"{SCAN}/kidney.nii.gz",
+        tumor=f"{SCAN}/tumor.nii.gz",
+        segmentation=f"{SCAN}/segmentation.nii.gz",
+        measures=f"{SCAN}/measures.tsv",
+        template=VIEWER_TEMPLATE,
+    output:
+        f"{SCAN}/view.html",
+    log:
+        "<logs>/scans/{scan}/write_viewer.log",
+    params:
+        name=lambda wildcards: wildcards.scan,
+        further=lambda wildcards, input: ["--measures", input.measures],
+        options=list_options("slices", "hu_window"),
+
+
 rule summarize_scans:
     input:
         **require_code("summarize_scans"),
@@ -80,7 +99,7 @@ rule segment:
         require_models,
         **require_code("show_scans"),
         scans="<results>/scans.tsv",
-        segmentations=expand_scans(f"{SCAN}/segmentation.nii.gz"),
+        viewers=expand_scans(f"{SCAN}/view.html"),
     log:
         "<logs>/segment.log",
     localrule: True

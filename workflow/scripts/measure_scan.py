@@ -9,7 +9,7 @@ import pandas as pd
 
 from kits import cli, tables
 from kits.analysis.morphometry import measure_masks
-from kits.data.plausibility import describe_scan, list_doubts
+from kits.data.plausibility import SEPARATOR, describe_scan, list_doubts
 from kits.data.slices import get_geometry, read_record
 from kits.filter.masks import read_label_masks
 
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], cohort)
-    row = {"scan": arguments.slices.name, **measures, "warnings": " | ".join(doubts)}
+    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts)}
     tables.write_table(arguments.output, pd.DataFrame([row]))
 
 

@@ -6,21 +6,23 @@ import argparse
 from pathlib import Path
 
 from kits import cli, tables
+from kits.analysis.morphometry import MEASURES, describe_measures
+from kits.data.plausibility import SEPARATOR
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read_tables([arguments.scans], "scan", "warnings", "problem").fillna({"warnings": "", "problem": ""})
+    table = tables.read_tables([arguments.scans], "scan", *MEASURES, "warnings", "problem").fillna(
+        {"warnings": "", "problem": ""}
+    )
     good, refused = table[table["problem"] == ""], table[table["problem"] != ""]
-    for row in good.itertuples():
-        print(
-            f"{row.scan}: kidneys {row.kidney_ml:.0f} mL, tumor {row.tumor_ml:.1f} mL ({row.tumors:.0f}); "
-            f"{arguments.scans.parent / 'scans' / str(row.scan) / 'view.html'}"
-        )
-        for doubt in filter(None, row.warnings.split(" | ")):
-            print(f"warning: {row.scan}: {doubt}")
+    for _, row in good.iterrows():
+        page = arguments.scans.parent / "scans" / str(row["scan"]) / "view.html"
+        print(f"{row['scan']}: {describe_measures(row)}; {page}")
+        for doubt in filter(None, row["warnings"].split(SEPARATOR)):
+            print(f"warning: {row['scan']}: {doubt}")
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")
     if len(refused):
-        raise cli.UserError("\n".join(f"{row.scan}: {row.problem}" for row in refused.itertuples()))
+        raise cli.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,21 @@ import kits.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kits import cli
+from kits import cli, tables
+from kits.analysis.morphometry import MEASURES, describe_measures
 from kits.data.nifti import read_geometry
+from kits.data.plausibility import SEPARATOR
 from kits.figures.viewer import Layer, make_page
 from kits.filter.masks import read_label_masks, read_mask
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
+
+
+def read_notes(path: Path) -> list[str]:
+    """Read what a scan measures, and each warning about it, from the table of `measure_scan.py`."""
+    row = tables.read_tables([path], *MEASURES, "warnings").fillna({"warnings": ""}).iloc[0]
+    warnings = filter(None, row["warnings"].split(SEPARATOR))
+    return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -35,7 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
         geometry,
         layers,
         tuple(arguments.hu_window),
-        arguments.notes,
+        arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
         arguments.template.read_text(encoding="utf-8"),
     )
     with cli.write_atomically(arguments.output) as temporary:
@@ -52,6 +61,7 @@ if __name__ == "__main__":
     parser.add_argument("--label", type=Path, help="true labels, .nii.gz; without them, truth is left out")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
+    parser.add_argument("--measures", type=Path, help="measures of a scan, shown with its warnings, .tsv")
     parser.add_argument("--template", type=Path, default=TEMPLATE, help="the page's HTML")
     parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
     cli.run(main, parser)

@@ -6,7 +6,7 @@ others cannot be had from these labels: N, the nearness to the collecting system
 posterior, the coronal plane of the kidney, and L, the location to the polar lines, the lips of the renal sinus.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +103,18 @@ def measure_masks(
         classify_exophytic(exophytic),
     )
     return dict(zip(MEASURES, values, strict=True)), axial
+
+
+def describe_measures(measures: Mapping[str, float]) -> str:
+    """Say in words what `measure_masks` found: volumes and the size of the largest tumor."""
+    count = int(measures["tumors"])
+    text = f"kidneys {measures['kidney_ml']:.0f} mL without tumors; "
+    if not count:
+        return text + "no tumor"
+    return text + (
+        f"{count} tumor{'s' * (count > 1)}, {measures['tumor_ml']:.1f} mL, "
+        f"the largest {measures['tumor_axial_mm']:.0f} mm in an axial slice"
+    )
 
 
 def measure_diameter(runs: RunLengthMask, spacing: Spacing) -> float:

@@ -25,6 +25,8 @@ HU_TOLERANCE = 200
 """The HU by which percentiles may lie outside the range of the training cases."""
 VOLUME_TOLERANCE = 1.5
 """The factor by which the kidneys' volume may lie outside the range of the training cases."""
+SEPARATOR = " | "
+"""What separates the doubts about a scan in a table."""
 LENGTHS = {
     "slice_mm": "the distance between slices",
     "pixel_mm": "the size of a pixel",

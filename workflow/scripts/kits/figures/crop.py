@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kits.data.nifti import KIDNEY, TUMOR, Geometry, read_columns
+from kits.data.grid import Geometry
+from kits.data.nifti import KIDNEY, TUMOR, read_columns
 from kits.filter.masks import Box, RunLengthMask, Shape, Spacing
 
 CHUNK = 2**24

@@ -19,7 +19,8 @@ import numpy as np
 from nibabel.orientations import io_orientation
 
 from kits.cli import UserError
-from kits.data.nifti import KIDNEY, TUMOR, Geometry
+from kits.data.grid import Geometry
+from kits.data.nifti import KIDNEY, TUMOR
 from kits.figures.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kits.figures.style import LABEL_COLORS
 from kits.figures.surfaces import encode_surface, trace_surface
