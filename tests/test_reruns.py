@@ -33,7 +33,13 @@ READERS = {
     "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
     "ratio_range": {"pack_model", "postprocess", "trace_ceiling", "summarize", "plot_ratios"},
     "pack_model": {"write_model_card"},
-    "measure_label": {"pack_model", "make_record", "summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
+    "measure_label": {
+        "pack_model",
+        "make_record",
+        "summarize_agreement",
+        "summarize_outcomes",
+        "summarize_morphometry",
+    },
     "make_record": {"read_record"},
     "read_record": {"summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
     "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
@@ -208,9 +214,7 @@ def test_each_module_reruns_what_imports_it(planner):
     assert len(modules) > 40
     for path in modules:
         name = ".".join(path.relative_to(package).with_suffix("").parts)
-        scripts = (
-            set() if name in NEUTRAL else set(imported.get(name, [])) - NOT_PLANNED
-        )
+        scripts = set() if name in NEUTRAL else set(imported.get(name, [])) - NOT_PLANNED
         kept, times = path.read_bytes(), path.stat()
         path.write_bytes(kept + b"# edited\n")
         planned = planner.plan(TINY)

@@ -12,21 +12,27 @@ from pathlib import Path
 from kits.cli import UserError
 
 SUFFIXES = (".nii.gz", ".nii")
-PREAMBLE, MAGIC = 128, b"DICM"
-"""A DICOM file holds this word after so many bytes."""
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a file is a DICOM file: 128 bytes of any content, then the letters DICM."""
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Return whether a folder, or one below it, holds a DICOM file."""
-    return any(_is_dicom(Path(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+    """Return whether a folder, or one below it, holds a DICOM file.
 
-
-def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(PREAMBLE + len(MAGIC))[PREAMBLE:] == MAGIC
-    except OSError:
-        return False
+    The search ends at the first one. It looks at files called .dcm before others, and leaves out hidden files and
+    folders and what is neither, such as pipes; it does not follow links to folders.
+    """
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names, key=lambda name: (not name.lower().endswith(".dcm"), name)):
+            path = Path(place, name)
+            if not name.startswith(".") and path.is_file() and os.access(path, os.R_OK) and is_dicom(path):
+                return True
+    return False
 
 
 def name_scan(path: Path) -> str:

@@ -1,0 +1,196 @@
+"""Reading a DICOM series: its headers are judged before a voxel is decoded.
+
+No text of a header is repeated in an error, since it may name the patient: only a series' number and modality, and
+numbers that describe the stack of slices.
+"""
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from kits.cli import UserError
+from kits.data.scans import is_dicom
+
+NEEDED = {
+    "Rows": 1,
+    "Columns": 1,
+    "PixelSpacing": 2,
+    "ImageOrientationPatient": 6,
+    "ImagePositionPatient": 3,
+    "RescaleSlope": 1,
+    "RescaleIntercept": 1,
+}
+"""The attributes that each slice of a CT series must have, with the number of their values."""
+ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
+"""The attributes that all slices of a volume share."""
+TAGS = (
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "Modality",
+    "ImageType",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "RescaleType",
+)
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+"""DICOM's axes point to the patient's left and back, those of NIfTI to the right and front."""
+STRAY = 0.1
+"""The part of the distance between two slices by which a slice may be away from its place in a regular stack."""
+TILT = 0.1
+"""The largest angle, in degrees, between the stack of slices and the slices' normal."""
+EXPORT_AGAIN = "export the series again, complete and original, one file per slice"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of a series in the order of their positions.
+
+    Attributes:
+        paths: The file of each slice.
+        shape: The shape of the volume in voxels, (columns, rows, slices).
+        affine: The 4 x 4 affine from voxel indices to mm, in NIfTI's world: right, front, up.
+    """
+
+    paths: list[Path]
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+
+
+def read_stack(folder: Path) -> Stack:
+    """Read the headers of a DICOM series, check that it is one regular stack of CT slices, and put these in order.
+
+    Raises:
+        UserError: It is not, or a file is damaged; the message says why.
+    """
+    return _stack_slices(folder, _read_headers(folder))
+
+
+def _read_headers(folder: Path) -> dict[Path, pydicom.Dataset]:
+    """Read those attributes of all DICOM files of a folder that are needed here.
+
+    Raises:
+        UserError: There is no DICOM file, or one is cut or damaged.
+    """
+    headers = {}
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or not path.is_file():
+            continue
+        if not is_dicom(path):
+            if path.suffix.lower() == ".dcm" or not path.stat().st_size:
+                raise UserError(f"{path} is empty, cut or not a DICOM file; copy or export the series again")
+            continue
+        try:
+            with warnings.catch_warnings(action="ignore"):  # pydicom's warnings repeat values of the header
+                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *NEEDED])
+                for _ in header:  # converts each value
+                    pass
+        except (InvalidDicomError, EOFError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
+            raise UserError(f"{path} has a damaged DICOM header; copy or export the series again") from None
+        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+            continue
+        if not header.get("Modality"):
+            raise refuse(path, "lacks Modality, or is cut before it")
+        headers[path] = header
+    if not headers:
+        raise UserError(f"{folder} holds no DICOM file; check the path, or export the series again")
+    return headers
+
+
+def _stack_slices(folder: Path, headers: dict[Path, pydicom.Dataset]) -> Stack:
+    """Check that the files of a folder are one regular stack of CT slices, and put them in order.
+
+    Raises:
+        UserError: They are not; the message says why.
+    """
+    series = Counter(
+        (header.get("SeriesInstanceUID"), header.get("SeriesNumber"), header.Modality) for header in headers.values()
+    )
+    if len(series) > 1:
+        listed = ", ".join(
+            f"number {'unknown' if number is None else number} ({count} of {modality})"
+            for (_, number, modality), count in sorted(series.items(), key=str)
+        )
+        raise UserError(f"{folder} holds {len(series)} series: {listed}; give each series a folder of its own")
+    ((_, _, modality),) = series
+    if modality != "CT":
+        raise refuse(folder, f"is of {modality}; expected CT", "give the folder of a CT series")
+    for path, header in headers.items():
+        _check_slice(path, header)
+    first = next(iter(headers.values()))
+    for name in ALIKE:
+        values = [np.array(header[name].value, float) for header in headers.values()]
+        if not all(np.allclose(value, values[0], rtol=0, atol=1e-4) for value in values):
+            raise refuse(folder, f"mixes slices of different {name}, as a localizer among them does")
+    if len(headers) < 2:
+        raise refuse(folder, "has 1 slice, which is no volume")
+
+    along_row, along_column = np.array(first.ImageOrientationPatient, float).reshape(2, 3)
+    normal = np.cross(along_row, along_column)
+    if not np.allclose([*map(np.linalg.norm, (along_row, along_column, normal))], 1, atol=1e-3):
+        raise refuse(folder, "has an ImageOrientationPatient that is not two perpendicular unit vectors")
+    paths = sorted(headers, key=lambda path: (float(np.dot(normal, headers[path].ImagePositionPatient)), path))
+    positions = np.array([headers[path].ImagePositionPatient for path in paths], float)
+    _check_positions(folder, positions, normal)
+
+    between_rows, between_columns = map(float, first.PixelSpacing)
+    step = (positions[-1] - positions[0]) / (len(paths) - 1)
+    affine = np.eye(4)
+    axes = [along_row * between_columns, along_column * between_rows, step, positions[0]]
+    affine[:3] = LPS_TO_RAS @ np.stack(axes, axis=1)
+    return Stack(paths, (int(first.Columns), int(first.Rows), len(paths)), affine)
+
+
+def _check_slice(path: Path, header: pydicom.Dataset) -> None:
+    """Check that a file holds a slice with plain values in HU.
+
+    Raises:
+        UserError: It does not.
+    """
+    if header.get("SamplesPerPixel", 1) != 1:
+        raise refuse(path, "holds colors, such as a screenshot")
+    if (header.get("NumberOfFrames") or 1) != 1:
+        raise refuse(path, "holds several slices in one file (enhanced DICOM)")
+    if "LOCALIZER" in (header.get("ImageType") or ()):
+        raise refuse(path, "is a localizer (scout, topogram)", "take it out, or give the folder of another series")
+    if header.get("RescaleType", "HU") not in ("HU", "HU_MOD", "US", "", None):  # US is unspecified
+        raise refuse(path, "has values that are not HU (its RescaleType is another)", "give the folder of a plain CT")
+    for name, count in NEEDED.items():
+        if header.get(name) is None or np.size(header[name].value) != count:
+            raise refuse(path, f"lacks {name}, or is cut before it")
+
+
+def _check_positions(folder: Path, positions: np.ndarray, normal: np.ndarray) -> None:
+    """Check that slices form a regular, straight stack.
+
+    Args:
+        folder: The folder of the series.
+        positions: The position of each slice's first voxel in mm, shape (slices, 3), in order along the normal.
+        normal: The unit vector on the slices.
+
+    Raises:
+        UserError: Slices share a position, the gantry was tilted, or the distance between slices varies.
+    """
+    if duplicates := int((np.diff(positions @ normal) < 0.01).sum()):
+        raise refuse(folder, f"has {duplicates} of {len(positions)} slices at the position of another")
+    span = positions[-1] - positions[0]
+    tilt = np.degrees(np.arccos(np.clip(span @ normal / np.linalg.norm(span), -1, 1)))
+    distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    strays = np.linalg.norm(positions - np.linspace(positions[0], positions[-1], len(positions)), axis=1)
+    if strays.max() > STRAY * np.median(distances):
+        varying = f"from {distances.min():.4g} to {distances.max():.4g} mm"
+        raise refuse(folder, f"has slices at varying distances, {varying}: slices are missing or displaced")
+    if tilt > TILT:
+        remedy = "export it again, resampled without tilt (the scanner's or the archive's reformatting does it)"
+        raise refuse(folder, f"was taken with the gantry tilted by {tilt:.1f} degrees", remedy)
+
+
+def refuse(path: Path, what: str, remedy: str = EXPORT_AGAIN) -> UserError:
+    """Make the error for a series, or for a file of it, that is not converted."""
+    return UserError(f"{path} {what}; {remedy}")
