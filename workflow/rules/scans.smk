@@ -1,10 +1,10 @@
 # Scans without a label, of a user or KiTS19's hidden cases, as they are found and read.
-# The user's scans, names that several of them would get, and why there are none.
-SCANS, CLASHES = {}, {}
+# The user's scans, those that cannot be segmented because of their names, and why there are none.
+SCANS, MISNAMED = {}, {}
 MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config scans='{root: my_scans}'"
 if config["scans"]["root"]:
     try:
-        SCANS, CLASHES = scans.find_scans(Path(os.path.expanduser(config["scans"]["root"])))
+        SCANS, MISNAMED = scans.find_scans(Path(os.path.expanduser(config["scans"]["root"])))
         MISSING_SCANS = None
     except cli.UserError as error:
         MISSING_SCANS = str(error)
@@ -116,7 +116,7 @@ checkpoint sort_scans:
         "../../envs/imaging.yaml"
     params:
         records=lambda wildcards, input: input[: len(SCANS)],
-        clashes=[word for pair in CLASHES.items() for word in pair],
+        misnamed=[word for pair in MISNAMED.items() for word in pair],
     shell:
-        "python3 {input.script:q} --records {params.records:q} --clashes {params.clashes:q} --output {output:q}"
+        "python3 {input.script:q} --records {params.records:q} --misnamed {params.misnamed:q} --output {output:q}"
         " 2>&1 | tee {log:q}"

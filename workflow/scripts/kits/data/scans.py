@@ -14,6 +14,10 @@ from kits.cli import UserError
 SUFFIXES = (".nii.gz", ".nii")
 
 
+SPECIAL = set("{}<>")
+"""The characters that Snakemake would take for placeholders in a path."""
+
+
 def is_dicom(path: Path) -> bool:
     """Return whether a file is a DICOM file: 128 bytes of any content, then the letters DICM."""
     with path.open("rb") as file:
@@ -56,7 +60,8 @@ def find_scans(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """Find the scans in a folder: its files .nii.gz and .nii, and its folders with DICOM files.
 
     Returns:
-        The path of each scan by its name; and for each name that several scans would get, why none of them has it.
+        The path of each scan by its name; and the names of scans that cannot be segmented because of their files'
+        names, each with the reason.
 
     Raises:
         UserError: There is no such folder, or no scan in it.
@@ -71,13 +76,17 @@ def find_scans(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
             found.setdefault(name_scan(path), []).append(path)
     if not found:
         raise UserError(f"scans.root: no scan in {root}; expected files .nii.gz or .nii, or folders with DICOM files")
-    scans = {name: paths[0] for name, paths in found.items() if len(paths) == 1}
-    return scans, {name: _explain_clash(paths) for name, paths in found.items() if len(paths) > 1}
+    problems = {name: problem for name, paths in found.items() if (problem := _find_problem(paths))}
+    return {name: paths[0] for name, paths in found.items() if name not in problems}, problems
 
 
-def _explain_clash(paths: Sequence[Path]) -> str:
-    names = " and ".join(path.name for path in paths)
-    return f"{names} would have the same results folder; rename all but one"
+def _find_problem(paths: Sequence[Path]) -> str:
+    """Return why the scans that would get one name cannot be segmented; an empty text if they can."""
+    if len(paths) > 1:
+        return f"{' and '.join(path.name for path in paths)} would have the same results folder; rename all but one"
+    if SPECIAL & set(paths[0].name):
+        return f"{paths[0].name} has one of {' '.join(sorted(SPECIAL))} in its name; rename it"
+    return ""
 
 
 def list_files(scan: Path) -> list[str]:
@@ -87,4 +96,4 @@ def list_files(scan: Path) -> list[str]:
 
 def _walk(folder: Path) -> Iterator[str]:
     for parent, _, names in os.walk(folder):
-        yield from (os.path.join(parent, name) for name in names)
+        yield from (path for name in names if not SPECIAL & set(path := os.path.join(parent, name)))

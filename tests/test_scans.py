@@ -1,0 +1,300 @@
+"""Scans of a user: which there are, how they are read, segmented in any orientation, and refused."""
+
+import gzip
+import json
+import os
+import shutil
+import zipfile
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import AFFINE, RESULTS, SHARED, TINY, errors, merged, run_script, save
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+from kits.cli import UserError
+from kits.data.cohort import find_hidden
+from kits.data.scans import find_scans, holds_dicom, name_scan
+
+EIGHT = ["IPL", "SPL", "IAL", "IPR", "RAS", "LAS", "PLI", "ASR"]
+"""Flips and permutations of the axes, those of KiTS19's files first."""
+REAL = SHARED / "real-ct" / "ct_3mm_ras.nii.gz"
+
+
+def turn(image, codes):
+    """The same image stored in other axes, by nibabel."""
+    return image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(codes)))
+
+
+def first_case(finished):
+    return finished.folder / RESULTS / "cohort" / "case_00001" / "imaging.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("scan.nii.gz", "scan"),
+        ("scan.nii", "scan"),
+        ("a.b_1-2", "a.b_1-2"),
+        ("-x.nii.gz", "x"),
+        ('it\'s "my" scan.nii.gz', "it_s_my_scan"),
+        ("$(rm x);.nii", "rm_x"),
+        ("{case}<results>.nii", "case_results"),
+        ("..nii.gz", "scan"),
+        ("münchen 7.nii", "münchen_7"),
+    ],
+)
+def test_names_are_safe(tmp_path, path, name):
+    assert name_scan(tmp_path / path) == name
+
+
+def test_what_is_a_scan(tmp_path):
+    for name in ("a.nii.gz", "b.nii", ".c.nii", "notes.txt", "d e.nii", "d_e.nii.gz"):
+        (tmp_path / name).touch()
+    for folder, content in (("series/deep", b"x" * 128 + b"DICM"), ("texts", b"x" * 200), ("empty", b"")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1").write_bytes(content)
+    scans, clashes = find_scans(tmp_path)
+    assert scans == {"a": tmp_path / "a.nii.gz", "b": tmp_path / "b.nii", "series": tmp_path / "series"}
+    assert clashes == {"d_e": "d e.nii and d_e.nii.gz would have the same results folder; rename all but one"}
+    assert [holds_dicom(tmp_path / name) for name in ("series", "texts", "empty")] == [True, False, False]
+
+
+def test_no_scans_are_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"scans\.root: no scan in .*; expected files \.nii\.gz"):
+        find_scans(tmp_path)
+    with pytest.raises(UserError, match=r"scans\.root: .*missing: No such file"):
+        find_scans(tmp_path / "missing")
+
+
+def test_hidden_cases(tmp_path):
+    save(tmp_path / "case_00210" / "imaging.nii.gz", np.zeros((2, 3, 4), np.int16))
+    save(tmp_path / "case_00209" / "imaging.nii.gz", np.zeros((2, 3, 4), np.int16))
+    (tmp_path / "case_00211").mkdir()
+    hidden = [find_hidden({"data": {"source": source}}, str(tmp_path)) for source in ("kits19", "phantom", "download")]
+    assert list(hidden[0]) == ["case_00210"]
+    assert hidden[1] == {}
+    assert [*hidden[2]] == [f"case_{number:05d}" for number in range(210, 300)]
+
+
+def read_refusal(folder):
+    return json.loads((folder / "slices.json").read_text())["problem"]
+
+
+def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
+    """The script succeeds, so that the other scans are segmented."""
+    save(tmp_path / "one.nii.gz", np.zeros((1, 8, 8), np.int16))
+    (tmp_path / "text.nii.gz").write_text("hello")
+    for name, says in (("one", "has one slice"), ("text", "not a gzipped NIfTI-1 file"), ("no", "is missing")):
+        result = run_script("read_scan", "--scan", tmp_path / f"{name}.nii.gz", "--output", tmp_path / "out" / name)
+        assert result.returncode == 0
+        assert says in read_refusal(tmp_path / "out" / name)
+        assert result.stderr.splitlines() == [f"refused: {read_refusal(tmp_path / 'out' / name)}"]
+    records = [tmp_path / "out" / name / "slices.json" for name in ("one", "text", "no")]
+    result = run_script(
+        "sort_scans", "--records", *records, "--clashes", "z", "two of them", "--output", tmp_path / "scans.tsv"
+    )
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(tmp_path / "scans.tsv", sep="\t").set_index("scan")["problem"]
+    assert table.index.tolist() == ["no", "one", "text", "z"]
+    assert table["z"] == "two of them"
+    result = run_script("predict", "--slices", tmp_path / "out", "--cases", "../one", "--output", tmp_path)
+    assert "'../one' is not the name of a case or a scan" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["phantom", "real"])
+def test_eight_orientations_give_the_same_masks(finished, tmp_path, source):
+    if source == "real" and not REAL.exists():
+        pytest.skip("no real-ct beside the repository")
+    image = nib.load(first_case(finished) if source == "phantom" else REAL)
+    models, slices, masks = finished.folder / RESULTS / "models", tmp_path / "slices", tmp_path / "masks"
+    for codes in EIGHT:
+        nib.save(turn(image, codes), tmp_path / f"{codes}.nii.gz")
+        scan = ["--scan", tmp_path / f"{codes}.nii.gz", "--size", 32, "--output", slices / codes]
+        assert run_script("read_scan", *scan).returncode == 0
+    networks = ["--kidney-model", models / "kidney.pt", "--tumor-model", models / "tumor.pt", "--device", "cpu"]
+    result = run_script("predict", "--slices", slices, "--cases", *EIGHT, "--output", masks, *networks)
+    assert result.returncode == 0, result.stderr
+    expected = {}
+    for codes in EIGHT:
+        names = ("kidney", "tumor", "segmentation")
+        kidney, tumor, segmentation = (masks / codes / f"{name}.nii.gz" for name in names)
+        ratios = ["--ratio-range", models / "ratio_range.json", "--output", segmentation]
+        assert run_script("postprocess", "--kidney", kidney, "--tumor", tumor, *ratios).returncode == 0
+        scan = nib.load(tmp_path / f"{codes}.nii.gz")
+        for name, path in zip(names, (kidney, tumor, segmentation), strict=True):
+            mask = nib.load(path)
+            assert mask.shape == scan.shape
+            np.testing.assert_array_equal(mask.affine, scan.affine)
+            voxels = turn(mask, "IPL").get_fdata()
+            np.testing.assert_array_equal(voxels, expected.setdefault(name, voxels))
+    assert expected["kidney"].any()
+
+
+HOSTILE = {
+    "empty": "not a gzipped NIfTI-1 file",
+    "flat": "has shape (4, 5); expected three axes",
+    "four": "has shape (4, 5, 6, 2); expected three axes",
+    "huge": "cannot hold the shape (1024, 1024, 2048)",
+    "one": "has one slice",
+    "text": "not a gzipped NIfTI-1 file",
+    "twice_a": "twice a.nii.gz and twice_a.nii would have the same results folder",
+}
+"""Scans that cannot be segmented, by their names, and what is said of them."""
+
+
+def fill_folder(folder, image):
+    """A folder with all of `HOSTILE` and with three scans whose names are hostile only."""
+    folder.mkdir()
+    whole = np.zeros((4, 5, 6), np.int16)
+    nib.save(nib.Nifti1Image(whole[..., 0], AFFINE), folder / "flat.nii.gz")
+    nib.save(nib.Nifti1Image(np.stack([whole, whole], 3), AFFINE), folder / "four.nii.gz")
+    nib.save(image.slicer[:1], folder / "one.nii.gz")
+    (folder / "empty.nii.gz").touch()
+    (folder / "text.nii.gz").write_text("hello\n")
+    huge = nib.Nifti1Image(whole, AFFINE)
+    content = bytearray(huge.to_bytes())
+    content[42:48] = np.array([1024, 1024, 2048], "<i2").tobytes()
+    (folder / "huge.nii.gz").write_bytes(gzip.compress(bytes(content)))
+    nib.save(image, folder / "twice a.nii.gz")
+    nib.save(image, folder / "twice_a.nii")
+    nib.save(turn(image, "RAS"), folder / 'it\'s "{odd}".nii.gz')
+    nib.save(image, folder / "-dash.nii")
+    rescaled = (np.asarray(image.dataobj) * 0.1 + 100).astype(np.int16)
+    nib.save(nib.Nifti1Image(rescaled, image.affine), folder / "mr.nii.gz")
+
+
+@pytest.mark.slow
+def test_a_folder_of_scans(finished, copy_of):
+    """The good ones are segmented in one command, and each of the others is one line at its end."""
+    project = copy_of(finished)
+    image = nib.load(first_case(finished))
+    fill_folder(project.folder / "my scans", image)
+    config = merged(TINY, scans={"root": "my scans"})
+    result = project.snakemake(config, "segment")
+    assert result.returncode == 1
+    lines = errors(result.stdout)
+    assert [line.split(":")[1].strip() for line in lines] == list(HOSTILE)
+    for line, says in zip(lines, HOSTILE.values(), strict=True):
+        assert says in line
+    folder = project.folder / RESULTS / "scans"
+    table = pd.read_csv(project.folder / RESULTS / "scans.tsv", sep="\t").set_index("scan")
+    assert set(table.index) == {*HOSTILE, "dash", "it_s_odd", "mr"}
+    assert table.loc[list(HOSTILE), "problem"].notna().all()
+    names = ["candidates.tsv", "images.npy", "kidney.nii.gz", "measures.tsv", "segmentation.nii.gz", "slices.json"]
+    for name in ("dash", "it_s_odd", "mr"):
+        assert sorted(path.name for path in (folder / name).iterdir()) == [*names, "tumor.nii.gz", "view.html"]
+    masks = [nib.load(folder / name / "segmentation.nii.gz") for name in ("dash", "it_s_odd")]
+    np.testing.assert_array_equal(masks[0].affine, image.affine)
+    np.testing.assert_array_equal(masks[1].affine, turn(image, "RAS").affine)
+    np.testing.assert_array_equal(masks[0].get_fdata(), turn(masks[1], "IPL").get_fdata())
+    assert "do not look like HU" in table.loc["mr", "warnings"]
+    assert "warning: mr: its values do not look like HU" in result.stdout
+    assert "do not look like HU" in (folder / "mr" / "view.html").read_text()
+    voxel = np.prod(nib.affines.voxel_sizes(image.affine)) / 1000
+    found = np.count_nonzero(masks[0].get_fdata() == 1) * voxel
+    assert table.loc["dash", "kidney_ml"] == pytest.approx(found, rel=1e-4)
+    candidates = pd.read_csv(folder / "dash" / "candidates.tsv", sep="\t")
+    raw = np.count_nonzero(nib.load(folder / "dash" / "tumor.nii.gz").get_fdata())
+    assert candidates["voxels"].sum() >= raw  # holes are filled before
+    # Nothing is done twice; a new scan does nothing to the others; a threshold filters again and predicts nothing.
+    assert project.planned(config, "segment") == {"segment": 1, "total": 1}
+    shutil.copy(project.folder / "my scans" / "-dash.nii", project.folder / "my scans" / "new.nii")
+    added = project.planned(config, "segment")
+    assert added == {"read_scan": 1, "sort_scans": 1, "summarize_scans": 1, "segment": 1, "total": 4}
+    (project.folder / "my scans" / "new.nii").unlink()
+    again = {"postprocess_scan": 3, "measure_scan": 3, "write_viewer_scan": 3, "summarize_scans": 1, "segment": 1}
+    changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})
+    assert project.planned(changed, "segment") == again | {"total": 11}
+
+
+def refused(result):
+    assert result.returncode != 0
+    (line,) = errors(result.stdout)
+    return line
+
+
+@pytest.mark.slow
+def test_networks_from_another_machine(finished, project):
+    """The folder of the networks is all that is needed; it is refused where it is not whole."""
+    shutil.copytree(finished.folder / RESULTS / "models", project.folder / "networks")
+    (project.folder / "scans").mkdir()
+    shutil.copy(first_case(finished), project.folder / "scans" / "a.nii.gz")
+    config = {"run": "away", "device": "cpu", "cpu_threads": 1, "precision": "float32"}
+    config |= {"scans": {"root": "scans", "models": "networks"}}
+    result = project.snakemake(config, "segment")
+    assert result.returncode == 0, result.stdout
+    here = project.folder / "results" / "away" / "scans" / "a"
+    there = finished.folder / RESULTS / "predictions" / "case_00001"
+    for name in ("kidney", "tumor"):
+        masks = [nib.load(folder / f"{name}.nii.gz").get_fdata() for folder in (here, there)]
+        np.testing.assert_array_equal(*masks)
+    manifest = project.folder / "networks" / "model.json"
+    content = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(content | {"format": 99}))
+    line = refused(project.snakemake(config, "segment", "--dry-run"))
+    assert "scans.models: networks/model.json has format 99, but this version of the workflow reads 1" in line
+    manifest.write_text(json.dumps(content))
+    tumor = project.folder / "networks" / "tumor.pt"
+    tumor.write_bytes(tumor.read_bytes() + b"x")
+    assert "scans.models: networks: tumor.pt not as model.json has it" in refused(
+        project.snakemake(config, "segment", "--dry-run")
+    )
+    tumor.unlink()
+    assert "networks lacks tumor.pt" in refused(project.snakemake(config, "segment", "--dry-run"))
+    manifest.unlink()
+    assert "networks/model.json is missing" in refused(project.snakemake(config, "segment", "--dry-run"))
+
+
+@pytest.mark.parametrize(
+    ("scans", "says"),
+    [
+        ({}, "scans.root is not set; name the folder of your scans"),
+        ({"root": "nowhere"}, "scans.root: nowhere: No such file or directory"),
+        ({"root": "config"}, "scans.root: no scan in config; expected files .nii.gz or .nii"),
+    ],
+)
+def test_without_scans_segment_says_so(project, scans, says):
+    assert says in refused(project.snakemake(merged(TINY, scans=scans), "segment", "--dry-run"))
+
+
+def test_without_networks_and_cohort_segment_says_so(project):
+    save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
+    line = refused(project.snakemake({"scans": {"root": "scans"}}, "segment", "--dry-run"))
+    assert line.startswith("error: scans.models: name a folder with trained networks, or have a cohort to train on")
+
+
+def test_a_submission_needs_all_hidden_cases(finished, project):
+    cohort = project.folder / "cohort"
+    shutil.copytree(finished.folder / RESULTS / "cohort", cohort)
+    config = merged(TINY, run="own", data={"source": "kits19", "root": "cohort"})
+    for number in range(210, 300):
+        if number not in (215, 216):
+            (cohort / f"case_{number:05d}").mkdir()
+            os.link(cohort / "case_00001" / "imaging.nii.gz", cohort / f"case_{number:05d}" / "imaging.nii.gz")
+    line = refused(project.snakemake(config, "submission", "--dry-run"))
+    assert "data.root: cohort has no image of case_00215 to case_00216, and the challenge takes all 90" in line
+    for number in (215, 216):
+        shutil.copytree(cohort / "case_00210", cohort / f"case_{number:05d}")
+    planned = project.planned(config, "submission")
+    assert {planned[rule] for rule in ("read_scan", "predict_scan", "postprocess_scan")} == {90}
+    assert planned["pack_submission"] == 1
+    assert planned["extract_slices"] == 3  # of the training cases only
+
+
+def test_a_submission_holds_each_prediction(tmp_path):
+    names = ["case_00210", "case_00299"]
+    for number, name in enumerate(names):
+        save(tmp_path / name / "segmentation.nii.gz", np.full((2, 3, 4), number, np.uint8))
+    paths = [tmp_path / name / "segmentation.nii.gz" for name in names]
+    for archive in ("a.zip", "b.zip"):
+        result = run_script("pack_submission", "--segmentations", *paths, "--output", tmp_path / archive)
+        assert result.returncode == 0, result.stderr
+        for path in paths:
+            os.utime(path, (0, 0))
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as packed:
+        assert packed.namelist() == ["prediction_00210.nii.gz", "prediction_00299.nii.gz"]
+        assert packed.read("prediction_00299.nii.gz") == paths[1].read_bytes()
