@@ -22,8 +22,10 @@ from nibabel.affines import apply_affine
 
 from kits.cli import UserError
 from kits.data.nifti import write_volume
-from kits.data.series import STRAY, Stack, read_stack, refuse
+from kits.data.series import Stack, read_stack, refuse
 
+AWAY = 0.1
+"""The largest distance in mm along an axis between a voxel's place by dcm2niix and by the headers."""
 COMPLAINTS = re.compile(
     "Interslice distance varies|Missing images|DICOM images may be missing|DUPLICATES REMOVED|gantry tilt"
     "|Slice positions repeated|Slices not stacked: [A-Za-z/ -]*[A-Za-z]|Unable to determine slice direction"
@@ -107,7 +109,7 @@ def _orient(folder: Path, stack: Stack, image: nib.Nifti1Image) -> np.ndarray:
     columns, rows, _ = stack.shape
     corners = np.array([[0, 0, 0], [columns - 1, 0, 0], [0, rows - 1, 0]])
     away = np.abs(apply_affine(affine, corners) - apply_affine(stack.affine, corners)).max()
-    if voxels.shape != stack.shape or away > STRAY or affine[:, 2] @ stack.affine[:, 2] < 0:
+    if voxels.shape != stack.shape or away > AWAY or affine[:, 2] @ stack.affine[:, 2] < 0:
         raise refuse(folder, "is placed by dcm2niix elsewhere than its headers say")
     return voxels
 
