@@ -10,6 +10,7 @@ The text that dcm2niix prints is not repeated, and its header not kept: both may
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,9 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
         temporary: A folder for files; dcm2niix sees links to the slices there, whatever their names.
 
     Raises:
-        UserError: A file is damaged, or dcm2niix finds a fault or places the voxels elsewhere than their headers say.
+        UserError: A file is damaged, the disk is full, or dcm2niix finds a fault or places the voxels elsewhere than
+            their headers say.
+        MemoryError: dcm2niix was killed.
     """
     (temporary / "slices").mkdir()
     for number, path in enumerate(stack.paths):
@@ -82,6 +85,10 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
     command = [dcm2niix.bin, "-g", "i", "-b", "n", "-z", "n", "-f", "volume", "-o", ".", "slices"]
     done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, errors="replace", check=False)
     printed = done.stdout + done.stderr
+    if done.returncode == -signal.SIGKILL:
+        raise MemoryError(f"{dcm2niix.bin} was killed")
+    if "Unable to write" in printed:
+        raise UserError(f"{temporary.parent}: dcm2niix cannot write there; is the disk full?")
     if done.returncode:
         named = re.search(r"slices/(\d{6})\.dcm", printed)
         damaged = f"{stack.paths[int(named[1])]} is" if named else f"{folder} holds a file that is"

@@ -127,6 +127,8 @@ def _read_header(path: Path) -> list[Header]:
         return []
     if not texts["Modality"]:
         raise refuse(path, "lacks Modality, or is cut before it")
+    if texts["Modality"] == "CT" and "Rows" not in numbers:  # Rows come after what names the series
+        raise refuse(path, "lacks Rows, or is cut before them")
     sound = all(value.size == NUMBERS[name] and np.isfinite(value).all() for name, value in numbers.items())
     if not sound or not MODALITY.fullmatch(texts["Modality"]):
         raise refuse(path, "has a damaged DICOM header")
