@@ -10,6 +10,7 @@ The text that dcm2niix prints is not repeated, and its header not kept: both may
 
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,10 @@ from nibabel.affines import apply_affine
 from kits.cli import UserError
 from kits.data.grid import Geometry
 from kits.data.nifti import write_volume
-from kits.data.series import STRAY, Stack, read_stack, refuse
+from kits.data.series import Stack, read_stack, refuse
 
+AWAY = 0.1
+"""The largest distance in mm along an axis between a voxel's place by dcm2niix and by the headers."""
 COMPLAINTS = re.compile(
     "Interslice distance varies|Missing images|DICOM images may be missing|DUPLICATES REMOVED|gantry tilt"
     "|Slice positions repeated|Slices not stacked: [A-Za-z/ -]*[A-Za-z]|Unable to determine slice direction"
@@ -73,7 +76,9 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
         temporary: A folder for files; dcm2niix sees links to the slices there, whatever their names.
 
     Raises:
-        UserError: A file is damaged, or dcm2niix finds a fault or places the voxels elsewhere than their headers say.
+        UserError: A file is damaged, the disk is full, or dcm2niix finds a fault or places the voxels elsewhere than
+            their headers say.
+        MemoryError: dcm2niix was killed.
     """
     (temporary / "slices").mkdir()
     for number, path in enumerate(stack.paths):
@@ -82,6 +87,10 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
     command = [dcm2niix.bin, "-g", "i", "-b", "n", "-z", "n", "-f", "volume", "-o", ".", "slices"]
     done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, errors="replace", check=False)
     printed = done.stdout + done.stderr
+    if done.returncode == -signal.SIGKILL:
+        raise MemoryError(f"{dcm2niix.bin} was killed")
+    if "Unable to write" in printed:
+        raise UserError(f"{temporary.parent}: dcm2niix cannot write there; is the disk full?")
     if done.returncode:
         named = re.search(r"slices/(\d{6})\.dcm", printed)
         damaged = f"{stack.paths[int(named[1])]} is" if named else f"{folder} holds a file that is"
@@ -109,7 +118,7 @@ def _orient(folder: Path, stack: Stack, image: nib.Nifti1Image) -> np.ndarray:
     columns, rows, _ = stack.shape
     corners = np.array([[0, 0, 0], [columns - 1, 0, 0], [0, rows - 1, 0]])
     away = np.abs(apply_affine(affine, corners) - apply_affine(stack.affine, corners)).max()
-    if voxels.shape != stack.shape or away > STRAY or affine[:, 2] @ stack.affine[:, 2] < 0:
+    if voxels.shape != stack.shape or away > AWAY or affine[:, 2] @ stack.affine[:, 2] < 0:
         raise refuse(folder, "is placed by dcm2niix elsewhere than its headers say")
     return voxels
 

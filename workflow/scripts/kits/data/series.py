@@ -4,6 +4,7 @@ No text of a header is repeated in an error, since it may name the patient: only
 numbers that describe the stack of slices.
 """
 
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from kits.cli import UserError
@@ -29,15 +29,9 @@ NEEDED = {
 """The attributes that each slice of a CT series must have, with the number of their values."""
 ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 """The attributes that all slices of a volume share."""
-TAGS = (
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "Modality",
-    "ImageType",
-    "SamplesPerPixel",
-    "NumberOfFrames",
-    "RescaleType",
-)
+NUMBERS = NEEDED | {"SeriesNumber": 1, "SamplesPerPixel": 1, "NumberOfFrames": 1}
+TEXTS = ("SeriesInstanceUID", "Modality", "ImageType", "RescaleType")
+MODALITY = re.compile("[A-Z0-9_ ]{2,16}")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 """DICOM's axes point to the patient's left and back, those of NIfTI to the right and front."""
 STRAY = 0.1
@@ -45,6 +39,27 @@ STRAY = 0.1
 TILT = 0.1
 """The largest angle, in degrees, between the stack of slices and the slices' normal."""
 EXPORT_AGAIN = "export the series again, complete and original, one file per slice"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a DICOM file says of its slice.
+
+    Attributes:
+        path: The file.
+        texts: The value of each attribute of `TEXTS`, empty if it is absent.
+        numbers: The values of those attributes of `NUMBERS` that are present.
+    """
+
+    path: Path
+    texts: dict[str, str]
+    numbers: dict[str, np.ndarray]
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        """The identifier of the series, its number and its modality."""
+        number = f"{int(self.numbers['SeriesNumber'])}" if "SeriesNumber" in self.numbers else "unknown"
+        return self.texts["SeriesInstanceUID"], number, self.texts["Modality"]
 
 
 @dataclass(frozen=True)
@@ -71,99 +86,110 @@ def read_stack(folder: Path) -> Stack:
     return _stack_slices(folder, _read_headers(folder))
 
 
-def _read_headers(folder: Path) -> dict[Path, pydicom.Dataset]:
-    """Read those attributes of all DICOM files of a folder that are needed here.
+def _read_headers(folder: Path) -> list[Header]:
+    """Read the headers of all DICOM files of a folder, in the order of their names.
 
     Raises:
         UserError: There is no DICOM file, or one is cut or damaged.
     """
-    headers = {}
+    headers = []
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if hidden or not path.is_file():
             continue
-        if not is_dicom(path):
-            if path.suffix.lower() == ".dcm" or not path.stat().st_size:
-                raise UserError(f"{path} is empty, cut or not a DICOM file; copy or export the series again")
-            continue
-        try:
-            with warnings.catch_warnings(action="ignore"):  # pydicom's warnings repeat values of the header
-                header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TAGS, *NEEDED])
-                for _ in header:  # converts each value
-                    pass
-        except (InvalidDicomError, EOFError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
-            raise UserError(f"{path} has a damaged DICOM header; copy or export the series again") from None
-        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-            continue
-        if not header.get("Modality"):
-            raise refuse(path, "lacks Modality, or is cut before it")
-        headers[path] = header
+        if is_dicom(path):
+            headers += _read_header(path)
+        elif path.suffix.lower() == ".dcm" or not path.stat().st_size:
+            raise refuse(path, "is empty, cut or not a DICOM file")
     if not headers:
-        raise UserError(f"{folder} holds no DICOM file; check the path, or export the series again")
+        raise refuse(folder, "holds no DICOM image", "check the path, or export the series again")
     return headers
 
 
-def _stack_slices(folder: Path, headers: dict[Path, pydicom.Dataset]) -> Stack:
+def _read_header(path: Path) -> list[Header]:
+    """Read the header of a DICOM file; return nothing for a DICOMDIR, the list of files on a disc.
+
+    Raises:
+        UserError: The file is cut or damaged.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # pydicom's warnings repeat values of the header
+            content = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*TEXTS, *NUMBERS])
+            texts = {name: str(content.get(name) or "") for name in TEXTS}
+            values = {name: content.get(name) for name in NUMBERS}
+            numbers = {name: np.array(value, float) for name, value in values.items() if value is not None}
+            directory = content.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # a damaged header makes pydicom raise errors of many types, whose texts repeat its values
+        raise refuse(path, "has a damaged DICOM header") from None
+    if directory:
+        return []
+    if not texts["Modality"]:
+        raise refuse(path, "lacks Modality, or is cut before it")
+    if texts["Modality"] == "CT" and "Rows" not in numbers:  # Rows come after what names the series
+        raise refuse(path, "lacks Rows, or is cut before them")
+    sound = all(value.size == NUMBERS[name] and np.isfinite(value).all() for name, value in numbers.items())
+    if not sound or not MODALITY.fullmatch(texts["Modality"]):
+        raise refuse(path, "has a damaged DICOM header")
+    return [Header(path, texts, numbers)]
+
+
+def _stack_slices(folder: Path, headers: list[Header]) -> Stack:
     """Check that the files of a folder are one regular stack of CT slices, and put them in order.
 
     Raises:
         UserError: They are not; the message says why.
     """
-    series = Counter(
-        (header.get("SeriesInstanceUID"), header.get("SeriesNumber"), header.Modality) for header in headers.values()
-    )
+    series = Counter(header.series for header in headers)
     if len(series) > 1:
-        listed = ", ".join(
-            f"number {'unknown' if number is None else number} ({count} of {modality})"
-            for (_, number, modality), count in sorted(series.items(), key=str)
-        )
-        raise UserError(f"{folder} holds {len(series)} series: {listed}; give each series a folder of its own")
-    ((_, _, modality),) = series
+        listed = ", ".join(f"number {key[1]} ({count} of {key[2]})" for key, count in sorted(series.items()))
+        raise refuse(folder, f"holds {len(series)} series: {listed}", "give each series a folder of its own")
+    modality = headers[0].texts["Modality"]
     if modality != "CT":
         raise refuse(folder, f"is of {modality}; expected CT", "give the folder of a CT series")
-    for path, header in headers.items():
-        _check_slice(path, header)
-    first = next(iter(headers.values()))
+    for header in headers:
+        _check_slice(header)
+    first = headers[0].numbers
     for name in ALIKE:
-        values = [np.array(header[name].value, float) for header in headers.values()]
-        if not all(np.allclose(value, values[0], rtol=0, atol=1e-4) for value in values):
+        if not all(np.allclose(header.numbers[name], first[name], rtol=0, atol=1e-4) for header in headers):
             raise refuse(folder, f"mixes slices of different {name}, as a localizer among them does")
     if len(headers) < 2:
         raise refuse(folder, "has 1 slice, which is no volume")
 
-    along_row, along_column = np.array(first.ImageOrientationPatient, float).reshape(2, 3)
+    along_row, along_column = first["ImageOrientationPatient"].reshape(2, 3)
     normal = np.cross(along_row, along_column)
     if not np.allclose([*map(np.linalg.norm, (along_row, along_column, normal))], 1, atol=1e-3):
         raise refuse(folder, "has an ImageOrientationPatient that is not two perpendicular unit vectors")
-    paths = sorted(headers, key=lambda path: (float(np.dot(normal, headers[path].ImagePositionPatient)), path))
-    positions = np.array([headers[path].ImagePositionPatient for path in paths], float)
+    headers = sorted(headers, key=lambda header: header.numbers["ImagePositionPatient"] @ normal)
+    positions = np.array([header.numbers["ImagePositionPatient"] for header in headers])
     _check_positions(folder, positions, normal)
 
-    between_rows, between_columns = map(float, first.PixelSpacing)
-    step = (positions[-1] - positions[0]) / (len(paths) - 1)
+    between_rows, between_columns = first["PixelSpacing"]
+    step = (positions[-1] - positions[0]) / (len(headers) - 1)
     affine = np.eye(4)
     axes = [along_row * between_columns, along_column * between_rows, step, positions[0]]
     affine[:3] = LPS_TO_RAS @ np.stack(axes, axis=1)
-    return Stack(paths, (int(first.Columns), int(first.Rows), len(paths)), affine)
+    return Stack([header.path for header in headers], (int(first["Columns"]), int(first["Rows"]), len(headers)), affine)
 
 
-def _check_slice(path: Path, header: pydicom.Dataset) -> None:
+def _check_slice(header: Header) -> None:
     """Check that a file holds a slice with plain values in HU.
 
     Raises:
         UserError: It does not.
     """
-    if header.get("SamplesPerPixel", 1) != 1:
+    path, texts, numbers = header.path, header.texts, header.numbers
+    if numbers.get("SamplesPerPixel", 1) != 1:
         raise refuse(path, "holds colors, such as a screenshot")
-    if (header.get("NumberOfFrames") or 1) != 1:
+    if numbers.get("NumberOfFrames", 1) != 1:
         raise refuse(path, "holds several slices in one file (enhanced DICOM)")
-    if "LOCALIZER" in (header.get("ImageType") or ()):
+    if "LOCALIZER" in texts["ImageType"]:
         raise refuse(path, "is a localizer (scout, topogram)", "take it out, or give the folder of another series")
-    if header.get("RescaleType", "HU") not in ("HU", "HU_MOD", "US", "", None):  # US is unspecified
+    if texts["RescaleType"] not in ("HU", "HU_MOD", "US", ""):  # US is unspecified
         raise refuse(path, "has values that are not HU (its RescaleType is another)", "give the folder of a plain CT")
-    for name, count in NEEDED.items():
-        if header.get(name) is None or np.size(header[name].value) != count:
-            raise refuse(path, f"lacks {name}, or is cut before it")
+    if missing := [name for name in NEEDED if name not in numbers]:
+        raise refuse(path, f"lacks {missing[0]}, or is cut before it")
 
 
 def _check_positions(folder: Path, positions: np.ndarray, normal: np.ndarray) -> None:

@@ -1,0 +1,99 @@
+"""DICOM series for tests, written with pydicom; every text in their headers that may name a patient says ZEBRA."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+COLUMNS, ROWS = 16, 20
+PIXEL_SPACING = (0.8, 0.7)
+"""The distance between rows and that between columns, in mm."""
+INTERCEPT = -1024
+
+NAMES = {
+    "PatientName": "ZEBRA^NAME",
+    "PatientID": "ZEBRA1",
+    "PatientComments": "ZEBRA2",
+    "StudyID": "ZEBRA3",
+    "StudyDescription": "ZEBRA4",
+    "SeriesDescription": "ZEBRA5",
+    "ProtocolName": "ZEBRA6",
+    "ImageComments": "ZEBRA7",
+    "AccessionNumber": "ZEBRA8",
+    "InstitutionName": "ZEBRA9",
+}
+
+
+def write_series(
+    folder: Path,
+    slices: int = 6,
+    *,
+    row: Sequence[float] = (1, 0, 0),
+    column: Sequence[float] = (0, 1, 0),
+    step: Sequence[float] = (0, 0, 3),
+    shape: tuple[int, int] = (ROWS, COLUMNS),
+    series: int = 2,
+    name: str = "{:04}.dcm",
+    change: Callable[[Dataset, int], object] = lambda header, number: None,
+) -> list[Dataset]:
+    """Write a CT series of random HU, one file per slice.
+
+    Args:
+        folder: The folder to write into.
+        slices: The number of slices.
+        row: The direction in which a row runs (the first half of ImageOrientationPatient).
+        column: The direction in which a column runs.
+        step: The way from a slice to the next in mm, in the patient's system (left, back, up).
+        shape: The number of rows and columns.
+        series: The number of the series.
+        name: The pattern of the files' names.
+        change: A function that changes the header of each slice before it is written.
+
+    Returns:
+        The slices as written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(series)
+    written = []
+    for number in range(slices):
+        header = Dataset()
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.SOPClassUID = CTImageStorage
+        header.SOPInstanceUID = f"1.2.3.{series}.{number + 1}"
+        for attribute, value in NAMES.items():
+            setattr(header, attribute, value)
+        header.Modality, header.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
+        header.StudyDate, header.StudyTime, header.AcquisitionTime = "20200102", "112233", "112244"
+        header.StudyInstanceUID, header.SeriesInstanceUID = "1.2.3", f"1.2.3.{series}"
+        header.SeriesNumber, header.InstanceNumber = series, number + 1
+        header.ImagePositionPatient = [
+            round(start + number * way, 6) for start, way in zip((-20, -30, -100), step, strict=True)
+        ]
+        header.ImageOrientationPatient = [round(float(part), 9) for part in (*row, *column)]
+        header.PixelSpacing, header.SliceThickness = list(PIXEL_SPACING), 3
+        header.Rows, header.Columns = shape
+        header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
+        header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 12, 11, 0
+        header.RescaleSlope, header.RescaleIntercept = 1, INTERCEPT
+        header.PixelData = rng.integers(0, 4096, shape).astype("<u2").tobytes()
+        change(header, number)
+        header.save_as(folder / name.format(number), enforce_file_format=True)
+        written.append(header)
+    return written
+
+
+def locate_voxels(header: Dataset) -> np.ndarray:
+    """Compute the places of a slice's voxels in mm, shape (rows, columns, 3), in NIfTI's world: right, front, up.
+
+    Source: DICOM PS3.3, equation C.7.6.2.1-1; DICOM's own axes point left, back and up.
+    """
+    between_rows, between_columns = header.PixelSpacing
+    place = np.empty((header.Rows, header.Columns, 3))
+    for axis in range(3):
+        along_row = header.ImageOrientationPatient[axis] * between_columns * np.arange(header.Columns)
+        along_column = header.ImageOrientationPatient[3 + axis] * between_rows * np.arange(header.Rows)
+        place[..., axis] = header.ImagePositionPatient[axis] + along_row + along_column[:, None]
+    return place * (-1, -1, 1)
