@@ -50,14 +50,17 @@ def test_names_are_safe(tmp_path, path, name):
 
 
 def test_what_is_a_scan(tmp_path):
-    for name in ("a.nii.gz", "b.nii", ".c.nii", "notes.txt", "d e.nii", "d_e.nii.gz"):
+    for name in ("a.nii.gz", "b.nii", ".c.nii", "notes.txt", "d e.nii", "d_e.nii.gz", "{f}.nii"):
         (tmp_path / name).touch()
     for folder, content in (("series/deep", b"x" * 128 + b"DICM"), ("texts", b"x" * 200), ("empty", b"")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1").write_bytes(content)
-    scans, clashes = find_scans(tmp_path)
+    scans, problems = find_scans(tmp_path)
     assert scans == {"a": tmp_path / "a.nii.gz", "b": tmp_path / "b.nii", "series": tmp_path / "series"}
-    assert clashes == {"d_e": "d e.nii and d_e.nii.gz would have the same results folder; rename all but one"}
+    assert problems == {
+        "d_e": "d e.nii and d_e.nii.gz would have the same results folder; rename all but one",
+        "f": "{f}.nii has one of < > { } in its name; rename it",
+    }
     assert [holds_dicom(tmp_path / name) for name in ("series", "texts", "empty")] == [True, False, False]
 
 
@@ -93,7 +96,7 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
         assert result.stderr.splitlines() == [f"refused: {read_refusal(tmp_path / 'out' / name)}"]
     records = [tmp_path / "out" / name / "slices.json" for name in ("one", "text", "no")]
     result = run_script(
-        "sort_scans", "--records", *records, "--clashes", "z", "two of them", "--output", tmp_path / "scans.tsv"
+        "sort_scans", "--records", *records, "--misnamed", "z", "two of them", "--output", tmp_path / "scans.tsv"
     )
     assert result.returncode == 0, result.stderr
     table = pd.read_csv(tmp_path / "scans.tsv", sep="\t").set_index("scan")["problem"]
@@ -139,6 +142,7 @@ HOSTILE = {
     "four": "has shape (4, 5, 6, 2); expected three axes",
     "huge": "cannot hold the shape (1024, 1024, 2048)",
     "one": "has one slice",
+    "place": "{place}.nii has one of < > { } in its name; rename it",
     "text": "not a gzipped NIfTI-1 file",
     "twice_a": "twice a.nii.gz and twice_a.nii would have the same results folder",
 }
@@ -160,7 +164,8 @@ def fill_folder(folder, image):
     (folder / "huge.nii.gz").write_bytes(gzip.compress(bytes(content)))
     nib.save(image, folder / "twice a.nii.gz")
     nib.save(image, folder / "twice_a.nii")
-    nib.save(turn(image, "RAS"), folder / 'it\'s "{odd}".nii.gz')
+    nib.save(turn(image, "RAS"), folder / 'it\'s "odd".nii.gz')
+    nib.save(image, folder / "{place}.nii")
     nib.save(image, folder / "-dash.nii")
     rescaled = (np.asarray(image.dataobj) * 0.1 + 100).astype(np.int16)
     nib.save(nib.Nifti1Image(rescaled, image.affine), folder / "mr.nii.gz")
