@@ -175,8 +175,8 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
     """Find the voxel at which a page opens: in the slice with the most tumor, the tumor voxel nearest its middle.
 
-    Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a kidney; if all are empty, it is the
-    middle of the volume.
+    Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
+    kidney; if all are empty, it is the middle of the volume.
 
     Args:
         volumes: Label volumes of one shape, (slices, rows, columns).
