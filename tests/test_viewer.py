@@ -50,7 +50,7 @@ def put(*boxes):
 
 
 TRUTH = put((1, np.s_[11:19, 12:28, 8:20]), (1, np.s_[11:19, 12:28, 30:44]))
-AFTER = put((1, np.s_[11:19, 12:28, 30:44]), (2, np.s_[13:17, 16:24, 34:42]))
+AFTER = put((1, np.s_[11:19, 12:28, 30:44]), (2, np.s_[13:18, 10:18, 34:42]))
 HU = 60 + 5 * np.arange(SHAPE[0])
 """The image's values, one for each slice."""
 
@@ -310,9 +310,9 @@ def find_planes(driver):
     pixels = look(driver, "planes")
     surfaces = driver.find_element("id", "surfaces").rect
     origin = driver.find_element("id", "planes").rect
-    top, left = int(surfaces["y"] - origin["y"]) - 1, int(surfaces["x"] - origin["x"]) - 1
+    top, left = (max(0, int(surfaces[side] - origin[side]) - 1) for side in "yx")
     pixels[top : top + int(surfaces["height"]) + 3, left:] = 0
-    numbers, _ = ndimage.label(ndimage.binary_closing(pixels.max(-1) > 20, iterations=3))
+    numbers, _ = ndimage.label(ndimage.binary_opening(pixels.max(-1) > 20, iterations=3))  # no lines
     boxes = [box for box in ndimage.find_objects(numbers) if min(side.stop - side.start for side in box) > 40]
     return [pixels[box] for box in boxes], boxes
 
@@ -320,7 +320,7 @@ def find_planes(driver):
 def count_hue(pixels, color):
     """Count the pixels of a color, however light or dark."""
     hue = colorsys.rgb_to_hsv(*(color / 255))[0]
-    values = pixels[pixels.max(-1) - pixels.min(-1) > 40] / 255
+    values = pixels[pixels.max(-1) - pixels.min(-1) > 25] / 255
     return sum(abs(colorsys.rgb_to_hsv(*value)[0] - hue) < 0.03 for value in values)
 
 
@@ -357,7 +357,7 @@ def test_image_and_labels_are_seen_in_three_planes_and_as_surfaces(browser):
     rows, columns = np.nonzero(find(planes[axial], TUMOR))
     height, width, _ = planes[axial].shape
     assert np.allclose(columns.mean() / width, 38 / SHAPE[2], atol=0.05)  # on the patient's left, the reader's right
-    assert np.allclose(rows.mean() / height, 20 / SHAPE[1], atol=0.05)
+    assert np.allclose(rows.mean() / height, 14 / SHAPE[1], atol=0.05)
     surfaces = look(browser, "surfaces")
     assert count_hue(surfaces, TUMOR) > 100
     assert count_hue(surfaces, KIDNEY) > 1000
@@ -400,7 +400,7 @@ def test_scrolling_shows_another_slice(browser):
 def test_the_window_makes_the_image_brighter(browser):
     number = read_place(browser)[0]
     assert not find(look(browser, "planes"), compute_gray(304), 2).mean() > 0.1
-    move(browser, "high", HU[number] - 10)
+    move(browser, "high", int(HU[number]) - 10)
     wait(browser, lambda: find(look(browser, "planes"), compute_gray(304), 2).mean() > 0.1)
 
 
@@ -410,7 +410,7 @@ def test_nothing_is_wider_than_the_window(browser, width):
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     wait(browser, lambda: browser.execute_script("return innerWidth") == width)
-    assert browser.execute_script("return document.documentElement.scrollWidth") == width
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     wait(browser, lambda: len(find_planes(browser)[0]) == 3)
 
 

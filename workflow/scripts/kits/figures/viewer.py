@@ -176,8 +176,8 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
     """Find the voxel at which a page opens: in the slice with the most tumor, the tumor voxel nearest its middle.
 
-    It is taken from the first volume with a tumor, else from the first with a kidney; if all are empty, it is the
-    middle of the volume.
+    Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
+    kidney; if all are empty, it is the middle of the volume.
 
     Args:
         volumes: Label volumes of one shape, (slices, rows, columns).
@@ -186,7 +186,8 @@ def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
         for volume in volumes:
             counts = (volume == value).sum((1, 2))
             if counts.any():
-                number = int(counts.argmax())
+                largest = np.flatnonzero(counts == counts.max())
+                number = int(largest[len(largest) // 2])
                 places = np.argwhere(volume[number] == value)
                 row, column = places[np.abs(places - places.mean(0)).sum(1).argmin()].tolist()
                 return number, row, column
