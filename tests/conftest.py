@@ -91,7 +91,7 @@ class Project:
 
     def planned(self, config: dict, *arguments: str) -> dict[str, int]:
         """Count the jobs of each rule that a dry run lists."""
-        result = self.snakemake(config, "--dry-run", "--quiet", "rules", *arguments)
+        result = self.snakemake(config, *arguments, "--dry-run", "--quiet", "rules")
         assert result.returncode == 0, result.stdout
         lines = result.stdout.splitlines()
         if "Job stats:" not in lines:

@@ -145,10 +145,13 @@ def imported(path, seen):
 
 
 def read_rules():
-    """The text of each rule, by its name."""
+    """The text of each rule and checkpoint, by its name; a rule that inherits has its parent's script."""
     text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow" / "rules").rglob("*.smk")))
-    _, *parts = re.split(r"^ *rule (\w+):$", text, flags=re.MULTILINE)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    header = r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)( with)?:$"
+    _, *parts = re.split(header, text, flags=re.MULTILINE)
+    return {
+        name: body for name, inherits, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True) if not inherits
+    }
 
 
 @pytest.mark.parametrize("name", ["imaging", "torch"])

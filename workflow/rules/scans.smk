@@ -116,7 +116,7 @@ checkpoint sort_scans:
         "../../envs/imaging.yaml"
     params:
         records=lambda wildcards, input: input[: len(SCANS)],
-        misnamed=[word for pair in MISNAMED.items() for word in pair],
+        misnamed=lambda wildcards: [word for pair in MISNAMED.items() for word in pair],  # which may have braces
     shell:
         "python3 {input.script:q} --records {params.records:q} --misnamed {params.misnamed:q} --output {output:q}"
         " 2>&1 | tee {log:q}"

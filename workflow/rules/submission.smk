@@ -26,9 +26,3 @@ rule pack_submission:
         "../../envs/imaging.yaml"
     shell:
         "python3 {input.script:q} --segmentations {input.segmentations:q} --output {output:q} 2>&1 | tee {log:q}"
-
-
-rule submission:
-    input:
-        "<results>/submission.zip",
-    localrule: True
