@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 import zipfile
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import AFFINE, RESULTS, SHARED, TINY, errors, merged, run_script, save
+from dicoms import write_series
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from kits.cli import UserError
@@ -140,6 +142,7 @@ HOSTILE = {
     "empty": "not a gzipped NIfTI-1 file",
     "flat": "has shape (4, 5); expected three axes",
     "four": "has shape (4, 5, 6, 2); expected three axes",
+    "gapped": "has slices at varying distances, from 3 to 6 mm",
     "huge": "cannot hold the shape (1024, 1024, 2048)",
     "one": "has one slice",
     "place": "{place}.nii has one of < > { } in its name; rename it",
@@ -149,8 +152,14 @@ HOSTILE = {
 """Scans that cannot be segmented, by their names, and what is said of them."""
 
 
+def skip(header, number):
+    """Move the slices from the sixth one on by another slice, as if one were missing."""
+    if number > 5:
+        header.ImagePositionPatient[2] += 3
+
+
 def fill_folder(folder, image):
-    """A folder with all of `HOSTILE` and with three scans whose names are hostile only."""
+    """A folder with all of `HOSTILE` and four good scans, two of them with odd names."""
     folder.mkdir()
     whole = np.zeros((4, 5, 6), np.int16)
     nib.save(nib.Nifti1Image(whole[..., 0], AFFINE), folder / "flat.nii.gz")
@@ -166,6 +175,8 @@ def fill_folder(folder, image):
     nib.save(image, folder / "twice_a.nii")
     nib.save(turn(image, "RAS"), folder / 'it\'s "odd".nii.gz')
     nib.save(image, folder / "{place}.nii")
+    write_series(folder / "series", 12)
+    write_series(folder / "gapped", 12, change=skip)
     nib.save(image, folder / "-dash.nii")
     rescaled = (np.asarray(image.dataobj) * 0.1 + 100).astype(np.int16)
     nib.save(nib.Nifti1Image(rescaled, image.affine), folder / "mr.nii.gz")
@@ -186,11 +197,19 @@ def test_a_folder_of_scans(finished, copy_of):
         assert says in line
     folder = project.folder / RESULTS / "scans"
     table = pd.read_csv(project.folder / RESULTS / "scans.tsv", sep="\t").set_index("scan")
-    assert set(table.index) == {*HOSTILE, "dash", "it_s_odd", "mr"}
+    assert set(table.index) == {*HOSTILE, "dash", "it_s_odd", "mr", "series"}
     assert table.loc[list(HOSTILE), "problem"].notna().all()
     names = ["candidates.tsv", "images.npy", "kidney.nii.gz", "measures.tsv", "segmentation.nii.gz", "slices.json"]
     for name in ("dash", "it_s_odd", "mr"):
         assert sorted(path.name for path in (folder / name).iterdir()) == [*names, "tumor.nii.gz", "view.html"]
+    image_of_series = nib.load(folder / "series" / "imaging.nii.gz")
+    segmented = nib.load(folder / "series" / "segmentation.nii.gz")
+    assert segmented.shape == image_of_series.shape
+    np.testing.assert_array_equal(segmented.affine, image_of_series.affine)
+    for path in filter(Path.is_file, (project.folder / "results").rglob("*")):  # no name of the DICOM header
+        content = path.read_bytes()
+        assert b"ZEBRA" not in content, path
+        assert b"ZEBRA" not in (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else b""), path
     masks = [nib.load(folder / name / "segmentation.nii.gz") for name in ("dash", "it_s_odd")]
     np.testing.assert_array_equal(masks[0].affine, image.affine)
     odd = nib.load(next((project.folder / "my scans").glob("it*")))
@@ -211,9 +230,9 @@ def test_a_folder_of_scans(finished, copy_of):
     added = project.planned(config, "segment")
     assert added == {"read_scan": 1, "sort_scans": 1, "summarize_scans": 1, "segment": 1, "total": 4}
     (project.folder / "my scans" / "new.nii").unlink()
-    again = {"postprocess_scan": 3, "measure_scan": 3, "write_viewer_scan": 3, "summarize_scans": 1, "segment": 1}
+    again = {"postprocess_scan": 4, "measure_scan": 4, "write_viewer_scan": 4, "summarize_scans": 1, "segment": 1}
     changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})
-    assert project.planned(changed, "segment") == again | {"total": 11}
+    assert project.planned(changed, "segment") == again | {"total": 14}
 
 
 def refused(result):

@@ -151,7 +151,7 @@ def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[A
     Returns:
         For each key, `training.epochs` for example, its value here and in the file.
     """
-    unread = SOURCES - {config["data"]["source"]}
+    unread = SOURCES - {config["data"]["source"]} | {"scans"}
     here, there = (_flatten(values) for values in (config, yaml.safe_load(defaults.read_text())))
     return {
         key: (here[key], value)

@@ -36,6 +36,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 """DICOM's axes point to the patient's left and back, those of NIfTI to the right and front."""
 STRAY = 0.1
 """The part of the distance between two slices by which a slice may be away from its place in a regular stack."""
+SAME = 0.01
+"""The distance in mm below which two slices lie at one position."""
 TILT = 0.1
 """The largest angle, in degrees, between the stack of slices and the slices' normal."""
 EXPORT_AGAIN = "export the series again, complete and original, one file per slice"
@@ -203,15 +205,22 @@ def _check_positions(folder: Path, positions: np.ndarray, normal: np.ndarray) ->
     Raises:
         UserError: Slices share a position, the gantry was tilted, or the distance between slices varies.
     """
-    if duplicates := int((np.diff(positions @ normal) < 0.01).sum()):
-        raise refuse(folder, f"has {duplicates} of {len(positions)} slices at the position of another")
+    is_first = np.append(True, np.diff(positions @ normal) >= SAME)
+    problems = []
+    if duplicates := int((~is_first).sum()):
+        problems.append(f"has {duplicates} of {len(positions)} slices at the position of another")
+    positions = positions[is_first]
+    if len(positions) < 2:
+        raise refuse(folder, problems[0])
     span = positions[-1] - positions[0]
     tilt = np.degrees(np.arccos(np.clip(span @ normal / np.linalg.norm(span), -1, 1)))
     distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
     strays = np.linalg.norm(positions - np.linspace(positions[0], positions[-1], len(positions)), axis=1)
     if strays.max() > STRAY * np.median(distances):
         varying = f"from {distances.min():.4g} to {distances.max():.4g} mm"
-        raise refuse(folder, f"has slices at varying distances, {varying}: slices are missing or displaced")
+        problems.append(f"has slices at varying distances, {varying}: slices are missing or displaced")
+    if problems:
+        raise refuse(folder, " and ".join(problems))
     if tilt > TILT:
         remedy = "export it again, resampled without tilt (the scanner's or the archive's reformatting does it)"
         raise refuse(folder, f"was taken with the gantry tilted by {tilt:.1f} degrees", remedy)

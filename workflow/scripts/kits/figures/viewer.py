@@ -205,7 +205,7 @@ def describe_part(crop: Crop, geometry: Geometry) -> str:
     text = f"Shown: {', '.join(sides)}."
     if max(crop.steps) > 1:
         steps = ", ".join(f"{step} {name}" for step, name in zip(crop.steps, names, strict=True) if step > 1)
-        text += f" Coarsened, since the page would be too large otherwise: {steps} are drawn as one."
+        text += f" Coarsened, since the page would be too large for a browser otherwise: {steps} are drawn as one."
     return text
 
 
