@@ -58,6 +58,7 @@ bench: .venv
 	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 5 --compile
 	$(BENCH)/inference.py --device cpu --threads 1
 	$(BENCH)/extraction.py
+	$(BENCH)/scans.py --rounds 3
 	$(BENCH)/workflow.py
 	$(BENCH)/postprocessing.py $(if $(LABEL),--label $(LABEL))
 	$(BENCH)/tables.py

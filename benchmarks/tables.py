@@ -133,6 +133,18 @@ def tabulate_separate_jobs(record: dict) -> str:
     return make_table(["cases", "one job for all, s", "a job each, s (the workflow)", "cost, s of one core"], rows)
 
 
+def tabulate_scans(record: dict) -> str:
+    """Make the table of what each stage takes on a long scan, by the way in which the scan is stored."""
+    head = ["script", "scan", "seconds", "times as long as the first", "peak memory, MiB"]
+    rows = [
+        [f"`{row['stage']}`", row["scan"], format_range(row["seconds"]), format_range(row["times_the_reference"]),
+         format_number(row["peak_mib"])]
+        for row in record["stages"]
+    ]  # fmt: skip
+    size = f"A scan of {' by '.join(map(str, record['voxels']))} voxels; its page takes "
+    return f"{size}{record['page_bytes'] / 1e6:.1f} MB.\n\n{make_table(head, rows)}{describe_source(record)}"
+
+
 def tabulate_growth(record: dict) -> str:
     """Make the table of the workflow's seconds by the number of cases and of cores."""
     cores = sorted({row["cores"] for row in record["growth"]})
@@ -204,6 +216,7 @@ def render(document: str) -> str:
         "parts": lambda: tabulate_parts(records["inference"]),
         "extraction": lambda: tabulate_extraction(records["extraction"]),
         "postprocessing": lambda: tabulate_postprocessing(records["postprocessing"]),
+        "scans": lambda: tabulate_scans(records["scans"]),
         "growth": lambda: tabulate_growth(records["workflow"]),
         "planning": lambda: tabulate_planning(records["workflow"]),
         "starts": lambda: tabulate_starts(records["workflow"]),

@@ -245,7 +245,7 @@ def test_a_page_that_would_be_too_large_is_coarsened(tmp_path, rng, monkeypatch)
     monkeypatch.setattr(viewer, "LARGEST", len(page) - 20_000)
     page = make(path, labels)
     assert len(page) <= viewer.LARGEST
-    assert "Coarsened, since the page would be too large otherwise: " in page
+    assert "Coarsened, since the page would be too large for a browser otherwise: " in page
     files, _ = read_page(page)
     small = np.asarray(load(files["after.nii.gz"]).dataobj)
     assert small.size < labels.size

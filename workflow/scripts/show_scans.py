@@ -11,12 +11,11 @@ from kits.data.plausibility import SEPARATOR
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read_tables([arguments.scans], "scan", *MEASURES, "warnings", "problem").fillna(
-        {"warnings": "", "problem": ""}
-    )
+    table = tables.read_tables([arguments.scans], "scan", *MEASURES, "warnings", "problem")
+    table = tables.fill_texts(table, "scan", "warnings", "problem")
     good, refused = table[table["problem"] == ""], table[table["problem"] != ""]
     for _, row in good.iterrows():
-        page = arguments.scans.parent / "scans" / str(row["scan"]) / "view.html"
+        page = arguments.scans.parent / "scans" / row["scan"] / "view.html"
         print(f"{row['scan']}: {describe_measures(row)}; {page}")
         for doubt in filter(None, row["warnings"].split(SEPARATOR)):
             print(f"warning: {row['scan']}: {doubt}")

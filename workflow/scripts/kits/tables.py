@@ -41,6 +41,11 @@ def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def fill_texts(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Return a table in which the empty cells of columns of text, which are read as NaN, are empty texts."""
+    return table.assign(**{column: table[column].astype("string").fillna("") for column in columns})
+
+
 def write_table(path: Path, table: pd.DataFrame, *, digits: str = "%.6f", undefined: str = "nan") -> None:
     """Write a table without its index, completely or not at all, with numbers in the given format."""
     with write_atomically(path) as temporary:

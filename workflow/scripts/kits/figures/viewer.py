@@ -144,10 +144,10 @@ def encode_case(
     affine = crop.move(geometry.affine)
     volume = nib.Nifti1Image(read_grays(image, crop, stored), affine)
     volume.header.set_slope_inter((stored[1] - stored[0]) / 255, stored[0])
-    files, described, parts = {"image.nii.gz": compress(volume)}, [], []
+    files, described, parts = {"image.nii.gz": compress(volume)}, [], {}
     for layer in layers:
         labels = read_labels(layer.kidney_tumor, layer.tumor, crop)
-        parts.append(labels)
+        parts[layer.name] = labels
         files[f"{layer.name}.nii.gz"] = compress(nib.Nifti1Image(labels, affine))
         surfaces = []
         for value, label in ((TUMOR, "tumor"), (KIDNEY, "kidney")):  # what is opaque is drawn first
@@ -155,6 +155,7 @@ def encode_case(
                 files[f"{layer.name}_{label}.mz3"] = encode_surface(*trace_surface(labels == value, affine))
                 surfaces.append(label)
         described.append({"name": layer.name, "title": layer.title, "visible": layer.visible, "surfaces": surfaces})
+    sorted_parts = [parts[name] for name in sorted(parts, key=lambda name: name == "before")]  # raw masks last
     orientation = io_orientation(affine)[:, 0].argsort()  # of the axes: patient's left to right, back to front, upwards
     facts = {
         "layers": described,
@@ -162,7 +163,7 @@ def encode_case(
         "window": list(window),
         "stored": list(stored),
         "extent": (np.linalg.norm(affine[:3, :3], axis=0) * crop.shape)[orientation].tolist(),
-        "focus": (affine @ [*find_focus(parts), 1])[:3].tolist(),
+        "focus": (affine @ [*find_focus(sorted_parts), 1])[:3].tolist(),
         "inverse": np.linalg.inv(geometry.affine).tolist(),
     }
     return files, facts
