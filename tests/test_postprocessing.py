@@ -284,3 +284,30 @@ def test_output_has_the_inputs_affine(tmp_path):
     arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
     assert run_script("postprocess", *arguments, cwd=tmp_path).returncode == 0
     np.testing.assert_array_equal(nib.load(tmp_path / "s.nii.gz").affine, AFFINE)
+
+
+def test_each_candidate_has_its_verdict(tmp_path):
+    """Three tumors: a cube in the kidney, a cube half outside it, and a pair of voxels; the largest comes first."""
+    kidney, tumor = box((12, 30, 30), (1, 11), (2, 12), (2, 12)), np.zeros((12, 30, 30), bool)
+    tumor[2:4, 3:6, 3:6] = True
+    tumor[5:9, 10:14, 4:8] = True
+    tumor[10, 10, 2:4] = True
+    save(tmp_path / "k.nii.gz", kidney.astype(np.uint8))
+    save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    run("postprocess", *files, "--candidates", "c.tsv", cwd=tmp_path)
+    lines = [line.split("\t") for line in (tmp_path / "c.tsv").read_text().splitlines()]
+    voxel = 3 * 0.75 * 0.75 / 1000
+    assert lines[0] == ["component", "voxels", "ml", "slice", "row", "column", "ratio", "inside", "verdict"]
+    places = [line[1:6] for line in lines[1:]]
+    assert places == [
+        ["64", f"{64 * voxel:.3f}", "6.5", "11.5", "5.5"],
+        ["18", f"{18 * voxel:.3f}", "2.5", "4.0", "4.0"],
+        ["2", f"{2 * voxel:.3f}", "10.0", "10.0", "2.5"],
+    ]
+    assert [line[7:] for line in lines[1:]] == [
+        ["0.500", "removed: too little inside the kidney mask"],
+        ["1.000", "kept"],
+        ["1.000", "removed: too small, ratio out of range"],
+    ]
