@@ -171,8 +171,15 @@ def _cut_columns(image: nib.Nifti1Image, stream: BinaryIO, geometry: Geometry) -
         if not (count := stream.readinto(bytes_left[:BLOCK_BYTES])):
             raise EOFError(f"{len(bytes_left)} bytes are missing")
         bytes_left = bytes_left[count:]
-    oriented, scaling = geometry.orient(stored), (image.dataobj.slope, image.dataobj.inter)
-    return lambda span: apply_read_scaling(np.asfortranarray(oriented[..., span]), *scaling)
+    oriented = geometry.orient(stored)
+
+    def cut(span: slice) -> np.ndarray:
+        block = np.empty(oriented[..., span].shape, stored.dtype, order="F")
+        for number, plane in enumerate(oriented[..., span]):  # a plane's part of the block fits in the cache
+            block[number] = plane
+        return apply_read_scaling(block, image.dataobj.slope, image.dataobj.inter)
+
+    return cut
 
 
 def read_label_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
