@@ -13,22 +13,27 @@ SCAN = "<results>/scans/{scan}"
 DICOM = [name for name, path in SCANS.items() if path.is_dir()]
 NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
 NO_SCAN = "(?!)"  # matches nothing
-MODELS = config["scans"]["models"] or f"{RESULTS}/{FOLDERS[0]}models"
+MODELS = os.path.expanduser(config["scans"]["models"] or f"{RESULTS}/{FOLDERS[0]}models")
 
 
 wildcard_constraints:
     scan="|".join(map(re.escape, [*NIFTI, *DICOM])) or NO_SCAN,
 
 
+def read_models():
+    """Read the manifest of networks in a folder of their own; end with an error if the folder is not whole."""
+    try:
+        return manifest.read_manifest(Path(MODELS))
+    except cli.UserError as error:
+        cli.fail(str(error))
+
+
 def require_models(wildcards):
-    """Return the networks' files; if they lie in a folder of their own, check it when jobs are planned."""
-    if not config["scans"]["models"] and MISSING_COHORT:
-        cli.fail(f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})")
+    """Return the networks' files; if they cannot be used or trained, end with an error when jobs are planned."""
     if config["scans"]["models"]:
-        try:
-            manifest.read_manifest(Path(MODELS))
-        except cli.UserError as error:
-            cli.fail(str(error))
+        read_models()
+    elif MISSING_COHORT:
+        cli.fail(f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})")
     return [f"{MODELS}/{name}" for name in manifest.FILES]
 
 
@@ -39,7 +44,7 @@ def find_image(scan):
 
 def find_slice_size(wildcards):
     """Find the size of slices, in pixels, on which the networks were trained."""
-    return manifest.read_manifest(Path(MODELS))["size"] if config["scans"]["models"] else config["slices"]["size"]
+    return read_models()["size"] if config["scans"]["models"] else config["slices"]["size"]
 
 
 def require_scans(wildcards):

@@ -14,7 +14,7 @@ use rule predict as predict_scan with:
     benchmark:
         "<benchmarks>/scans/{scan}/predict.tsv"
     params:
-        slices=f"{RESULTS}/scans",
+        slices=subpath(output[0], ancestor=2),
         case=lambda wildcards: wildcards.scan,
         output=subpath(output[0], ancestor=2),
         options=list_options("inference") + list_device_options(),

@@ -4,6 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def compute_checksums(paths: list[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+@cache
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of a folder with trained networks, and check that the folder is whole and unchanged.
 
