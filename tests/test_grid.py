@@ -100,6 +100,7 @@ def edit(image, **header):
 @pytest.mark.parametrize(
     ("image", "says"),
     [
+        (lambda v: nib.Nifti1Image(v, np.eye(4)), "has the identity as its affine"),
         (lambda v: nib.Nifti1Image(v, None), "does not say how it is oriented"),
         (lambda v: nib.Nifti1Image(v, AFFINE @ np.array([[1, 0, 0, 0], [0.4, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])),
          "sheared"),
@@ -145,7 +146,8 @@ def test_cases_in_two_orientations_give_the_same_slices(tmp_path, rng):
 def test_a_label_with_a_lost_affine_is_refused(tmp_path):
     """A cube, so that its shape says nothing."""
     folder = save_case(tmp_path / "case_00004", np.zeros((8, 8, 8), np.int16), np.zeros((8, 8, 8), np.uint8))
-    nib.save(nib.Nifti1Image(np.zeros((8, 8, 8), np.uint8), np.eye(4)), folder / "segmentation.nii.gz")
+    lost = np.diag([0.75, 0.75, 0.75, 1])
+    nib.save(nib.Nifti1Image(np.zeros((8, 8, 8), np.uint8), lost), folder / "segmentation.nii.gz")
     with pytest.raises(UserError, match=r"case_00004.*segmentation.*axes R, A, S, but imaging.nii.gz has I, P, L"):
         extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 4, tmp_path / "out")
 

@@ -196,7 +196,7 @@ def test_masks_are_everything_above_0(tmp_path):
     mask = np.array([[[0, 1, 255]]], np.uint8)
     assert read_mask(save(tmp_path / "kidney.nii.gz", mask)).to_volume().tolist() == [[[False, True, True]]]
     (tmp_path / "kidney.nii.gz").write_bytes(b"")
-    with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*check the path$"):
+    with pytest.raises(UserError, match=r"^[^:]*kidney\.nii\.gz is truncated.*copy or export it again$"):
         read_mask(tmp_path / "kidney.nii.gz")
 
 

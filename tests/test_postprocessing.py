@@ -300,12 +300,17 @@ def test_each_candidate_has_its_verdict(tmp_path):
     lines = [line.split("\t") for line in (tmp_path / "c.tsv").read_text().splitlines()]
     voxel = 3 * 0.75 * 0.75 / 1000
     assert lines[0] == ["component", "voxels", "ml", "slice", "row", "column", "ratio", "inside", "verdict"]
-    places = [line[1:6] for line in lines[1:]]
+    places = [line[:6] for line in lines[1:]]
     assert places == [
-        ["64", f"{64 * voxel:.3f}", "6.5", "11.5", "5.5"],
-        ["18", f"{18 * voxel:.3f}", "2.5", "4.0", "4.0"],
-        ["2", f"{2 * voxel:.3f}", "10.0", "10.0", "2.5"],
+        ["3", "64", f"{64 * voxel:.3f}", "6.5", "11.5", "5.5"],
+        ["2", "18", f"{18 * voxel:.3f}", "2.5", "4.0", "4.0"],
+        ["1", "2", f"{2 * voxel:.3f}", "10.0", "10.0", "2.5"],
     ]
+    assert [line[6] for line in lines[1:]] == [
+        "1.000",
+        "1.000",
+        "inf",
+    ]  # the two longest sides are equal, or one is alone
     assert [line[7:] for line in lines[1:]] == [
         ["0.500", "removed: too little inside the kidney mask"],
         ["1.000", "kept"],

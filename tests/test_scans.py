@@ -16,8 +16,8 @@ from dicoms import write_series
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from kits.cli import UserError
-from kits.data.cohort import find_hidden
-from kits.data.scans import find_scans, holds_dicom, name_scan
+from kits.data.cohort import find_hidden, name_scan
+from kits.data.scans import find_scans, holds_dicom
 
 EIGHT = ["IPL", "SPL", "IAL", "IPR", "RAS", "LAS", "PLI", "ASR"]
 """Flips and permutations of the axes, those of KiTS19's files first."""
@@ -52,16 +52,30 @@ def test_names_are_safe(tmp_path, path, name):
 
 
 def test_what_is_a_scan(tmp_path):
-    for name in ("a.nii.gz", "b.nii", ".c.nii", "notes.txt", "d e.nii", "d_e.nii.gz", "{f}.nii"):
+    for name in (
+        "a.nii.gz",
+        "b.nii",
+        ".c.nii",
+        "notes.txt",
+        "d e.nii",
+        "d_e.nii.gz",
+        "{f}.nii",
+        "a\tb.nii",
+        "case_00210.nii",
+    ):
         (tmp_path / name).touch()
+    (tmp_path / "gone.nii").symlink_to(tmp_path / "nowhere")
     for folder, content in (("series/deep", b"x" * 128 + b"DICM"), ("texts", b"x" * 200), ("empty", b"")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1").write_bytes(content)
-    scans, problems = find_scans(tmp_path)
+    scans, problems = find_scans(tmp_path, ["case_00210"])
     assert scans == {"a": tmp_path / "a.nii.gz", "b": tmp_path / "b.nii", "series": tmp_path / "series"}
     assert problems == {
         "d_e": "d e.nii and d_e.nii.gz would have the same results folder; rename all but one",
-        "f": "{f}.nii has one of < > { } in its name; rename it",
+        "a_b": "'a\\tb.nii' has < > { } or a control character in its name; rename it",
+        "case_00210": "case_00210.nii has the name of one of KiTS19's hidden cases in data.root; rename it",
+        "gone": "gone.nii is a link to nothing; put the scan there",
+        "f": "{f}.nii has < > { } or a control character in its name; rename it",
     }
     assert [holds_dicom(tmp_path / name) for name in ("series", "texts", "empty")] == [True, False, False]
 
@@ -98,7 +112,7 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
         assert result.stderr.splitlines() == [f"refused: {read_refusal(tmp_path / 'out' / name)}"]
     records = [tmp_path / "out" / name / "slices.json" for name in ("one", "text", "no")]
     result = run_script(
-        "sort_scans", "--records", *records, "--misnamed", "z", "two of them", "--output", tmp_path / "scans.tsv"
+        "sort_scans", "--records", *records, "--unusable", "z", "two of them", "--output", tmp_path / "scans.tsv"
     )
     assert result.returncode == 0, result.stderr
     table = pd.read_csv(tmp_path / "scans.tsv", sep="\t").set_index("scan")["problem"]
@@ -143,9 +157,10 @@ HOSTILE = {
     "flat": "has shape (4, 5); expected three axes",
     "four": "has shape (4, 5, 6, 2); expected three axes",
     "gapped": "has slices at varying distances, from 3 to 6 mm",
+    "gone": "gone.nii.gz is a link to nothing; put the scan there",
     "huge": "cannot hold the shape (1024, 1024, 2048)",
     "one": "has one slice",
-    "place": "{place}.nii has one of < > { } in its name; rename it",
+    "place": "{place}.nii has < > { } or a control character in its name; rename it",
     "text": "not a gzipped NIfTI-1 file",
     "twice_a": "twice a.nii.gz and twice_a.nii would have the same results folder",
 }
@@ -159,7 +174,7 @@ def skip(header, number):
 
 
 def fill_folder(folder, image):
-    """A folder with all of `HOSTILE` and four good scans, two of them with odd names."""
+    """A folder with all of `HOSTILE` and five good scans, three of them with odd names."""
     folder.mkdir()
     whole = np.zeros((4, 5, 6), np.int16)
     nib.save(nib.Nifti1Image(whole[..., 0], AFFINE), folder / "flat.nii.gz")
@@ -175,6 +190,8 @@ def fill_folder(folder, image):
     nib.save(image, folder / "twice_a.nii")
     nib.save(turn(image, "RAS"), folder / 'it\'s "odd".nii.gz')
     nib.save(image, folder / "{place}.nii")
+    nib.save(image, folder / "001.nii")
+    (folder / "gone.nii.gz").symlink_to("nowhere")
     write_series(folder / "series", 12)
     write_series(folder / "gapped", 12, change=skip)
     nib.save(image, folder / "-dash.nii")
@@ -196,11 +213,12 @@ def test_a_folder_of_scans(finished, copy_of):
     for line, says in zip(lines, HOSTILE.values(), strict=True):
         assert says in line
     folder = project.folder / RESULTS / "scans"
-    table = pd.read_csv(project.folder / RESULTS / "scans.tsv", sep="\t").set_index("scan")
-    assert set(table.index) == {*HOSTILE, "dash", "it_s_odd", "mr", "series"}
+    table = pd.read_csv(project.folder / RESULTS / "scans.tsv", sep="\t", dtype={"scan": str}).set_index("scan")
+    assert set(table.index) == {*HOSTILE, "001", "dash", "it_s_odd", "mr", "series"}
     assert table.loc[list(HOSTILE), "problem"].notna().all()
     names = ["candidates.tsv", "images.npy", "kidney.nii.gz", "measures.tsv", "segmentation.nii.gz", "slices.json"]
-    for name in ("dash", "it_s_odd", "mr"):
+    for name in ("001", "dash", "it_s_odd", "mr"):
+        assert str(Path(RESULTS, "scans", name, "view.html")) in result.stdout
         assert sorted(path.name for path in (folder / name).iterdir()) == [*names, "tumor.nii.gz", "view.html"]
     image_of_series = nib.load(folder / "series" / "imaging.nii.gz")
     segmented = nib.load(folder / "series" / "segmentation.nii.gz")
@@ -226,13 +244,22 @@ def test_a_folder_of_scans(finished, copy_of):
     assert candidates["voxels"].sum() >= raw  # holes are filled before
     # Nothing is done twice; a new scan does nothing to the others; a threshold filters again and predicts nothing.
     assert project.planned(config, "segment") == {"segment": 1, "total": 1}
+    stamp = (project.folder / "my scans" / "-dash.nii").stat()
     shutil.copy(project.folder / "my scans" / "-dash.nii", project.folder / "my scans" / "new.nii")
     added = project.planned(config, "segment")
     assert added == {"read_scan": 1, "sort_scans": 1, "summarize_scans": 1, "segment": 1, "total": 4}
     (project.folder / "my scans" / "new.nii").unlink()
-    again = {"postprocess_scan": 4, "measure_scan": 4, "write_viewer_scan": 4, "summarize_scans": 1, "segment": 1}
+    os.utime(project.folder / "my scans" / "-dash.nii", (0, 0))  # another file, and older than the results
+    assert project.planned(config, "segment")["read_scan"] == 1
+    os.utime(project.folder / "my scans" / "-dash.nii", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    shutil.copy(
+        next((project.folder / "my scans" / "series").iterdir()), project.folder / "my scans" / "series" / "x.dcm"
+    )
+    assert project.planned(config, "segment")["read_dicom_scan"] == 1
+    (project.folder / "my scans" / "series" / "x.dcm").unlink()
+    again = {"postprocess_scan": 5, "measure_scan": 5, "write_viewer_scan": 5, "summarize_scans": 1, "segment": 1}
     changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})
-    assert project.planned(changed, "segment") == again | {"total": 14}
+    assert project.planned(changed, "segment") == again | {"total": 17}
 
 
 def refused(result):
@@ -248,7 +275,7 @@ def test_networks_from_another_machine(finished, project):
     (project.folder / "scans").mkdir()
     shutil.copy(first_case(finished), project.folder / "scans" / "a.nii.gz")
     config = {"run": "away", "device": "cpu", "cpu_threads": 1, "precision": "float32"}
-    config |= {"scans": {"root": "scans", "models": "networks"}}
+    config |= {"scans": {"root": "scans", "models": "networks/"}}
     result = project.snakemake(config, "segment")
     assert result.returncode == 0, result.stdout
     here = project.folder / "results" / "away" / "scans" / "a"
@@ -264,7 +291,7 @@ def test_networks_from_another_machine(finished, project):
     manifest.write_text(json.dumps(content))
     tumor = project.folder / "networks" / "tumor.pt"
     tumor.write_bytes(tumor.read_bytes() + b"x")
-    assert "scans.models: networks: tumor.pt not as model.json has it" in refused(
+    assert "scans.models: networks: tumor.pt is not the file of which model.json speaks" in refused(
         project.snakemake(config, "segment", "--dry-run")
     )
     tumor.unlink()

@@ -29,7 +29,7 @@ try:
         COHORT, CASES = cohort.find_cohort(config)
         SPLITS = split.split_cases(CASES, **config["split"])
     except cohort.NoCohortError as error:
-        MISSING_COHORT, COHORT, CASES, SPLITS = str(error), config["data"]["root"], [], [{}]
+        MISSING_COHORT, COHORT, CASES, SPLITS = str(error), os.path.expanduser(config["data"]["root"]), [], [{}]
 except cli.UserError as error:
     cli.fail(str(error))
 

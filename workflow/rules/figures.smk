@@ -113,7 +113,7 @@ rule write_viewer:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=10),
+        **grow(mem_mb=3000, runtime=10),
     params:
         name=lambda wildcards: wildcards.case,
         further=lambda wildcards, input: ["--label", input.label]

@@ -36,6 +36,9 @@ rule write_model_card:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        splits=len(FOLDERS),
     shell:
-        "python3 {input.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --output {output:q}"
+        "python3 {input.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
+        " --output {output:q}"
         " 2>&1 | tee {log:q}"

@@ -5,8 +5,8 @@ use rule predict as predict_scan with:
     input:
         **require_code("predict"),
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
-        kidney=f"{MODELS}/kidney.pt",
-        tumor=f"{MODELS}/tumor.pt",
+        kidney=lambda wildcards: require_models(wildcards)[0],
+        tumor=lambda wildcards: require_models(wildcards)[1],
     output:
         multiext(f"{SCAN}/", "kidney.nii.gz", "tumor.nii.gz"),
     log:
@@ -73,13 +73,13 @@ use rule write_viewer as write_viewer_scan with:
     params:
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],
-        options=list_options("slices", "hu_window"),
+        options=lambda wildcards: list_window_options(),
 
 
 rule summarize_scans:
     input:
         **require_code("summarize_scans"),
-        scans="<results>/scans/scans.tsv",
+        scans="<results>/sorted_scans.tsv",
         measures=expand_scans(f"{SCAN}/measures.tsv"),
     output:
         "<results>/scans.tsv",

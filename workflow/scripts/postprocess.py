@@ -12,7 +12,7 @@ from kits.filter.masks import read_mask
 from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import postprocess
 
-SCAN = "segmentation.nii.gz"
+SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""
 LISTED = 5
 """The number of largest tumor components that are reported."""
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered, geometry.spacing)
     tests = filtered.tests
-    name = arguments.output.parent.name if arguments.output.name == SCAN else arguments.output.name
+    name = arguments.output.parent.name if arguments.output.name == SEGMENTATION else arguments.output.name
     for organ, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
         print(f"{name}: {organ} components: {len(kept)} found, {kept.sum()} kept")
     for tumor in tests[(-tests.voxels).argsort(kind="stable")[:LISTED]]:

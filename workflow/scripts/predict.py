@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from kits import cli
+from kits.data.cohort import parse_name
 from kits.data.nifti import write_volume
-from kits.data.scans import parse_name
 from kits.data.slices import open_slices, restore
 from kits.data.targets import NETWORKS
 from kits.networks import models

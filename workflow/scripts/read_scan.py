@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kits import cli
 from kits.data.dicom import convert_series
+from kits.data.nifti import VolumeError
 from kits.data.slices import extract, refuse_scan
 
 
@@ -20,10 +21,12 @@ def main(arguments: argparse.Namespace) -> None:
             raise cli.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
         print(f"{arguments.output.name}: {len(slices)} slices")
     except cli.UserError as error:
-        refuse_scan(arguments.output, str(error))
+        is_volume = isinstance(error, VolumeError)  # whose path may be that of what was converted
+        problem = f"{arguments.scan} {error.what}; copy or export it again" if is_volume else str(error)
+        refuse_scan(arguments.output, problem)
         if arguments.image and not arguments.image.exists():
             arguments.image.touch()  # the workflow expects a file
-        print(f"refused: {error}", file=sys.stderr)
+        print(f"refused: {problem}", file=sys.stderr)
 
 
 if __name__ == "__main__":

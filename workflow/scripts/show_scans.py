@@ -11,8 +11,8 @@ from kits.data.plausibility import SEPARATOR
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read_tables([arguments.scans], "scan", *MEASURES, "warnings", "problem")
-    table = tables.fill_texts(table, "scan", "warnings", "problem")
+    texts = ("scan", "warnings", "problem")
+    table = tables.read_tables([arguments.scans], *MEASURES, *texts, texts=texts)
     good, refused = table[table["problem"] == ""], table[table["problem"] != ""]
     for _, row in good.iterrows():
         page = arguments.scans.parent / "scans" / row["scan"] / "view.html"

@@ -22,7 +22,7 @@ def find_problem(folder: Path) -> str:
 
 def main(arguments: argparse.Namespace) -> None:
     rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.records]
-    rows += zip(arguments.misnamed[::2], arguments.misnamed[1::2], strict=True)
+    rows += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
     table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
     tables.write_table(arguments.output, table, undefined="")
 
@@ -30,6 +30,6 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of the scans' slices, slices.json")
-    parser.add_argument("--misnamed", nargs="*", default=[], help="scans with unusable names, each with the reason")
+    parser.add_argument("--unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
     parser.add_argument("--output", type=Path, required=True, help="table of scans and problems, .tsv")
     cli.run(main, parser)

@@ -12,11 +12,11 @@ from kits.analysis.morphometry import MEASURES
 
 
 def main(arguments: argparse.Namespace) -> None:
-    table = tables.read_tables([arguments.scans], "scan", "problem")
+    table = tables.read_tables([arguments.scans], "scan", "problem", texts=["scan", "problem"])
     measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings"])
     if arguments.measures:
-        measured = tables.read_tables(arguments.measures, "scan", *MEASURES, "warnings")
-    joined = table.astype({"scan": str}).merge(measured.astype({"scan": str}), on="scan", how="left")
+        measured = tables.read_tables(arguments.measures, *measured.columns, texts=["scan", "warnings"])
+    joined = table.merge(measured, on="scan", how="left")
     tables.write_table(arguments.output, joined[["scan", *MEASURES, "warnings", "problem"]], undefined="")
 
 

@@ -18,6 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
         {name: cli.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
         cli.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
         tables.read_tables([arguments.dice], "target", "stage", "n", "mean", "median"),
+        arguments.splits,
     )
     with cli.write_atomically(arguments.output) as temporary:
         temporary.write_text(card, encoding="utf-8")
@@ -27,5 +28,6 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
     parser.add_argument("--dice", type=Path, required=True, help="Dice over the test cases, dice.tsv")
+    parser.add_argument("--splits", type=int, default=1, help="number of splits over which the Dice is pooled")
     parser.add_argument("--output", type=Path, required=True, help="model card, .md")
     cli.run(main, parser)

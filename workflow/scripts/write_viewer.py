@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
 
 def read_notes(path: Path) -> list[str]:
     """Read what a scan measures, and each warning about it, from the table of `measure_scan.py`."""
-    row = tables.fill_texts(tables.read_tables([path], *MEASURES, "warnings"), "warnings").iloc[0]
+    row = tables.read_tables([path], *MEASURES, "warnings", texts=["warnings"]).iloc[0]
     warnings = filter(None, row["warnings"].split(SEPARATOR))
     return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
 

@@ -33,16 +33,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     copy = "copy the whole folder results/<run>/models/ of a finished run again"
     if not (folder / NAME).is_file():
         raise UserError(f"scans.models: {folder / NAME} is missing; {copy}")
-    manifest = read_json(folder / NAME, "format")
+    try:
+        manifest = read_json(folder / NAME, "format")
+    except UserError as error:
+        raise UserError(f"scans.models: {folder / NAME} is damaged; {copy}") from error
     if manifest["format"] != FORMAT:
         raise UserError(
             f"scans.models: {folder / NAME} has format {manifest['format']}, but this version of the workflow reads "
             f"{FORMAT}; use the version that trained it (commit {manifest.get('commit', 'unknown')}), or train again"
         )
-    manifest = read_json(folder / NAME, *KEYS)
+    if missing := [key for key in KEYS if key not in manifest]:
+        raise UserError(f"scans.models: {folder / NAME} lacks {', '.join(missing)}; {copy}")
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise UserError(f"scans.models: {folder} lacks {', '.join(missing)}; {copy}")
     found = compute_checksums([folder / name for name in FILES])
-    if changed := [name for name in FILES if found[name] != manifest["sha256"].get(name)]:
-        raise UserError(f"scans.models: {folder}: {', '.join(changed)} not as {NAME} has it; {copy}")
+    if changed := [name for name in FILES if found[name] != dict(manifest["sha256"]).get(name)]:
+        raise UserError(f"scans.models: {folder}: {', '.join(changed)} is not the file of which {NAME} speaks; {copy}")
     return manifest

@@ -4,8 +4,8 @@ import ast
 from functools import cache
 from pathlib import Path
 
-NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "data.scans", "networks.gpu", "networks.checkpoint"}
-"""The modules that cannot change a result: they parse options, wait, find sources or scans, resume, or record."""
+NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"}
+"""The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 
 
 @cache

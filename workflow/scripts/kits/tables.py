@@ -13,12 +13,13 @@ SPLIT = re.compile(r"split_(\d+)")
 """The name of the folder of one of several splits."""
 
 
-def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
+def read_tables(paths: Sequence[Path], *columns: str, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read tables into one; it begins with a column `split` if they lie in folders of splits.
 
     Args:
         paths: The paths of the tables.
         columns: The columns that each table must have.
+        texts: The columns that are read as they are written, such as names that may look like numbers.
 
     Raises:
         UserError: A file is not a table, ends within a line, or lacks a column.
@@ -27,7 +28,7 @@ def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
     for path in paths:
         try:
             text = path.read_text()
-            table = pd.read_csv(io.StringIO(text), sep="\t")
+            table = pd.read_csv(io.StringIO(text), sep="\t", converters=dict.fromkeys(texts, str))
         except ValueError as error:  # the errors of pandas and of the decoder are ValueErrors
             raise UserError(f"{path} is not a table ({str(error).strip()}); {suggest_remake(path)}") from error
         if not text.endswith("\n"):
@@ -39,11 +40,6 @@ def read_tables(paths: Sequence[Path], *columns: str) -> pd.DataFrame:
             table.insert(0, "split", splits[-1])
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def fill_texts(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """Return a table in which the empty cells of columns of text, which are read as NaN, are empty texts."""
-    return table.assign(**{column: table[column].astype("string").fillna("") for column in columns})
 
 
 def write_table(path: Path, table: pd.DataFrame, *, digits: str = "%.6f", undefined: str = "nan") -> None:

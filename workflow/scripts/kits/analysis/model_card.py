@@ -21,6 +21,7 @@ def write_card(
     records: Mapping[str, Mapping[str, Any]],
     ratios: Mapping[str, Any],
     dice: pd.DataFrame,
+    splits: int = 1,
 ) -> str:
     """Write the card, in Markdown.
 
@@ -29,7 +30,9 @@ def write_card(
         records: The record of each network, `kidney.json` and `tumor.json`, by its name.
         ratios: The accepted range of eigenvalue ratios, `ratio_range.json`.
         dice: The Dice over the test cases, as `summary.summarize_dice` returns it.
+        splits: The number of splits over which it is pooled, each with networks of its own.
     """
+    pooled = f"Pooled over {splits} splits, each with networks of its own, these among them. " if splits > 1 else ""
     cohort = manifest["cohort"]
     parts = [
         "# Kidney and tumor networks",
@@ -59,7 +62,7 @@ def write_card(
                 for _, row in dice.iterrows()
             ],
         ),
-        "The test cases are of the same cohort as the training cases; on scans from elsewhere expect less.",
+        f"{pooled}The test cases are of the same cohort as the training cases; on scans from elsewhere expect less.",
         "## Settings",
         _make_table(
             ["", *records],

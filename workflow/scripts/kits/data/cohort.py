@@ -17,6 +17,8 @@ KITS19_LABELED = 210
 KITS19_UNLABELED = range(KITS19_LABELED, 300)
 """The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
+SUFFIXES = (".nii.gz", ".nii")
+"""The ends of the names of scans that are files."""
 CASE = re.compile(r"case_(\d{5})")
 
 
@@ -37,6 +39,23 @@ def parse_case(text: str) -> str:
     """
     if not CASE.fullmatch(text):
         raise ArgumentTypeError(f"{text!r} is not a case; expected case_XXXXX, with five digits")
+    return text
+
+
+def name_scan(path: Path) -> str:
+    """Return the name of a scan: that of its file or folder, in which only letters, digits and `_ . -` are kept."""
+    name = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.name)
+    return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "scan"
+
+
+def parse_name(text: str) -> str:
+    """Check the name of a case or a scan on a command line, since it becomes part of a path.
+
+    Raises:
+        ArgumentTypeError: The text cannot be such a name.
+    """
+    if name_scan(Path(text)) != text:
+        raise ArgumentTypeError(f"{text!r} is not the name of a case or a scan; expected letters, digits and _ . -")
     return text
 
 

@@ -8,6 +8,7 @@ the distance between the first two slices for that between all.
 The text that dcm2niix prints is not repeated, and its header not kept: both may have words of the DICOM header.
 """
 
+import errno
 import re
 import shutil
 import signal
@@ -76,8 +77,8 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
         temporary: A folder for files; dcm2niix sees links to the slices there, whatever their names.
 
     Raises:
-        UserError: A file is damaged, the disk is full, or dcm2niix finds a fault or places the voxels elsewhere than
-            their headers say.
+        UserError: A file is damaged, or dcm2niix finds a fault or places the voxels elsewhere than their headers say.
+        OSError: The disk is full.
         MemoryError: dcm2niix was killed.
     """
     (temporary / "slices").mkdir()
@@ -87,10 +88,10 @@ def _decode(folder: Path, stack: Stack, temporary: Path) -> np.ndarray:
     command = [dcm2niix.bin, "-g", "i", "-b", "n", "-z", "n", "-f", "volume", "-o", ".", "slices"]
     done = subprocess.run(command, cwd=temporary, capture_output=True, text=True, errors="replace", check=False)
     printed = done.stdout + done.stderr
-    if done.returncode == -signal.SIGKILL:
+    if -done.returncode in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):  # the series may be good
         raise MemoryError(f"{dcm2niix.bin} was killed")
     if "Unable to write" in printed:
-        raise UserError(f"{temporary.parent}: dcm2niix cannot write there; is the disk full?")
+        raise OSError(errno.ENOSPC, "dcm2niix cannot write here; is the disk full?", str(temporary.parent))
     if done.returncode:
         named = re.search(r"slices/(\d{6})\.dcm", printed)
         damaged = f"{stack.paths[int(named[1])]} is" if named else f"{folder} holds a file that is"

@@ -93,7 +93,7 @@ class Geometry:
         return apply_orientation(stored, self._orientation)
 
 
-def store(volume: np.ndarray, affine: list[list[float]]) -> np.ndarray:
+def restore_axes(volume: np.ndarray, affine: list[list[float]]) -> np.ndarray:
     """View a volume, shape (slices, rows, columns), in the axes of a file with this affine."""
     return apply_orientation(volume, ornt_transform(axcodes2ornt(AXES), io_orientation(affine)))
 
@@ -104,6 +104,8 @@ def find_fault(header: nib.Nifti1Header, geometry: Geometry) -> str | None:
         return "does not say how it is oriented (its sform and qform codes are 0); export it with its affine"
     if int(header["xyzt_units"]) & 7 not in MM:
         return "states its lengths in another unit than mm"
+    if np.array_equal(geometry.stored_affine, np.eye(4)):
+        return "has the identity as its affine, which says nothing of the patient; save it with the affine of its CT"
     axes = np.array(geometry.stored_affine)[:3, :3]
     with np.errstate(all="ignore"):
         spacing = np.linalg.norm(axes, axis=0)

@@ -22,7 +22,7 @@ from nibabel.wrapstruct import WrapStructError
 
 from kits.cli import UserError, suggest_remake, write_atomically
 from kits.data.cohort import CASE, VOLUMES
-from kits.data.grid import Geometry, find_fault, store
+from kits.data.grid import Geometry, find_fault, restore_axes
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
@@ -44,16 +44,27 @@ BROKEN = (
 )
 
 
-def explain_problem(path: Path, what: str) -> UserError:
+class VolumeError(UserError):
+    """A volume that cannot be used.
+
+    Attributes:
+        what: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, what: str, remedy: str) -> None:
+        case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
+        super().__init__(f"{case}{path} {what}; {remedy}")
+        self.what = what
+
+
+def explain_problem(path: Path, what: str) -> VolumeError:
     """Make the error for a volume: its case if its folder names one, the file, what is wrong and what to do."""
-    case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
     if path.name in VOLUMES:
-        remedy = "fetch or export it again, or leave the case out (data.exclude)"
-    elif path.is_file():
-        remedy = suggest_remake(path) if _identify(path) else "copy or export it again"
-    else:
-        remedy = "check the path"
-    return UserError(f"{case}{path} {what}; {remedy}")
+        return VolumeError(path, what, "fetch or export it again, or leave the case out (data.exclude)")
+    if not path.is_file():
+        return VolumeError(path, what, "check the path")
+    is_result = _identify(path) or path.parent.parent.name == "scans"
+    return VolumeError(path, what, suggest_remake(path) if is_result else "copy or export it again")
 
 
 def _identify(path: Path) -> str:
@@ -230,6 +241,6 @@ def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> N
         temporary.open("wb") as file,
         igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as stream,  # no name or time: the bytes are always the same
     ):
-        image = nib.Nifti1Image(store(volume, affine), np.array(affine))
+        image = nib.Nifti1Image(restore_axes(volume, affine), np.array(affine))
         image.header["descrip"] = _identify(path).encode()  # so that a swapped file is noticed
         image.to_stream(stream)

@@ -3,16 +3,13 @@
 This module imports nothing heavy, since the Snakefile imports it.
 """
 
+import hashlib
 import os
-import re
-from argparse import ArgumentTypeError
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from kits.cli import UserError
-
-SUFFIXES = (".nii.gz", ".nii")
-
+from kits.data.cohort import SUFFIXES, name_scan
 
 SPECIAL = set("{}<>")
 """The characters that Snakemake would take for placeholders in a path."""
@@ -39,29 +36,16 @@ def holds_dicom(folder: Path) -> bool:
     return False
 
 
-def name_scan(path: Path) -> str:
-    """Return the name of a scan: that of its file or folder, in which only letters, digits and `_ . -` are kept."""
-    name = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.name)
-    return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "scan"
-
-
-def parse_name(text: str) -> str:
-    """Check the name of a case or a scan on a command line, since it becomes part of a path.
-
-    Raises:
-        ArgumentTypeError: The text cannot be such a name.
-    """
-    if name_scan(Path(text)) != text:
-        raise ArgumentTypeError(f"{text!r} is not the name of a case or a scan; expected letters, digits and _ . -")
-    return text
-
-
-def find_scans(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+def find_scans(root: Path, taken: Collection[str] = ()) -> tuple[dict[str, Path], dict[str, str]]:
     """Find the scans in a folder: its files .nii.gz and .nii, and its folders with DICOM files.
 
+    Args:
+        root: The folder.
+        taken: The names that other scans have.
+
     Returns:
-        The path of each scan by its name; and the names of scans that cannot be segmented because of their files'
-        names, each with the reason.
+        The path of each scan by its name; and the names of scans that cannot be segmented, whatever they hold, each
+        with the reason.
 
     Raises:
         UserError: There is no such folder, or no scan in it.
@@ -76,24 +60,37 @@ def find_scans(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
             found.setdefault(name_scan(path), []).append(path)
     if not found:
         raise UserError(f"scans.root: no scan in {root}; expected files .nii.gz or .nii, or folders with DICOM files")
-    problems = {name: problem for name, paths in found.items() if (problem := _find_problem(paths))}
+    problems = {name: problem for name, paths in found.items() if (problem := _find_problem(name, paths, taken))}
     return {name: paths[0] for name, paths in found.items() if name not in problems}, problems
 
 
-def _find_problem(paths: Sequence[Path]) -> str:
-    """Return why the scans that would get one name cannot be segmented; an empty text if they can."""
+def _find_problem(name: str, paths: Sequence[Path], taken: Collection[str]) -> str:
+    """Return why the scans that would get a name cannot be segmented; an empty text if they can."""
+    shown = " and ".join(path.name if path.name.isprintable() else repr(path.name) for path in paths)
     if len(paths) > 1:
-        return f"{' and '.join(path.name for path in paths)} would have the same results folder; rename all but one"
-    if SPECIAL & set(paths[0].name):
-        return f"{paths[0].name} has one of {' '.join(sorted(SPECIAL))} in its name; rename it"
+        return f"{shown} would have the same results folder; rename all but one"
+    if name in taken:
+        return f"{shown} has the name of one of KiTS19's hidden cases in data.root; rename it"
+    if not paths[0].name.isprintable() or SPECIAL & set(paths[0].name):
+        return f"{shown} has {' '.join(sorted(SPECIAL))} or a control character in its name; rename it"
+    if not paths[0].exists():
+        return f"{shown} is a link to nothing; put the scan there"
+    if not os.access(paths[0], os.R_OK):
+        return f"{shown} cannot be read by you; change its permissions"
     return ""
 
 
 def list_files(scan: Path) -> list[str]:
-    """List the files of a scan: the file itself, or all files of a DICOM folder, sorted."""
-    return sorted(_walk(scan)) if scan.is_dir() else [str(scan)]
+    """List the files of a scan: the file itself, or all files of a DICOM folder that a rule can name, sorted."""
+    if not scan.is_dir():
+        return [str(scan)]
+    paths = (os.path.join(parent, name) for parent, _, names in os.walk(scan) for name in names)
+    return sorted(path for path in paths if os.path.isfile(path) and not SPECIAL & set(path))
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for parent, _, names in os.walk(folder):
-        yield from (path for name in names if not SPECIAL & set(path := os.path.join(parent, name)))
+def stamp_files(scan: Path) -> str:
+    """Make a text that differs if a file of a scan is another one, even an older one: from their sizes and times."""
+    facts = [
+        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in list_files(scan) if os.path.exists(path)
+    ]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

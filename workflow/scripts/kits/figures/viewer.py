@@ -121,7 +121,7 @@ def make_page(
             template,
             name=escape(name),
             notes="".join(f"<p>{escape(note)}</p>" for note in notes),
-            part=escape(describe_part(crop, geometry)),
+            part=escape(describe_part(crop, geometry, [mask for pair in masks for mask in pair])),
             colors="".join(f"--{label}: {color};" for label, color in LABEL_COLORS.items()),
             facts=json.dumps(facts).replace("<", "\\u003c"),
             files="\n".join(
@@ -196,14 +196,24 @@ def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
     return slices // 2, rows // 2, columns // 2
 
 
-def describe_part(crop: Crop, geometry: Geometry) -> str:
-    """Say which part of a volume a page shows, counted from 0, and how far it is coarsened."""
+def describe_part(crop: Crop, geometry: Geometry, masks: Sequence[RunLengthMask] = ()) -> str:
+    """Say which part of a volume a page shows, whether a mask reaches beyond it, and how far it is coarsened.
+
+    Slices are counted from 0 downwards, rows backwards, columns to the patient's left.
+    """
     names = ("slices", "rows", "columns")
     sides = [
         f"{name} {side.start} to {side.stop - 1} of 0 to {length - 1}"
         for name, side, length in zip(names, crop.box, geometry.shape, strict=True)
     ]
-    text = f"Shown: {', '.join(sides)}."
+    text = f"Shown: {', '.join(sides)}; slices are counted downwards, rows backwards, columns to the patient's left."
+    boxes = [mask.find_box() for mask in masks if len(mask)]
+    if any(
+        side.start < shown.start or side.stop > shown.stop
+        for box in boxes
+        for side, shown in zip(box, crop.box, strict=True)
+    ):
+        text += " What the networks marked elsewhere is not shown."
     if max(crop.steps) > 1:
         steps = ", ".join(f"{step} {name}" for step, name in zip(crop.steps, names, strict=True) if step > 1)
         text += f" Coarsened, since the page would be too large for a browser otherwise: {steps} are drawn as one."

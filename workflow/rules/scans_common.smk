@@ -1,0 +1,80 @@
+# The scans, of a user or KiTS19's hidden cases, and the helpers of their rules.
+import csv
+
+# The user's scans, those that cannot be segmented because of their files' names, and why there are none.
+SCANS, UNUSABLE = {}, {}
+MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config scans='{root: my_scans}'"
+if config["scans"]["root"]:
+    try:
+        SCANS, UNUSABLE = scans.find_scans(Path(os.path.expanduser(config["scans"]["root"])), HIDDEN)
+        MISSING_SCANS = None
+    except cli.UserError as error:
+        MISSING_SCANS = str(error)
+
+SCAN = "<results>/scans/{scan}"
+DICOM = [name for name, path in SCANS.items() if path.is_dir()]
+NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
+NO_SCAN = "(?!)"  # matches nothing
+MODELS = os.path.normpath(os.path.expanduser(config["scans"]["models"] or f"{RESULTS}/{FOLDERS[0]}models"))
+
+
+def read_models():
+    """Read the manifest of networks in a folder of their own; end with an error if the folder is not whole."""
+    try:
+        return manifest.read_manifest(Path(MODELS))
+    except cli.UserError as error:
+        cli.fail(str(error))
+
+
+def require_models(wildcards):
+    """Return the networks' files; if they cannot be used or trained, end with an error when jobs are planned."""
+    if config["scans"]["models"]:
+        read_models()
+    elif MISSING_COHORT:
+        cli.fail(f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})")
+    return [f"{MODELS}/{name}" for name in manifest.FILES]
+
+
+def find_image(scan):
+    """Find the NIfTI volume of a scan: its own file, or what its DICOM series is converted to."""
+    return f"{RESULTS}/scans/{scan}/imaging.nii.gz" if scan in DICOM else str((SCANS | HIDDEN)[scan])
+
+
+def list_window_options():
+    """List the command-line options for the HU window in which the networks see a scan."""
+    window = read_models()["hu_window"] if config["scans"]["models"] else config["slices"]["hu_window"]
+    return configuration.make_options({"hu_window": window})
+
+
+def find_slice_size(wildcards):
+    """Find the size of slices, in pixels, on which the networks were trained."""
+    return read_models()["size"] if config["scans"]["models"] else config["slices"]["size"]
+
+
+def require_scans(wildcards):
+    """Return the records of all scans; if there is no scan, end with an error when jobs are planned."""
+    if MISSING_SCANS:
+        cli.fail(MISSING_SCANS)
+    return expand("<results>/scans/{scan}/slices.json", scan=SCANS)
+
+
+def expand_scans(pattern):
+    """Make the function that lists a file for each scan that can be segmented, once all were read."""
+
+    def list_accepted(wildcards):
+        with checkpoints.sort_scans.get().output[0].open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return expand(pattern, scan=[row["scan"] for row in rows if not row["problem"]])
+
+    return list_accepted
+
+
+def require_hidden(wildcards):
+    """Return the segmentations of the hidden cases; if one has no image, end with an error when jobs are planned."""
+    everyone = [cohort.name_case(number) for number in cohort.KITS19_UNLABELED]
+    if absent := [case for case in everyone if case not in HIDDEN]:
+        cli.fail(
+            f"data.root: {COHORT} has no image of {cohort.format_cases(absent)}, and the challenge takes all "
+            f"{len(everyone)}; fetch them with KiTS19's download script"
+        )
+    return expand("<results>/scans/{scan}/segmentation.nii.gz", scan=everyone)
