@@ -28,7 +28,7 @@ def read_tables(paths: Sequence[Path], *columns: str, texts: Sequence[str] = ())
     for path in paths:
         try:
             text = path.read_text()
-            table = pd.read_csv(io.StringIO(text), sep="\t", converters=dict.fromkeys(texts, str))
+            table = _parse_table(text, texts)
         except ValueError as error:  # the errors of pandas and of the decoder are ValueErrors
             raise UserError(f"{path} is not a table ({str(error).strip()}); {suggest_remake(path)}") from error
         if not text.endswith("\n"):
@@ -40,6 +40,20 @@ def read_tables(paths: Sequence[Path], *columns: str, texts: Sequence[str] = ())
             table.insert(0, "split", splits[-1])
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _parse_table(text: str, texts: Sequence[str]) -> pd.DataFrame:
+    """Parse a table, whose empty cells are NaN but in columns of texts, where a name may be NA, too."""
+    if not texts:
+        return pd.read_csv(io.StringIO(text), sep="\t")
+    numbers = [column for column in text.partition("\n")[0].split("\t") if column not in texts]
+    return pd.read_csv(
+        io.StringIO(text),
+        sep="\t",
+        dtype=dict.fromkeys(texts, str),
+        keep_default_na=False,
+        na_values={key: ["", "nan"] for key in numbers},
+    )
 
 
 def write_table(path: Path, table: pd.DataFrame, *, digits: str = "%.6f", undefined: str = "nan") -> None:
