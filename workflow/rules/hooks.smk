@@ -96,6 +96,15 @@ def state_missing_labels():
         logger.warning(f"Without a label, and so left out of agreement and outcomes: {cohort.format_cases(missing)}")
 
 
+def state_ignored_scans():
+    """State what lies in the folder of scans and is none."""
+    root = Path(os.path.expanduser(config["scans"]["root"] or ""))
+    if is_planned("segment") and (names := scans.list_ignored(root)):
+        logger.warning(
+            f"No scans, so left alone in {root}: {', '.join(names)} (expected .nii.gz, .nii, folders of DICOM)"
+        )
+
+
 def repeat_errors():
     """Repeat the jobs' own errors at the end, since they are hard to find among Snakemake's messages."""
     logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]

@@ -96,7 +96,7 @@ rule summarize_scans:
 rule segment:
     # It has no output, so that each command ends with what was segmented, and fails if a scan could not be.
     input:
-        require_models,
+        lambda wildcards: require_scans(wildcards) and require_models(wildcards),
         **require_code("show_scans"),
         scans="<results>/scans.tsv",
         viewers=expand_scans(f"{SCAN}/view.html"),

@@ -3,7 +3,7 @@
 
 rule pack_submission:
     input:
-        require_models,
+        lambda wildcards: require_hidden(wildcards) and require_models(wildcards),
         **require_code("pack_submission"),
         segmentations=require_hidden,
     output:

@@ -11,16 +11,20 @@ from kits import cli, tables
 from kits.analysis.morphometry import measure_masks
 from kits.data.plausibility import SEPARATOR, describe_scan, list_doubts
 from kits.data.slices import get_geometry, read_record
+from kits.data.targets import NETWORKS
 from kits.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:
-    record, cohort = read_record(arguments.slices), cli.read_json(arguments.manifest, "cohort")["cohort"]
+    record, networks = read_record(arguments.slices), cli.read_json(arguments.manifest, "cohort", "source", "sha256")
     geometry = get_geometry(record)
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
-    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], cohort)
-    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts)}
+    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], networks["cohort"])
+    if networks["source"] == "phantom":
+        doubts.insert(0, "the networks were trained on phantoms; they know no patient")
+    used = " ".join(networks["sha256"][f"{name}.pt"][:12] for name in NETWORKS)
+    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts), "networks": used}
     tables.write_table(arguments.output, pd.DataFrame([row]))
 
 

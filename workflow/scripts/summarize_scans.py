@@ -13,11 +13,11 @@ from kits.analysis.morphometry import MEASURES
 
 def main(arguments: argparse.Namespace) -> None:
     table = tables.read_tables([arguments.scans], "scan", "problem", texts=["scan", "problem"])
-    measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings"])
+    measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings", "networks"])
     if arguments.measures:
-        measured = tables.read_tables(arguments.measures, *measured.columns, texts=["scan", "warnings"])
+        measured = tables.read_tables(arguments.measures, *measured.columns, texts=["scan", "warnings", "networks"])
     joined = table.merge(measured, on="scan", how="left")
-    tables.write_table(arguments.output, joined[["scan", *MEASURES, "warnings", "problem"]], undefined="")
+    tables.write_table(arguments.output, joined[["scan", *MEASURES, "warnings", "problem", "networks"]], undefined="")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         UserError: A file is missing, was changed, or is of another version.
     """
     copy = "copy the whole folder results/<run>/models/ of a finished run again"
+    if not folder.is_dir():
+        raise UserError(f"scans.models: there is no folder {folder}; name results/<run>/models/ of a finished run")
+    if (folder / "models" / NAME).is_file():
+        raise UserError(f"scans.models: {folder} is the folder of a run; did you mean {folder / 'models'}?")
     if not (folder / NAME).is_file():
         raise UserError(f"scans.models: {folder / NAME} is missing; {copy}")
     try:

@@ -29,8 +29,8 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
     splits = config["split"]["repeats"]
     parts = [f"split_{number}/" for number in range(1, splits + 1)] if splits > 1 else [""]
     found = [(part, path) for part in parts for path in sorted((folder / part).glob("models/*.json"))]
-    paths = {f"{part}{path.stem}": path for part, path in found if path.with_suffix(".pt").is_file()}
-    records = {name: json.loads(path.read_text()) for name, path in paths.items()}
+    records = {f"{part}{path.stem}": json.loads(path.read_text()) for part, path in found}
+    trained = {name: record for name, record in records.items() if "epochs_run" in record}  # others lie there, too
     content = {
         "commit": read_commit(),
         "uncommitted_changes": has_uncommitted_changes(),
@@ -40,7 +40,7 @@ def write_provenance(run: str, config: Mapping[str, Any], started: float) -> Non
         "packages": dict(sorted((d.metadata["Name"], d.version) for d in distributions())),
         "models": {
             name: {key: record[key] for key in ("commit", "device", "versions", "started", "seconds", "epochs_run")}
-            for name, record in records.items()
+            for name, record in trained.items()
         },
         "last_command": {"started": _format_utc(started), "finished": _format_utc(time.time())},
         "rules": _sum_rule_times(folder / "benchmarks"),

@@ -85,8 +85,8 @@ def write_card(
         "- The networks saw slices that show their target only; on others they find kidneys that are not there. The "
         "filter keeps the two largest.\n"
         "- The tumor network sees the lower half of each slice; a tumor in front of it is missed.\n"
-        "- Contrast phase, scanner, patients and diseases are those of the cohort. A scan outside the ranges above is "
-        "segmented with a warning.\n"
+        "- Contrast phase, scanner, patients and diseases are those of the cohort. A scan far outside the ranges above "
+        "is segmented with a warning.\n"
         "- A tumor of an unusual shape is removed by design (range of ratios); `candidates.tsv` names what was.",
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"

@@ -45,26 +45,24 @@ BROKEN = (
 
 
 class VolumeError(UserError):
-    """A volume that cannot be used.
+    """A volume that cannot be used; `what` says what is wrong with it, without its path and a remedy."""
 
-    Attributes:
-        what: What is wrong with it.
-    """
-
-    def __init__(self, path: Path, what: str, remedy: str) -> None:
-        case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
-        super().__init__(f"{case}{path} {what}; {remedy}")
+    def __init__(self, message: str, what: str = "") -> None:  # as a process pool makes it again from its message
+        super().__init__(message)
         self.what = what
 
 
 def explain_problem(path: Path, what: str) -> VolumeError:
     """Make the error for a volume: its case if its folder names one, the file, what is wrong and what to do."""
-    if path.name in VOLUMES:
-        return VolumeError(path, what, "fetch or export it again, or leave the case out (data.exclude)")
-    if not path.is_file():
-        return VolumeError(path, what, "check the path")
     is_result = _identify(path) or path.parent.parent.name == "scans"
-    return VolumeError(path, what, suggest_remake(path) if is_result else "copy or export it again")
+    if path.name in VOLUMES:
+        remedy = "fetch or export it again, or leave the case out (data.exclude)"
+    elif not path.is_file():
+        remedy = "check the path"
+    else:
+        remedy = suggest_remake(path) if is_result else "copy or export it again"
+    case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
+    return VolumeError(f"{case}{path} {what}; {remedy}", what)
 
 
 def _identify(path: Path) -> str:

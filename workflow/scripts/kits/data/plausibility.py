@@ -34,9 +34,9 @@ LENGTHS = {
     "width_mm": "the width of its field of view",
 }
 HU = {
-    "hu_low": "air (0.5 % of the voxels are darker)",
-    "hu_middle": "the median",
-    "hu_high": "bone (0.5 % are brighter)",
+    "hu_low": "the dark end (0.5 % of the voxels are darker)",
+    "hu_middle": "the median of all voxels",
+    "hu_high": "the bright end (0.5 % are brighter)",
 }
 
 
@@ -83,7 +83,7 @@ def list_doubts(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str
         )
     else:
         doubts += [
-            f"{name} has {scan[key]:g} HU, in the training cases {cohort[key][0]:g} to {cohort[key][1]:g}"
+            f"{name} is {scan[key]:g} HU, in the training cases {cohort[key][0]:g} to {cohort[key][1]:g}"
             for key, name in HU.items()
             if not cohort[key][0] - HU_TOLERANCE <= scan[key] <= cohort[key][1] + HU_TOLERANCE
         ]

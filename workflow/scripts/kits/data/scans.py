@@ -64,6 +64,12 @@ def find_scans(root: Path, taken: Collection[str] = ()) -> tuple[dict[str, Path]
     return {name: paths[0] for name, paths in found.items() if name not in problems}, problems
 
 
+def list_ignored(root: Path) -> list[str]:
+    """List the names in a folder of scans that are neither scans nor hidden."""
+    names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
+    return [name for name in names if not name.endswith(SUFFIXES) and not holds_dicom(root / name)]
+
+
 def _find_problem(name: str, paths: Sequence[Path], taken: Collection[str]) -> str:
     """Return why the scans that would get a name cannot be segmented; an empty text if they can."""
     shown = " and ".join(path.name if path.name.isprintable() else repr(path.name) for path in paths)

@@ -102,7 +102,7 @@ def _read_headers(folder: Path) -> list[Header]:
         if is_dicom(path):
             headers += _read_header(path)
         elif path.suffix.lower() == ".dcm" or not path.stat().st_size:
-            raise refuse(path, "is empty, cut or not a DICOM file")
+            raise refuse(path, "is empty, cut or not a DICOM file", "take it out if it is no slice, else export again")
     if not headers:
         raise refuse(folder, "holds no DICOM image", "check the path, or export the series again")
     return headers
