@@ -88,7 +88,8 @@ def main(arguments):
         folder = Path(temporary)
         image, label = make_phantom(arguments.slices, "int16")
         write_json(folder / "range.json", {"low": 1, "high": 100})
-        write_json(folder / "model.json", {"cohort": EVERYTHING})
+        checksums = {f"{target}.pt": "0" * 64 for target in ("kidney", "tumor")}
+        write_json(folder / "model.json", {"cohort": EVERYTHING, "source": "kits19", "sha256": checksums})
         networks = write_networks(folder)
         for name, affine in (("ipl", IPL), ("ras", RAS)):
             write_volume(folder / f"{name}.nii.gz", image, affine)
