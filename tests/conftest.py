@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from kits.data.nifti import write_volume
 from kits.data.slices import extract
@@ -57,6 +58,11 @@ def save(path: Path, volume: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(volume, AFFINE), path)
     return path
+
+
+def turn(image: nib.Nifti1Image, codes: str) -> nib.Nifti1Image:
+    """The same image stored in other axes, by nibabel."""
+    return image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(codes)))
 
 
 def save_case(folder: Path, image: np.ndarray, label: np.ndarray) -> Path:
@@ -168,6 +174,13 @@ def errors(output: str) -> list[str]:
     return list(dict.fromkeys(line for line in output.splitlines() if line.startswith("error: ")))
 
 
+def refused(result: subprocess.CompletedProcess[str]) -> str:
+    """The only error line of a command, which must fail."""
+    assert result.returncode != 0
+    (line,) = errors(result.stdout)
+    return line
+
+
 @pytest.fixture
 def stored(tmp_path):
     """A case of 5 slices, 8 x 8: nothing; kidney; tumor in the upper half; tumor in the lower half; both."""
@@ -183,6 +196,16 @@ def stored(tmp_path):
     write_volume(tmp_path / "segmentation.nii.gz", label, affine)
     extract(tmp_path / "imaging.nii.gz", tmp_path / "segmentation.nii.gz", 8, tmp_path / "case_00000")
     return tmp_path / "case_00000", label
+
+
+@pytest.fixture(scope="session")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a case whose page is tested."""
+    from pages import save_volumes
+
+    folder = tmp_path_factory.mktemp("case")
+    save_volumes(folder)
+    return folder
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import AFFINE, save, save_case
-from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from conftest import AFFINE, save, save_case, turn
 
 from kits.cli import UserError
 from kits.data import nifti
@@ -17,11 +16,6 @@ from kits.filter.masks import read_label_masks, read_mask
 
 EVERY = [codes for order in itertools.permutations(("RL", "AP", "IS")) for codes in itertools.product(*order)]
 """The 48 ways to store a volume, by the direction in which each axis runs."""
-
-
-def turn(image, codes):
-    """The same image stored in other axes, by nibabel."""
-    return image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(codes)))
 
 
 def whole(path):

@@ -23,7 +23,8 @@ rule read_scan:
         **grow(mem_mb=4000, runtime=15),
     params:
         scan=lambda wildcards: (SCANS | HIDDEN)[wildcards.scan],
-        stamp=lambda wildcards: scans.stamp_files((SCANS | HIDDEN)[wildcards.scan]),  # another file may be older
+        # Another file may be older. A hidden case that is yet to be fetched would have another stamp afterwards.
+        stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
         image="",
         folder=subpath(output[0], parent=True),
         size=find_slice_size,

@@ -96,7 +96,5 @@ def list_files(scan: Path) -> list[str]:
 
 def stamp_files(scan: Path) -> str:
     """Make a text that differs if a file of a scan is another one, even an older one: from their sizes and times."""
-    facts = [
-        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in list_files(scan) if os.path.exists(path)
-    ]
+    facts = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in list_files(scan)]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
