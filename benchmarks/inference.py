@@ -11,7 +11,8 @@ from training import SCALES, WINDOW, make_phantoms
 
 from kits.data.grid import Geometry
 from kits.data.nifti import write_volume
-from kits.data.slices import SliceStore, crop_lower_half, open_slices, restore, save_slices
+from kits.data.restoration import restore
+from kits.data.slices import SliceStore, crop_to_view, open_slices, save_slices
 from kits.networks import models
 from kits.networks.device import add_device_options, choose_device
 from kits.networks.unet import Architecture, UNet
@@ -25,10 +26,10 @@ def predict_one_by_one(networks, images, torch_device):
     """Predict the masks of both networks, one network after the other and one slice at a time, in float32."""
     masks = []
     with torch.inference_mode():
-        for network, view in zip(networks, (images, crop_lower_half(images)), strict=True):
+        for network, view in zip(networks, (images, crop_to_view(images, "tumor")), strict=True):
             mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
-                slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
+                slice_ = models.normalize(torch.from_numpy(image)[None, None].to(torch_device), WINDOW)
                 mask[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
             masks.append(mask)
     return masks
@@ -44,6 +45,8 @@ def main(arguments):
         BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(device.torch_device).eval()
         for _ in TARGETS
     ]
+    for peer in peers:
+        peer.context = 0
     size, batch = scale["size"], scale["batch_size"]
     images, labels = make_phantoms(arguments.slices, size)
     shape = (arguments.slices, 2 * size, 2 * size)

@@ -25,8 +25,8 @@ def label():
     return volume
 
 
-def traced(path, size=32, ratios=WIDE, **constraints):
-    table, loss = trace_case("case_00001", path, size, ratios, FilterOptions(**constraints))
+def traced(path, size=32, ratios=WIDE, rows="lower_half", method="nearest", **constraints):
+    table, loss = trace_case("case_00001", path, size, rows, method, ratios, FilterOptions(**constraints))
     return table.set_index(["target", "step"]), loss
 
 

@@ -316,3 +316,53 @@ def test_each_candidate_has_its_verdict(tmp_path):
         ["1.000", "kept"],
         ["1.000", "removed: too small, ratio out of range"],
     ]
+
+
+def test_the_nearest_tumor_is_kept_if_none_passes(kidneys):
+    """Three candidates fail: a line of 5 voxels of the 10 asked for; a share inside of 0.5 of 0.95; a rod."""
+    left, right, _ = kidneys
+    small = box(left.shape, (4, 5), (22, 23), (7, 12))
+    half = box(left.shape, (4, 8), (22, 26), (34, 36))  # one of its two columns is inside: ratio about 1
+    rod = box(left.shape, (4, 6), (28, 30), (26, 34))  # 2 x 2 x 8: a ratio of some 15
+    tumor = small | half | rod
+    narrow = (1.0, 2.8)
+    nothing = postprocess(left | right, tumor, narrow)
+    assert not nothing.tests.kept.any()
+    assert not (nothing.segmentation == 2).any()
+    kept = postprocess(left | right, tumor, narrow, keep_best=True)
+    np.testing.assert_array_equal(kept.segmentation == 2, half)
+    *_, (_, _, last) = kept.apply_steps()
+    np.testing.assert_array_equal(last.to_volume(), half)
+    # Without the half, the small one, a line, is infinitely far, and the rod misses the ratio only.
+    np.testing.assert_array_equal(postprocess(left | right, small | rod, narrow, keep_best=True).segmentation == 2, rod)
+    # Of candidates that are all infinitely far, the largest.
+    outside = box(left.shape, (9, 12), (2, 5), (20, 23)) | box(left.shape, (9, 11), (10, 12), (20, 22))
+    far = postprocess(left | right, outside, narrow, keep_best=True).segmentation == 2
+    assert far.sum() == 27
+
+
+def test_nothing_is_rescued_if_a_tumor_passes(kidneys):
+    left, right, _ = kidneys
+    good, half = box(left.shape, (4, 7), (22, 25), (7, 10)), box(left.shape, (4, 8), (22, 26), (34, 36))
+    result = postprocess(left | right, good | half, WIDE, keep_best=True)
+    np.testing.assert_array_equal(result.segmentation == 2, good)
+    assert not result.tests.rescued.any()
+    assert not postprocess(left | right, np.zeros_like(left), WIDE, keep_best=True).tests.kept.any()
+
+
+def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
+    left, right, _ = kidneys
+    rod = box(left.shape, (4, 6), (28, 30), (26, 34))
+    save(tmp_path / "kidney.nii.gz", (left | right).astype(np.uint8))
+    save(tmp_path / "tumor.nii.gz", rod.astype(np.uint8))
+    write_json(tmp_path / "range.json", {"low": 1.0, "high": 2.8})
+    words = ["--kidney", "kidney.nii.gz", "--tumor", "tumor.nii.gz", "--ratio-range", "range.json"]
+    for option, expected in (("--ratio", 0), ("--no-ratio", 32)):
+        run("postprocess", *words, option, "--output", "case.nii.gz", cwd=tmp_path)
+        assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == expected
+    said = run(
+        "postprocess", *words, "--keep-best", "--candidates", "list.tsv", "--output", "case.nii.gz", cwd=tmp_path
+    )
+    assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
+    assert "kept: none passes, and this is nearest" in said
+    assert "kept: none passes, and this is nearest" in (tmp_path / "list.tsv").read_text()

@@ -15,7 +15,8 @@ from scipy import ndimage
 from kits.analysis.scoring import compute_dice
 from kits.cli import UserError
 from kits.data.nifti import read_geometry, read_label, write_volume
-from kits.data.slices import extract, resize, restore
+from kits.data.restoration import NEAREST, restore
+from kits.data.slices import extract, resize
 from kits.filter.components import compute_eigenvalues, compute_ratio, fill_holes, find_components, mark_largest
 from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kits.filter.options import FilterOptions
@@ -138,7 +139,7 @@ def test_each_pixel_comes_from_where_its_center_falls(shape, size, tumor):
         source = [int((2 * i + 1) * length // (2 * size)) for i, length in ((row, shape[1]), (column, shape[2]))]
         assert (small[:, row, column] == volume[:, source[0], source[1]]).all()
     mask = np.ones((shape[0], size // 2 if tumor else size, size), np.uint8)
-    whole = restore(mask, size, shape)
+    whole = restore(mask, size, shape, NEAREST)
     assert whole.shape == shape
     assert whole[:, -1].all()
     if not tumor:

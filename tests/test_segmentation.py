@@ -181,7 +181,7 @@ def test_networks_from_another_machine(finished, project):
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"format": 99}))
     line = refused(project.snakemake(config, "segment", "--dry-run"))
-    assert "scans.models: networks/model.json has format 99, but this version of the workflow reads 1" in line
+    assert "scans.models: networks/model.json has format 99, but this version of the workflow reads 2" in line
     manifest.write_text(json.dumps(content))
     tumor = project.folder / "networks" / "tumor.pt"
     tumor.write_bytes(tumor.read_bytes() + b"x")

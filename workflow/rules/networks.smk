@@ -1,5 +1,10 @@
 GPUS = int(config["device"] != "cpu")
 
+# What a prediction writes into the folder of its case.
+PREDICTED = [f"{network}.nii.gz" for network in targets.NETWORKS]
+if config["inference"]["probabilities"]:
+    PREDICTED += [f"{network}_probability.nii.gz" for network in targets.NETWORKS]
+
 
 rule train:
     input:
@@ -23,9 +28,10 @@ rule train:
     params:
         slices=f"{RESULTS}/slices",
         cases=lambda wildcards: TRAINED[wildcards.split],
-        options=list_options("network")
-        + list_options("training", without=["loading"])
-        + list_options("slices", "hu_window")
+        options=lambda wildcards: list_options("network")
+        + list_options("training", without=["loading", "slices"])
+        + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})
+        + list_options("slices", "hu_window", *(["tumor_rows"] if wildcards.network == "tumor" else []))
         + list_device_options(),
     shell:
         # A signal to the whole job must reach only the training, which saves its state, and not the command tee.
@@ -62,7 +68,7 @@ rule predict:
         kidney="<results>/{split}models/kidney.pt",
         tumor="<results>/{split}models/tumor.pt",
     output:
-        multiext("<results>/{split}predictions/{case}/", "kidney.nii.gz", "tumor.nii.gz"),
+        multiext("<results>/{split}predictions/{case}/", *PREDICTED),
     log:
         "<logs>/{split}predict/{case}.log",
     benchmark:

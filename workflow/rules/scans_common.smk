@@ -15,13 +15,19 @@ SCAN = "<results>/scans/{scan}"
 DICOM = [name for name, path in SCANS.items() if path.is_dir()]
 NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
 NO_SCAN = "(?!)"  # matches nothing
-MODELS = os.path.normpath(os.path.expanduser(config["scans"]["models"] or f"{RESULTS}/{FOLDERS[0]}models"))
+# The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
+NAMED_MODELS = config["scans"]["models"] or [f"{RESULTS}/{folder}models" for folder in FOLDERS]
+ENSEMBLE = [
+    os.path.normpath(os.path.expanduser(folder))
+    for folder in ([NAMED_MODELS] if isinstance(NAMED_MODELS, str) else NAMED_MODELS)
+]
+MODELS = ENSEMBLE[0]
 
 
 def read_models():
-    """Read the manifest of networks in a folder of their own; end with an error if the folder is not whole."""
+    """Read the manifest of the first of the named folders of networks; end with an error if one is not whole."""
     try:
-        return manifest.read_manifest(Path(MODELS))
+        return [manifest.read_manifest(Path(folder)) for folder in ENSEMBLE][0]
     except cli.UserError as error:
         cli.fail(str(error))
 
@@ -32,7 +38,12 @@ def require_models(wildcards):
         read_models()
     elif MISSING_COHORT:
         cli.fail(f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})")
-    return [f"{MODELS}/{name}" for name in manifest.FILES]
+    return expand("{folder}/{name}", folder=ENSEMBLE, name=manifest.FILES)
+
+
+def list_networks(wildcards, target):
+    """List the networks of a target that segment a scan."""
+    return [path for path in require_models(wildcards) if os.path.basename(path) == f"{target}.pt"]
 
 
 def find_image(scan):

@@ -5,10 +5,10 @@ use rule predict as predict_scan with:
     input:
         **require_code("predict"),
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
-        kidney=lambda wildcards: require_models(wildcards)[0],
-        tumor=lambda wildcards: require_models(wildcards)[1],
+        kidney=lambda wildcards: list_networks(wildcards, "kidney"),
+        tumor=lambda wildcards: list_networks(wildcards, "tumor"),
     output:
-        multiext(f"{SCAN}/", "kidney.nii.gz", "tumor.nii.gz"),
+        multiext(f"{SCAN}/", *PREDICTED),
     log:
         "<logs>/scans/{scan}/predict.log",
     benchmark:

@@ -5,9 +5,11 @@ import kits.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from kits import cli
+from kits.data.slices import crop_to_view
 from kits.figures.network import plot_network
 from kits.networks import models
 from kits.networks.device import Device
@@ -16,7 +18,8 @@ from kits.networks.unet import trace_features
 
 def main(arguments: argparse.Namespace) -> None:
     model = models.load_model(arguments.model, arguments.target, Device(torch.device("cpu")))
-    rows = model.size // 2 if arguments.target == "tumor" else model.size
+    blank = np.zeros((1, model.size, model.size))
+    rows = crop_to_view(blank, model.target, model.tumor_rows).shape[1]
     count = sum(weights.numel() for weights in model.network.parameters())
     title = f"{arguments.target} network: {count:,} weights"
     plot_network(title, trace_features(model.network, rows, model.size), arguments.output)

@@ -10,7 +10,7 @@ from kits.data.nifti import read_geometry, write_volume
 from kits.filter.candidates import judge, write_candidates
 from kits.filter.masks import read_mask
 from kits.filter.options import FilterOptions
-from kits.filter.postprocessing import postprocess
+from kits.filter.postprocessing import postprocess, read_ratio_range
 
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""
@@ -19,11 +19,10 @@ LISTED = 5
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = cli.read_json(arguments.ratio_range, "low", "high")
     filtered = postprocess(
         read_mask(arguments.kidney),
         read_mask(arguments.tumor),
-        (ratios["low"], ratios["high"]),
+        read_ratio_range(arguments.ratio_range, arguments.ratio),
         cli.read_options(arguments, FilterOptions),
     )
     geometry = read_geometry(arguments.kidney)
@@ -46,6 +45,9 @@ if __name__ == "__main__":
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser.add_argument(
+        "--ratio", action=argparse.BooleanOptionalAction, default=True, help="filter tumors by their eigenvalue ratio"
+    )
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
     parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")

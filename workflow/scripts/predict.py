@@ -3,12 +3,14 @@
 import kits.interrupt  # noqa: F401
 
 import argparse
+from itertools import chain
 from pathlib import Path
 
 from kits import cli
 from kits.data.cohort import parse_name
 from kits.data.nifti import write_volume
-from kits.data.slices import open_slices, restore
+from kits.data.restoration import LINEAR, METHODS, restore, restore_probabilities
+from kits.data.slices import open_slices
 from kits.data.targets import NETWORKS
 from kits.networks import models
 from kits.networks.device import add_device_options, choose_device
@@ -16,20 +18,30 @@ from kits.networks.device import add_device_options, choose_device
 
 def main(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments)
-    paths = (arguments.kidney_model, arguments.tumor_model)
-    networks = [models.load_model(path, target, device) for path, target in zip(paths, NETWORKS, strict=True)]
+    if len(arguments.kidney_model) != len(arguments.tumor_model):
+        raise cli.UserError(
+            f"--kidney-model names {len(arguments.kidney_model)} networks, --tumor-model {len(arguments.tumor_model)}; "
+            "give one of each for each training"
+        )
+    paths = list(zip(arguments.kidney_model, arguments.tumor_model, strict=True))
+    members = [[models.load_model(*entry, device) for entry in zip(pair, NETWORKS, strict=True)] for pair in paths]
     for case in arguments.cases:
         stored = open_slices(arguments.slices / case)
-        for path, model in zip(paths, networks, strict=True):
-            if model.size != stored.images.shape[2]:
+        size, grid = stored.images.shape[2], stored.geometry
+        for path, model in zip(chain(*paths), chain(*members), strict=True):
+            if model.size != size:
                 raise cli.UserError(
                     f"{path} was trained on slices of {model.size} pixels, "
-                    f"{arguments.slices / case} holds {stored.images.shape[2]}; extract or train again"
+                    f"{arguments.slices / case} holds {size}; extract or train again"
                 )
-        masks = models.predict_slices(networks, stored.images, device, arguments.batch_size, arguments.threshold)
-        for target, mask in zip(NETWORKS, masks, strict=True):
-            whole = restore(mask, stored.images.shape[2], stored.geometry.shape)
-            write_volume(arguments.output / case / f"{target}.nii.gz", whole, stored.geometry.stored_affine)
+        found = models.average_probabilities(members, stored.images, device, arguments.batch_size)
+        for target, values in zip(NETWORKS, found, strict=True):
+            folder = arguments.output / case
+            mask = restore(values, size, grid.shape, arguments.restore, arguments.threshold)
+            write_volume(folder / f"{target}.nii.gz", mask, grid.stored_affine)
+            if arguments.probabilities:
+                whole = restore_probabilities(values, size, grid.shape, arguments.restore)
+                write_volume(folder / f"{target}_probability.nii.gz", whole, grid.stored_affine)
         print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)
 
 
@@ -37,9 +49,17 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
-    parser.add_argument("--kidney-model", type=Path, required=True, help="kidney model, .pt")
-    parser.add_argument("--tumor-model", type=Path, required=True, help="tumor model, .pt")
+    several = "; the mean probability of several"
+    parser.add_argument("--kidney-model", type=Path, nargs="+", required=True, help=f"kidney model, .pt{several}")
+    parser.add_argument("--tumor-model", type=Path, nargs="+", required=True, help=f"tumor model, .pt{several}")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+    parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
+    parser.add_argument(
+        "--probabilities",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also write <case>/kidney_probability.nii.gz and tumor_probability.nii.gz, 0 to 255",
+    )
     parser.add_argument("--batch-size", type=int, default=16, help="number of slices to segment at a time")
     parser.add_argument("--threshold", type=float, default=0.5, help="sigmoid output above which a pixel is foreground")
     add_device_options(parser)

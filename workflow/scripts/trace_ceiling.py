@@ -10,16 +10,20 @@ import numpy as np
 
 from kits import cli, tables
 from kits.analysis.ceiling import trace_case
+from kits.data.restoration import LINEAR, METHODS
+from kits.data.slices import LOWER_HALF, TUMOR_ROWS
 from kits.filter.options import FilterOptions
+from kits.filter.postprocessing import read_ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = cli.read_json(arguments.ratio_range, "low", "high")
     table, loss = trace_case(
         arguments.case,
         arguments.label,
         arguments.size,
-        (ratios["low"], ratios["high"]),
+        arguments.tumor_rows,
+        arguments.restore,
+        read_ratio_range(arguments.ratio_range, arguments.ratio),
         cli.read_options(arguments, FilterOptions),
     )
     with cli.write_atomically(arguments.slice) as temporary:
@@ -31,8 +35,13 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--case", required=True, help="name of the case")
     parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
+    parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
     parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser.add_argument(
+        "--ratio", action=argparse.BooleanOptionalAction, default=True, help="filter tumors by their eigenvalue ratio"
+    )
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")

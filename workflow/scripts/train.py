@@ -8,13 +8,15 @@ from pathlib import Path
 
 from kits import cli, provenance
 from kits.data.cohort import parse_case
+from kits.data.slices import LOWER_HALF, TUMOR_ROWS
 from kits.data.targets import NETWORKS
 from kits.networks import models
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
 from kits.networks.dataset import MemoryDataset, load_dataset
 from kits.networks.device import add_device_options, choose_device
 from kits.networks.training import Hyperparameters, train
-from kits.networks.unet import Architecture
+from kits.networks.unet import Architecture, UNet
+from kits.networks.validation import draw_cases, measure_dice
 from kits.sources import find_sources
 
 
@@ -22,12 +24,21 @@ def main(arguments: argparse.Namespace) -> None:
     target, window = arguments.target, arguments.hu_window
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
-    cases = arguments.cases
+    cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, hyperparameters.seed)
     device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
     folders = [arguments.slices / case for case in cases]
-    dataset = load_dataset(folders, target, device, arguments.loading)
+    dataset = load_dataset(
+        folders,
+        target,
+        device,
+        arguments.loading,
+        tumor_rows=arguments.tumor_rows,
+        context=architecture.context,
+        negatives=hyperparameters.negatives,
+        seed=hyperparameters.seed,
+    )
     name = f"{target} network"
     place = "memory" if isinstance(dataset, MemoryDataset) else "disk"
     print(f"{name}: {dataset.shape[0]} slices of {len(cases)} cases in {place}, on {device.name}", flush=True)
@@ -35,17 +46,28 @@ def main(arguments: argparse.Namespace) -> None:
     def report(line: str) -> None:
         print(f"{name}: {line}", flush=True)
 
+    validation_folders = [arguments.slices / case for case in validation_cases]
+
+    def validate(network: UNet) -> float:
+        model = models.Model(network, target, dataset.shape[2], window, arguments.tumor_rows)
+        return measure_dice(model, validation_folders, device, hyperparameters.batch_size)
+
     decided = {
         "target": target,
         "network": asdict(architecture),
         "hu_window": window,
+        "tumor_rows": arguments.tumor_rows,
         "training": asdict(hyperparameters),
     }
-    checkpoint.fingerprint = compute_fingerprint(decided, device, folders, find_sources(Path(__file__)))
-    trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint)
-    model = models.Model(trained, target, dataset.shape[2], window)
+    sources = find_sources(Path(__file__))
+    checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, sources)
+    follow = validate if validation_cases else None
+    trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
+    model = models.Model(trained, target, dataset.shape[2], window, arguments.tumor_rows)
     models.save_model(arguments.output, model, architecture)
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
+    if validation_cases:
+        header["validation_cases"] = validation_cases
     cli.write_json(arguments.output.with_suffix(".json"), header | record)
     checkpoint.remove()
 
@@ -58,6 +80,7 @@ if __name__ == "__main__":
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
+    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     cli.add_options(parser, Architecture)
     cli.add_options(parser, Hyperparameters)
     places = ("auto", "memory", "disk")

@@ -16,7 +16,7 @@ rule trace_ceiling:
     resources:
         **grow(mem_mb=2000, runtime=10),
     params:
-        options=list_options("slices", "size") + FILTER_OPTIONS,
+        options=list_options("slices", "size", "tumor_rows") + list_options("inference", "restore") + FILTER_OPTIONS,
     shell:
         "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
         " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"

@@ -84,6 +84,8 @@ def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collect
         settings: dict[str, Any] = {"default": item.default, "help": item.metadata["help"]}
         if value is bool:
             settings["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(value) is typing.Literal:
+            settings["choices"] = typing.get_args(value)
         elif members := typing.get_args(value):
             settings |= {"nargs": len(members), "type": members[0], "action": StoreTuple}
         else:

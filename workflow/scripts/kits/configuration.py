@@ -65,16 +65,19 @@ def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
 def parse_texts(config: dict[str, Any]) -> None:
     """Parse, in place, the values that `snakemake --config key=true section='{key: 3}'` gives as text, except names."""
     for key in set(config) - {"run"}:
-        config[key] = _parse_value(config[key])
+        if not isinstance(config[key], dict):
+            config[key] = _parse_value(config[key])
     for section in filter(lambda value: isinstance(value, dict), config.values()):
         for key, value in section.items():
             if key not in TEXTS:
-                section[key] = (
-                    [_parse_value(item) for item in value] if isinstance(value, list) else _parse_value(value)
-                )
+                section[key] = _parse_value(value)
 
 
 def _parse_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _parse_value(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_parse_value(item) for item in value]
     try:
         return yaml.safe_load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
@@ -127,7 +130,8 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for low, high in config["ablation"]["percentiles"]:
         if low > high:
             yield f"ablation.percentiles: {low} comes before {high}; write the smaller value first"
-    shortest, poolings = config["slices"]["size"] // 2, config["network"]["depth"]
+    halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
+    shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]
     if shortest < 2**poolings:
         yield (
             f"network.depth: {poolings} poolings are too many for the {shortest} rows of the tumor network; "
@@ -166,6 +170,11 @@ def _flatten(config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in config.items():
         values |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
     return values
+
+
+def read_negatives(slices: str | Mapping[str, float]) -> float:
+    """Read the share of slices without the target to train on from `training.slices`."""
+    return {"positive": 0.0, "all": 1.0}[slices] if isinstance(slices, str) else slices["negatives"]
 
 
 def make_options(values: Mapping[str, Any]) -> list[str]:

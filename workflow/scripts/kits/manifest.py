@@ -11,8 +11,10 @@ from typing import Any
 from kits.cli import UserError, read_json
 
 NAME = "model.json"
-FORMAT = 1
+FORMAT = 2
 """The version of the folder's contents, which grows when older code could not use newer networks, or the reverse."""
+READABLE = (1, FORMAT)
+"""The versions that are read: the first has no networks with `tumor_rows` or `context`."""
 FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
 """What a segmentation reads from the folder, beside the manifest."""
 KEYS = ("format", "sha256", "size", "hu_window", "cohort")
@@ -41,7 +43,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = read_json(folder / NAME, "format")
     except UserError as error:
         raise UserError(f"scans.models: {folder / NAME} is damaged; {copy}") from error
-    if manifest["format"] != FORMAT:
+    if manifest["format"] not in READABLE:
         raise UserError(
             f"scans.models: {folder / NAME} has format {manifest['format']}, but this version of the workflow reads "
             f"{FORMAT}; use the version that trained it (commit {manifest.get('commit', 'unknown')}), or train again"

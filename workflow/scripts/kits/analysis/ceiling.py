@@ -11,7 +11,8 @@ import pandas as pd
 
 from kits.analysis.scoring import compute_dice
 from kits.data.nifti import TUMOR, read_geometry, read_label_columns
-from kits.data.slices import crop_lower_half, resize, resize_blocks, restore
+from kits.data.restoration import restore
+from kits.data.slices import crop_to_view, resize, resize_blocks
 from kits.data.targets import TARGETS
 from kits.filter.masks import RunLengthMask, read_label_masks
 from kits.filter.options import FilterOptions
@@ -38,7 +39,13 @@ class Loss:
 
 
 def trace_case(
-    case: str, label_path: Path, size: int, ratios: tuple[float, float], options: FilterOptions
+    case: str,
+    label_path: Path,
+    size: int,
+    tumor_rows: str,
+    method: str,
+    ratios: tuple[float, float],
+    options: FilterOptions,
 ) -> tuple[pd.DataFrame, Loss]:
     """Send a case's true masks through every step, as if both networks were perfect.
 
@@ -46,6 +53,8 @@ def trace_case(
         case: The name of the case.
         label_path: The case's `segmentation.nii.gz`.
         size: The rows and columns of the slices that the networks see, in pixels.
+        tumor_rows: The rows that the tumor network sees, `lower_half` or `all`.
+        method: How pixels become voxels, `nearest` or `linear`.
         ratios: The lowest and the highest accepted eigenvalue ratio.
         options: The constraints of the filter.
 
@@ -60,8 +69,8 @@ def trace_case(
     truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
     small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
     kidney, tumor, seen = (
-        RunLengthMask.from_mask(restore(mask, size, geometry.shape).view(bool))
-        for mask in (small > 0, small == TUMOR, crop_lower_half(small) == TUMOR)
+        RunLengthMask.from_mask(restore(mask, size, geometry.shape, method).view(bool))
+        for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
     filtered = postprocess(kidney, seen, ratios, options)
     segmentation = filtered.segmentation

@@ -21,6 +21,8 @@ from kits.data.plausibility import measure_hu
 
 Slices = TypeVar("Slices")
 
+LOWER_HALF, ALL_ROWS = TUMOR_ROWS = ("lower_half", "all")
+"""The rows of a slice that the tumor network may see; the kidney network sees all."""
 STRIP = 32
 """The number of columns that are turned into slices at once: as int16 they fill a line of the processor's cache."""
 
@@ -38,35 +40,15 @@ def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return volume[:, sample_nearest(volume.shape[1], rows)[:, None], sample_nearest(volume.shape[2], columns)]
 
 
-def crop_lower_half(slices: Slices) -> Slices:
-    """Crop slices, (slices, size, size), to what the tumor network sees (section 2.1.1): (slices, size / 2, size)."""
-    return slices[:, slices.shape[1] // 2 :]
-
-
-def crop_to_view(slices: Slices, target: str) -> Slices:
-    """Crop extracted slices, an array or a tensor, to the part that the `kidney` or `tumor` network sees."""
-    return crop_lower_half(slices) if target == "tumor" else slices
-
-
-def restore(mask: np.ndarray, size: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Resize a network's masks to the input volume.
+def crop_to_view(slices: Slices, target: str, tumor_rows: str = LOWER_HALF) -> Slices:
+    """Crop extracted slices, an array or a tensor, to the part that the `kidney` or `tumor` network sees.
 
     Args:
-        mask: The masks, shape (slices, size, size), or (slices, size / 2, size) for the lower half of each slice; the
-            upper half is empty then.
-        size: The rows and columns of the extracted slices, in pixels.
-        shape: The shape of the input volume, (slices, rows, columns).
-
-    Returns:
-        The mask in the input's shape, uint8.
+        slices: The slices, shape (slices, size, size).
+        target: The network's target.
+        tumor_rows: `lower_half` (section 2.1.1), for which the result has the shape (slices, size / 2, size), or `all`.
     """
-    rows, columns = sample_nearest(size, shape[1]), sample_nearest(size, shape[2])
-    cropped = size - mask.shape[1]
-    whole = np.zeros((shape[2], shape[1], len(mask)), np.uint8)  # the order of the file: slices fastest
-    seen = np.searchsorted(rows, cropped)  # the first row of the input that the network sees
-    for column, small in enumerate(transpose(mask)[columns]):
-        whole[column, seen:] = small[rows[seen:] - cropped]
-    return whole.transpose(2, 1, 0)
+    return slices[:, slices.shape[1] // 2 :] if target == "tumor" and tumor_rows == LOWER_HALF else slices
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too 
 
 def judge(tumor: Any) -> str:
     """Say whether a component, a record of `Filtered.tests`, is kept, or why it is removed."""
+    if tumor["rescued"]:
+        return "kept: none passes, and this is nearest"
     failed = [words for name, words in REASONS.items() if not tumor[name]]
     return f"removed: {', '.join(failed)}" if failed else "kept"
 

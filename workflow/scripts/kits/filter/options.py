@@ -25,6 +25,7 @@ class FilterOptions:
     min_component_voxels: int = describe(10, "number of voxels of the smallest tumor component to keep")
     tumor_kidney_overlap: float = describe(0.95, "smallest share inside the kidney mask of a tumor component to keep")
     closing_iterations: int = describe(0, "number of iterations of a binary closing before the holes are filled")
+    keep_best: bool = describe(False, "if no tumor component passes, keep the one that is nearest to passing")
 
 
 CONSTRAINTS_OFF: dict[str, Any] = {
@@ -39,8 +40,8 @@ CONSTRAINTS_OFF: dict[str, Any] = {
 
 def read_filter_options(section: Mapping[str, Any]) -> FilterOptions:
     """Read the options of the filter from the configuration's section `postprocess`."""
-    values = {name: section[name] for name in section if name != "ratio_cases"}
-    return FilterOptions(**values | {"percentiles": tuple(section["percentiles"])})
+    values = {name: section[name] for name in section if name not in ("ratio_cases", "ratio")}
+    return FilterOptions(**values | {"percentiles": tuple(section["percentiles"]) if section["ratio"] else None})
 
 
 def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
@@ -88,7 +89,7 @@ def _format_value(value: Any) -> str:
 
 
 def parse_options(text: Mapping[str, Any]) -> FilterOptions:
-    """Read the constraints of a variant from what `format_options` wrote, which does not hold the closing."""
+    """Read the constraints of a variant from what `format_options` wrote, which holds no other options."""
     values: dict[str, Any] = {}
     for name in CONSTRAINTS_OFF:
         word = str(text[name])

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from kits.cli import UserError
+from kits.cli import UserError, read_json
 from kits.data.nifti import KIDNEY, TUMOR
 from kits.filter.components import (
     Components,
@@ -32,7 +33,8 @@ class Filtered:
         tumors: The components of the tumor mask, with its holes filled.
         kept_kidneys: Which kidney components are kept, shape (kidneys,), bool.
         tests: A record for each tumor component: its voxels, its eigenvalue ratio and its overlap with the kidney;
-            whether it is large, shaped and inside enough for the three constraints; and whether it is kept.
+            whether it is large, shaped and inside enough for the three constraints; whether it is rescued, which is
+            kept although it fails one; and whether it is kept.
     """
 
     kidneys: Components
@@ -44,10 +46,10 @@ class Filtered:
         """Apply one constraint after the other; yield its name, the kidney + tumor mask and the tumor mask."""
         yield "fill_holes", self.kidneys.runs, self.tumors.runs
         kidney, kept = self.kidneys.select(self.kept_kidneys), self.tests.large
-        yield "components", kidney, self.tumors.select(kept)
+        yield "components", kidney, self.tumors.select(kept | self.tests.rescued)
         for name, verdict in (("ratio", self.tests.shaped), ("overlap", self.tests.inside)):
             kept = kept & verdict
-            yield name, kidney, self.tumors.select(kept)
+            yield name, kidney, self.tumors.select(kept | self.tests.rescued)
 
     @property
     def segmentation(self) -> np.ndarray:
@@ -123,8 +125,45 @@ def postprocess(
     large = tumors.voxels >= options.min_component_voxels
     shaped = (ratios[0] <= ratio) & (ratio <= ratios[1])
     inside = overlap >= options.tumor_kidney_overlap
+    passed = large & shaped & inside
+    rescued = np.zeros(len(tumors), bool)
+    if options.keep_best and len(tumors) and not passed.any():
+        rescued[find_nearest(tumors.voxels, ratio, overlap, ratios, options)] = True
     tests = np.rec.fromarrays(
-        [tumors.voxels, ratio, overlap, large, shaped, inside, large & shaped & inside],
-        names="voxels,ratio,overlap,large,shaped,inside,kept",
+        [tumors.voxels, ratio, overlap, large, shaped, inside, rescued, passed | rescued],
+        names="voxels,ratio,overlap,large,shaped,inside,rescued,kept",
     )
     return Filtered(kidneys, tumors, kept_kidneys, tests)
+
+
+def find_nearest(
+    voxels: np.ndarray, ratio: np.ndarray, overlap: np.ndarray, ratios: tuple[float, float], options: FilterOptions
+) -> int:
+    """Find the tumor component that is nearest to passing; of equally near ones, the largest, then the first.
+
+    A constraint is missed by a factor, of 2 for half the voxels that it asks for, and the distance is the product of a
+    component's factors. It is infinite outside the kidney mask, and for a component without a second axis.
+
+    Args:
+        voxels: The number of voxels of each component, shape (n,).
+        ratio: Its eigenvalue ratio, shape (n,).
+        overlap: Its share inside the kidney mask, shape (n,).
+        ratios: The lowest and the highest accepted eigenvalue ratio.
+        options: The other constraints.
+    """
+    with np.errstate(divide="ignore", over="ignore"):
+        distance = np.maximum(options.min_component_voxels / voxels, 1)
+        distance *= np.maximum(ratios[0] / ratio, 1) * np.maximum(ratio / ratios[1], 1)
+        if options.tumor_kidney_overlap:
+            distance *= np.maximum(options.tumor_kidney_overlap / overlap, 1)
+    return int(np.lexsort((-voxels, distance))[0])
+
+
+def read_ratio_range(path: Path, ratio: bool) -> tuple[float, float]:
+    """Read the range of accepted eigenvalue ratios from `ratio_range.json`; without the constraint, it accepts all.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    record = read_json(path, "low", "high")
+    return (record["low"], record["high"]) if ratio else EVERY_RATIO

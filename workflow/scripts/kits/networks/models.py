@@ -12,25 +12,34 @@ import torch
 from torch import Tensor
 
 from kits.cli import UserError, write_atomically
-from kits.data.slices import crop_to_view, describe_damage
+from kits.data.slices import LOWER_HALF, crop_to_view, describe_damage
 from kits.networks.device import Device
 from kits.networks.unet import Architecture, UNet
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network, its target, and the slice size in pixels and the window in HU with which it was trained."""
+    """A trained network, its target, and the slices with which it was trained.
+
+    Attributes:
+        network: The network.
+        target: What it segments, `kidney` or `tumor`.
+        size: The rows and columns of a slice, in pixels.
+        hu_window: The lowest and the highest HU that it distinguishes.
+        tumor_rows: The rows of a slice that a tumor network sees, `lower_half` or `all`.
+    """
 
     network: UNet
     target: str
     size: int
     hu_window: tuple[float, float]
+    tumor_rows: str = LOWER_HALF
 
 
 def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
-    """Clip images to a window in HU and scale it to 0..1: int16 HU, (n, H, W), to float32, (n, 1, H, W)."""
+    """Clip images, int16 HU, to a window and scale it to 0..1: float32 of the same shape."""
     low, high = hu_window
-    return ((images.float() - low) / (high - low)).clamp(0, 1).unsqueeze(1)
+    return ((images.float() - low) / (high - low)).clamp(0, 1)
 
 
 def save_model(path: Path, model: Model, architecture: Architecture) -> None:
@@ -41,6 +50,7 @@ def save_model(path: Path, model: Model, architecture: Architecture) -> None:
         "target": model.target,
         "size": model.size,
         "hu_window": list(model.hu_window),
+        "tumor_rows": model.tumor_rows,
     }
     write_tensors(path, content)
 
@@ -65,7 +75,8 @@ def load_model(path: Path, target: str, device: Device) -> Model:
         content = read_tensors(path)
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
-        model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]))
+        rows = content.get("tumor_rows", LOWER_HALF)  # older files have no such entry
+        model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]), rows)
     except (OSError, MemoryError):  # reading failed, the file may be good
         raise
     except Exception as error:  # torch raises many kinds of errors for a broken file
@@ -91,31 +102,81 @@ def read_tensors(path: Path) -> dict[str, Any]:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-@torch.inference_mode()
-def predict_slices(
-    networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int, threshold: float
-) -> list[np.ndarray]:
-    """Segment every slice with several networks, in one pass over the slices.
+def list_neighbors(slices: np.ndarray, count: int, context: int) -> np.ndarray:
+    """List each slice between its neighbors; beyond the first and the last slice, these stand in.
 
     Args:
-        networks: The trained networks; a tumor network sees the lower half of each slice.
+        slices: The numbers of the slices, shape (n,).
+        count: The number of slices of the case.
+        context: The number of neighbors on each side.
+
+    Returns:
+        The numbers, shape (n, 2 * context + 1).
+    """
+    return (slices[:, None] + np.arange(-context, context + 1)).clip(0, count - 1)
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int
+) -> list[np.ndarray]:
+    """Compute what several networks say of every slice, in one pass over the slices.
+
+    Args:
+        networks: The trained networks.
         images: The slices in HU, shape (slices, size, size), int16.
         device: The device that holds the networks.
         batch_size: The number of slices that are segmented at a time.
-        threshold: The sigmoid output above which a pixel is foreground.
 
     Returns:
-        For each network its masks, shape (slices, H, W), uint8, 0 or 1, of the part of the slices that it sees.
+        For each network its sigmoid outputs, shape (slices, H, W), float32, of the part of the slices that it sees.
     """
-    slices = torch.from_numpy(images)
-    masks = [
-        torch.empty(crop_to_view(slices, model.target).shape, dtype=torch.uint8, device=device.torch_device)
+    slices, count = torch.from_numpy(images), len(images)
+    results = [
+        torch.empty(crop_to_view(slices, model.target, model.tumor_rows).shape, device=device.torch_device)
         for model in networks
     ]
+    reach = max(model.network.context for model in networks)
     with device.autocast():
-        for start in range(0, len(images), batch_size):
-            batch = slices[start : start + batch_size].to(device.torch_device)
-            for model, mask in zip(networks, masks, strict=True):
-                logits = model.network(normalize(crop_to_view(batch, model.target), model.hu_window))[:, 0]
-                mask[start : start + batch_size] = torch.sigmoid(logits.float()) > threshold
-    return [mask.cpu().numpy() for mask in masks]
+        for start in range(0, count, batch_size):
+            batch = slice(start, min(start + batch_size, count))
+            first = max(start - reach, 0)
+            window = slices[first : batch.stop + reach].to(device.torch_device)
+            for model, result in zip(networks, results, strict=True):
+                near = list_neighbors(np.arange(batch.start, batch.stop), count, model.network.context) - first
+                seen = crop_to_view(window, model.target, model.tumor_rows)[torch.from_numpy(near)]
+                result[batch] = torch.sigmoid(model.network(normalize(seen, model.hu_window))[:, 0].float())
+    return [result.cpu().numpy() for result in results]
+
+
+def average_probabilities(
+    members: Sequence[Sequence[Model]], images: np.ndarray, device: Device, batch_size: int
+) -> list[np.ndarray]:
+    """Average the probabilities of an ensemble, whose members are the networks that `predict_probabilities` takes.
+
+    The members must see the same part of the slices.
+
+    Raises:
+        UserError: They do not.
+    """
+    total: list[np.ndarray] = []
+    for networks in members:
+        found = predict_probabilities(networks, images, device, batch_size)
+        if total and [part.shape for part in total] != [part.shape for part in found]:
+            raise UserError("the networks of the ensemble see different rows of a slice; use those of one run")
+        total = [before + part for before, part in zip(total, found, strict=True)] if total else found
+    return [part / len(members) for part in total] if len(members) > 1 else total
+
+
+def predict_slices(
+    networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int, threshold: float
+) -> list[np.ndarray]:
+    """Segment every slice with several networks, like `predict_probabilities`.
+
+    Returns:
+        For each network its masks, uint8, 0 or 1: the pixels whose probability is above `threshold`.
+    """
+    return [
+        (probability > threshold).astype(np.uint8)
+        for probability in predict_probabilities(networks, images, device, batch_size)
+    ]

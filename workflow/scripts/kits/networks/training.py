@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from kits.cli import UserError, describe
+from kits.networks.augmentation import augment
 from kits.networks.checkpoint import Checkpoint
 from kits.networks.dataset import Dataset
 from kits.networks.device import Device
@@ -35,6 +36,9 @@ class Hyperparameters:
     min_improvement: float = describe(1e-4, "relative fall that counts as a lower loss")
     seed: int = describe(2019, "seed of the initial weights and of the order of slices")
     compile: bool = describe(False, "compile the network first (torch.compile)")
+    negatives: float = describe(0.0, "share of the slices without the target that are trained on, too")
+    augmentation: Literal["none", "standard"] = describe("none", "random changes of each slice")
+    validation_cases: int = describe(0, "number of training cases that are left out, whose Dice is followed")
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Progress:
     Attributes:
         started: The start of the training in UTC.
         history: A record for each finished epoch.
-        best: The last loss that was lower than the previous best by at least `min_improvement`.
+        best: The last loss, or one minus validation Dice, lower than the previous best by at least `min_improvement`.
         since_best: The number of epochs since then.
         order: The order of the slices in the current epoch, shape (n,).
         trained: The number of slices that the network has seen in the current epoch.
@@ -79,8 +83,8 @@ def compute_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
 
 
 def find_best_epoch(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Find the record of the epoch with the lowest loss; of equal ones, the first."""
-    return min(history, key=lambda epoch: epoch["loss"])
+    """Find the record of the epoch with the highest validation Dice, or the lowest loss; of equal ones, the first."""
+    return min(history, key=lambda epoch: -epoch.get("validation_dice", -epoch["loss"]))
 
 
 def train(
@@ -91,11 +95,13 @@ def train(
     device: Device,
     report: Callable[[str], None] = print,
     checkpoint: Checkpoint | None = None,
+    validate: Callable[[UNet], float] | None = None,
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
     The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
-    mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change.
+    mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change. If
+    there are validation cases, one minus their Dice takes the place of the loss in all that depends on its progress.
 
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
 
@@ -107,6 +113,7 @@ def train(
         device: The device on which to train, and its precision.
         report: A function that receives a line for each epoch.
         checkpoint: The file that keeps the state after every epoch and when a signal asks the process to stop.
+        validate: A function that measures the Dice of the network on the validation cases, if there are any.
 
     Returns:
         The network, and its record: the best and the final epoch, history, versions, times.
@@ -156,9 +163,12 @@ def train(
                 now.seconds = time.time() - epoch_started
                 save()
                 raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
+            seen, truth = normalize(images, hu_window), masks.float().unsqueeze(1)
+            if hyperparameters.augmentation == "standard":
+                seen, truth = augment(seen, truth, (hyperparameters.seed, epoch, now.trained))
             with device.autocast():
-                logits = network_step(normalize(images, hu_window))
-            loss = compute_loss(logits.float(), masks.float().unsqueeze(1), hyperparameters.dice_weight)
+                logits = network_step(seen)
+            loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
             scaler.step(optimizer)
@@ -170,24 +180,32 @@ def train(
             narrow = ", or set precision: float32" if device.precision == torch.float16 else ""
             raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
         seconds = time.time() - epoch_started
-        now.history.append({"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)})
+        past = {"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)}
+        followed = loss_value
+        if validate:
+            past["validation_dice"] = validate(model.eval())
+            followed = 1 - past["validation_dice"]
+            model.train()
+        now.history.append(past)
         if find_best_epoch(now.history)["epoch"] == epoch:
             best_weights = {name: value.clone() for name, value in model.state_dict().items()}
-        scheduler.step(loss_value)
-        if loss_value < now.best * (1 - hyperparameters.min_improvement):  # the scheduler's criterion
-            now.best, now.since_best = loss_value, 0
+        scheduler.step(followed)
+        if followed < now.best * (1 - hyperparameters.min_improvement):  # the scheduler's criterion
+            now.best, now.since_best = followed, 0
         else:
             now.since_best += 1
         now.order, now.trained = torch.randperm(count, generator=generator), 0
         now.total, now.seconds = torch.zeros_like(now.total), 0.0
         save()
         left = sum(past["seconds"] for past in now.history) / epoch * (hyperparameters.epochs - epoch)
+        dice = f"validation Dice {past['validation_dice']:.4f}  " if validate else ""
         report(
-            f"epoch {epoch:2d}/{hyperparameters.epochs}  loss {loss_value:.4f}  learning rate {rate:.1e}  "
+            f"epoch {epoch:2d}/{hyperparameters.epochs}  loss {loss_value:.4f}  {dice}learning rate {rate:.1e}  "
             f"{count / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
         )
     if now.since_best >= hyperparameters.early_stopping_patience:
-        report(f"stopped early: no lower loss for {now.since_best} epochs")
+        better = "higher validation Dice" if validate else "lower loss"
+        report(f"stopped early: no {better} for {now.since_best} epochs")
     model.load_state_dict(best_weights)
     best = find_best_epoch(now.history)
     record = {

@@ -1,0 +1,226 @@
+"""Measure what each choice of the paper costs: train with each switch alone, with several seeds, and score the cases.
+
+Every network is trained once, by the workflow's own scripts, and kept in the work folder, so that an interrupted
+measurement goes on where it stopped.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import measure
+import numpy as np
+import pandas as pd
+import yaml
+
+from kits import configuration
+from kits.analysis.scoring import average_by_case, score_case
+from kits.analysis.statistics import estimate_interval
+from kits.data import cohort, split
+from kits.data.phantom import write_case
+from kits.data.slices import extract
+from kits.data.targets import NETWORKS
+from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kits.filter.options import read_filter_options
+from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
+from kits.filter.tumors import measure_label
+
+SWITCHES = {
+    "the paper": {},
+    "inference.restore: nearest": {"inference": {"restore": "nearest"}},
+    "slices.tumor_rows: all": {"slices": {"tumor_rows": "all"}},
+    "training.slices: all": {"training": {"slices": "all"}},
+    "training.slices: {negatives: 0.25}": {"training": {"slices": {"negatives": 0.25}}},
+    "training.augmentation: standard": {"training": {"augmentation": "standard"}},
+    "training.validation_cases: a tenth": {"training": {"validation_cases": "a tenth"}},
+    "network.context: 1": {"network": {"context": 1}},
+    "postprocess.ratio: false": {"postprocess": {"ratio": False}},
+    "postprocess.keep_best: true": {"postprocess": {"keep_best": True}},
+    "ratio: false, keep_best: true": {"postprocess": {"ratio": False, "keep_best": True}},
+}
+"""Each switch alone, and what it changes in the configuration."""
+PRESET = measure.ROOT / "config" / "beyond.yaml"
+SIZES = ("kidney_tumor", "tumor")
+
+
+def change(config, changes):
+    """Return the configuration with some values changed."""
+    return config | {
+        section: config[section] | values if isinstance(values, dict) else values for section, values in changes.items()
+    }
+
+
+def run_script(name, *words):
+    """Run a script of the workflow on one thread."""
+    command = [sys.executable, str(measure.SCRIPTS / f"{name}.py"), *map(str, words)]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    if result.returncode:
+        sys.exit(f"failed: {' '.join(command)}\n{result.stderr}")
+
+
+def list_training_options(config, target, cases):
+    """List the options of a training, as rule train does."""
+    training = {key: value for key, value in config["training"].items() if key not in ("loading", "slices")}
+    training["negatives"] = configuration.read_negatives(config["training"]["slices"])
+    if training["validation_cases"] == "a tenth":
+        training["validation_cases"] = max(2, round(len(cases) / 10))
+    slices = {"hu_window": config["slices"]["hu_window"]}
+    if target == "tumor":
+        slices["tumor_rows"] = config["slices"]["tumor_rows"]
+    device = {"device": config["device"], "precision": config["precision"], "threads": 1}
+    return ["--target", target, *configuration.make_options(config["network"] | training | slices | device)]
+
+
+class Experiment:
+    """The networks and scores of one configuration, kept in a work folder."""
+
+    def __init__(self, work, root, config):
+        self.work, self.root, self.config = work, root, config
+        self.cases = cohort.find_cases(root)
+        self.splits = split.split_cases(self.cases, **config["split"])
+        self.slices = work / f"slices_{config['slices']['size']}"
+
+    def extract(self, case):
+        if not (self.slices / case / "slices.json").is_file():
+            folder = self.root / case
+            size = self.config["slices"]["size"]
+            extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", size, self.slices / case)
+
+    def name_network(self, changes, number, seed, target):
+        """Name the file of a network by everything that decides it."""
+        config = change(self.config, changes)
+        config = change(config, {"training": {"seed": seed}})
+        cases = [case for case, part in self.splits[number].items() if part == "train"]
+        options = list_training_options(config, target, cases)
+        digest = hashlib.sha256(json.dumps([options, cases]).encode()).hexdigest()[:16]
+        return self.work / "networks" / f"{digest}_{target}.pt", [*options, "--cases", *cases]
+
+    def train(self, job):
+        path, options = job
+        if not path.with_suffix(".json").is_file():
+            run_script("train", "--slices", self.slices, "--output", path, *options)
+        print(f"trained: {path.name}", flush=True)
+
+    def list_networks(self, settings, seeds):
+        """List every network that the settings need, each once."""
+        jobs = {}
+        for changes in settings.values():
+            for seed in seeds:
+                for number in range(len(self.splits)):
+                    for target in NETWORKS:
+                        path, options = self.name_network(changes, number, seed, target)
+                        jobs[path] = options
+        return list(jobs.items())
+
+    def predict(self, changes, seed, number):
+        """Predict the test cases of a split; return the folder of the raw masks."""
+        paths = [self.name_network(changes, number, seed, target)[0] for target in NETWORKS]
+        method = change(self.config, changes)["inference"]["restore"]
+        folder = self.work / "predictions" / f"{paths[0].stem}_{paths[1].stem}_{method}"
+        cases = [case for case, part in self.splits[number].items() if part == "test"]
+        if not all((folder / case / "tumor.nii.gz").is_file() for case in cases):
+            words = ["--slices", self.slices, "--output", folder, "--restore", method, "--threads", 1]
+            words += ["--kidney-model", paths[0], "--tumor-model", paths[1], "--cases", *cases]
+            run_script("predict", *words)
+        return folder, cases
+
+    def score(self, job):
+        """Score the test cases of a setting, seed and split: the table that `score_case` returns, of all cases."""
+        name, changes, seed, number = job
+        config = change(self.config, changes)
+        folder, cases = self.predict(changes, seed, number)
+        ratios = pd.read_csv(self.work / "components.tsv", sep="\t")["ratio"].to_numpy(float)
+        accepted = derive_ratio_range(ratios, config["postprocess"]["percentiles"])
+        options = read_filter_options(config["postprocess"])
+        rows = []
+        for case in cases:
+            before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)
+            result = postprocess(*before, accepted if config["postprocess"]["ratio"] else EVERY_RATIO, options)
+            found = result.segmentation
+            after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == 2)
+            truth = read_label_masks(self.root / case / "segmentation.nii.gz")
+            rows.append(score_case(case, truth, before, after))
+        print(f"scored: {name}, seed {seed}, split {number + 1}", flush=True)
+        return pd.concat(rows).assign(setting=name, seed=seed)
+
+
+def summarize(scores, reference):
+    """Compare each setting with the reference: the mean Dice over cases and seeds, and the paired difference."""
+    rows = []
+    dices = {name: average_by_case(part) for name, part in scores.groupby("setting", sort=False)}
+    for name, mean in dices.items():
+        row = {"setting": name, "n": len(mean)}
+        final = scores[(scores["setting"] == name) & (scores["stage"] == "after") & (scores["target"] == "tumor")]
+        labeled = final[final["label_voxels"] > 0]
+        row["emptied"] = float((labeled["predicted_voxels"] == 0).mean())
+        for stage in ("before", "after"):
+            for target in SIZES:
+                difference = (mean[stage, target] - dices[reference][stage, target]).dropna().to_numpy()
+                low, high = estimate_interval(difference, np.mean, seed=2019)
+                values = {"dice": mean[stage, target].mean(), "change": difference.mean(), "low": low, "high": high}
+                row[f"{stage}_{target}"] = {key: round(float(value), 4) for key, value in values.items()}
+        rows.append(row)
+    return rows
+
+
+def main(arguments):
+    defaults = measure.ROOT / "config" / "config.yaml"
+    config = configuration.read_config(arguments.configfile, defaults)
+    work = arguments.work
+    root = arguments.cohort or work / "cohort"
+    if arguments.cohort is None:
+        phantom = config["phantom"]
+        cases = [root / cohort.name_case(number) for number in range(phantom["cases"])]
+        with ProcessPoolExecutor() as pool:
+            missing = [case for case in cases if not (case / "segmentation.nii.gz").is_file()]
+            list(
+                pool.map(
+                    write_case,
+                    missing,
+                    *zip(*[(phantom["size"], phantom["slices"], phantom["seed"])] * len(missing), strict=True),
+                )
+            ) if missing else None
+    experiment = Experiment(work, root, config)
+    settings = dict(SWITCHES)
+    if PRESET.is_file():
+        settings["config/beyond.yaml"] = yaml.safe_load(PRESET.read_text())
+    settings = {name: changes for name, changes in settings.items() if not arguments.only or name in arguments.only}
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(experiment.extract, experiment.cases))
+        labels = [root / case / "segmentation.nii.gz" for case in experiment.cases]
+        tables = pool.map(measure_label, labels, [config["postprocess"]["min_component_voxels"]] * len(labels))
+        pd.concat(list(tables)).to_csv(work / "components.tsv", sep="\t")
+    jobs = experiment.list_networks(settings, arguments.seeds)
+    print(f"{len(jobs)} networks for {len(settings)} settings, {len(experiment.splits)} splits", flush=True)
+    with ThreadPoolExecutor(arguments.jobs) as pool:
+        list(pool.map(experiment.train, jobs))
+    scored = [
+        (name, changes, seed, number)
+        for name, changes in settings.items()
+        for seed in arguments.seeds
+        for number in range(len(experiment.splits))
+    ]
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        scores = pd.concat(list(pool.map(experiment.score, scored)))
+    rows = summarize(scores, next(iter(SWITCHES)))
+    for row in rows:
+        after = (row["after_kidney_tumor"], row["after_tumor"])
+        print(f"  {row['setting']:40s}", *(f"{part['dice']:.3f} ({part['change']:+.3f})" for part in after))
+    measure.write_record("beyond", arguments, rows, seeds=arguments.seeds, test_cases=int(rows[0]["n"]))
+
+
+if __name__ == "__main__":
+    parser = measure.make_parser(__doc__)
+    parser.add_argument(
+        "--configfile", type=Path, default=measure.ROOT / "config" / "demo.yaml", help="settings to change"
+    )
+    parser.add_argument("--cohort", type=Path, help="folder with cases; phantoms of the configuration if left out")
+    parser.add_argument("--work", type=Path, required=True, help="folder that keeps networks and predictions")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[2019, 2020, 2021], help="seeds of the trainings")
+    parser.add_argument("--jobs", type=int, default=2, help="number of trainings at a time, each on one thread")
+    parser.add_argument("--only", nargs="+", help="names of settings; all if left out")
+    main(parser.parse_args())

@@ -1,0 +1,56 @@
+"""The validation cases of a training, which the paper does not have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kits.cli import UserError
+from kits.data.slices import load_stored
+from kits.networks.dataset import make_masks
+from kits.networks.device import Device
+from kits.networks.models import Model, predict_slices
+
+THRESHOLD = 0.5
+
+
+def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:
+    """Draw the validation cases from the training cases.
+
+    Returns:
+        The cases that are left for training, and the validation cases, both in the order of `cases`.
+
+    Raises:
+        UserError: No case would be left.
+    """
+    if count >= len(cases):
+        raise UserError(
+            f"training.validation_cases: {count} of {len(cases)} training cases leave none to train on; lower the key"
+        )
+    drawn = set(np.random.default_rng(seed).permutation(cases)[:count].tolist())
+    return [case for case in cases if case not in drawn], [case for case in cases if case in drawn]
+
+
+def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_size: int) -> float:
+    """Measure the mean Dice of a network over cases, in the pixels that it sees.
+
+    A case without the target is left out.
+
+    Args:
+        model: The network, which must be in evaluation mode.
+        folders: The folders of the cases' extracted slices.
+        device: The device that holds the network.
+        batch_size: The number of slices that are segmented at a time.
+
+    Raises:
+        UserError: A stored slice is damaged, or no case shows the target.
+    """
+    dices = []
+    for folder in folders:
+        truth = make_masks(load_stored(folder, "labels.npy"), model.target, model.tumor_rows)
+        if truth.any():
+            (mask,) = predict_slices([model], load_stored(folder, "images.npy"), device, batch_size, THRESHOLD)
+            dices.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
+    if not dices:
+        raise UserError(f"no validation case shows any {model.target}; raise training.validation_cases")
+    return float(np.mean(dices))
