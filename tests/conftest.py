@@ -220,8 +220,8 @@ def small_disk(tmp_path):
 
 
 FIGURES = (
-    "ablation", "agreement", "cases", "ceiling", "dice", "morphometry", "network", "outcomes", "pipeline", "ratios",
-    "training",
+    "ablation", "agreement", "cases", "ceiling", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
+    "ratios", "training",
 )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def test_options():
     assert configuration.make_options(values) == expected
 
 
-PROVIDERS = {"skimage": "scikit-image", "mpl_toolkits": "matplotlib"}
+PROVIDERS = {"skimage": "scikit-image", "mpl_toolkits": "matplotlib", "surface_distance": "surface-distance"}
 
 
 def imported(path, seen):

@@ -59,7 +59,7 @@ def test_an_unwritable_output_is_one_line(tmp_path):
 def test_the_snakefile_needs_no_torch():
     """The Snakefile imports no heavy package."""
     code = (
-        "import sys; from kits import cli, configuration, provenance; from kits.data import cohort, split; "
+        "import sys; from kits import cli, configuration, provenance; from kits.data import cohort, methods, split; "
         "from kits.filter import options; from kits.networks import gpu; print(sorted(sys.modules))"
     )
     loaded = python(code)

@@ -13,7 +13,7 @@ PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
 from kits import cli, configuration, manifest, provenance
-from kits.data import cohort, scans, split, targets
+from kits.data import cohort, methods, scans, split, targets
 from kits.filter import options as filter_options
 from kits.networks import gpu
 from kits.sources import find_sources

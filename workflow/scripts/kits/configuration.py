@@ -22,11 +22,13 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value),
     }
 )
-TEXTS = ("root", "models", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
+TEXTS = ("root", "models", "folder", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
 RENAMED = {
     "sensitivity": "is now called ablation",
     "cases_per_job": "is gone: each case is predicted by a job of its own",
 }
+LABELS = {"kidney": [1], "tumor": [2]}
+"""The labels of kidney and tumor in KiTS19, which a method has if the section `compare` names no others."""
 SOURCES = {"download", "phantom"}
 """The sections that are read only if `data.source` names them."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -67,10 +69,18 @@ def parse_texts(config: dict[str, Any]) -> None:
     for key in set(config) - {"run"}:
         if not isinstance(config[key], dict):
             config[key] = _parse_value(config[key])
-    for section in filter(lambda value: isinstance(value, dict), config.values()):
+    for section in _list_sections(config):
         for key, value in section.items():
             if key not in TEXTS:
                 section[key] = _parse_value(value)
+
+
+def _list_sections(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List the sections; in place of `compare`, whose keys are names and whose texts are folders, its mappings."""
+    sections = [value for key, value in config.items() if key != "compare"]
+    if isinstance(config.get("compare"), dict):
+        sections += config["compare"].values()
+    return [section for section in sections if isinstance(section, dict)]
 
 
 def _parse_value(value: Any) -> Any:
@@ -130,6 +140,14 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for low, high in config["ablation"]["percentiles"]:
         if low > high:
             yield f"ablation.percentiles: {low} comes before {high}; write the smaller value first"
+    for name, entry in config["compare"].items():
+        if name == config["run"]:
+            yield f"compare.{name} has the name of this run; give it another"
+        values = LABELS | entry if isinstance(entry, dict) else LABELS
+        if both := sorted(set(values["kidney"]) & set(values["tumor"])):
+            yield f"compare.{name}: {both[0]} is both kidney and tumor; name each label once"
+        if not values["kidney"] + values["tumor"]:
+            yield f"compare.{name} has labels of neither kidney nor tumor; name at least one"
     halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
     shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]
     if shortest < 2**poolings:

@@ -13,8 +13,10 @@ DECIMALS = 9
 """The decimals to which differences are rounded, since rounding errors would be ranked as effects."""
 
 
-def estimate_interval(values: np.ndarray, statistic: Callable[..., Any], seed: int) -> tuple[float, float]:
-    """Estimate the 95 % percentile bootstrap interval of a statistic of values, shape (n,); NaN for fewer than two.
+def estimate_interval(
+    values: np.ndarray, statistic: Callable[..., Any], seed: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Estimate the percentile bootstrap interval of a statistic of values, shape (n,); NaN for fewer than two.
 
     It uses percentiles, since BCa is undefined if all values are the same.
     """
@@ -22,17 +24,17 @@ def estimate_interval(values: np.ndarray, statistic: Callable[..., Any], seed: i
         return float("nan"), float("nan")
     rng = np.random.default_rng(seed)
     result = stats.bootstrap(
-        (values,), statistic, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, method="percentile", rng=rng
+        (values,), statistic, n_resamples=RESAMPLES, confidence_level=confidence, method="percentile", rng=rng
     )
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
-def summarize_values(values: pd.Series, seed: int) -> dict[str, float]:
+def summarize_values(values: pd.Series, seed: int, confidence: float = CONFIDENCE) -> dict[str, float]:
     """Compute the mean and median of values with their bootstrap intervals; undefined values are left out."""
     known = values.dropna().to_numpy(float)
     summary = {}
     for name, statistic in (("mean", np.mean), ("median", np.median)):
-        low, high = estimate_interval(known, statistic, seed)
+        low, high = estimate_interval(known, statistic, seed, confidence)
         value = float(statistic(known)) if len(known) else float("nan")
         # If all values are equal, the means of resamples may differ in the last bit. NaN stays NaN.
         summary |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
@@ -84,13 +86,14 @@ def format_p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def compare_pairs(before: pd.Series, after: pd.Series, seed: int) -> dict[str, float]:
+def compare_pairs(before: pd.Series, after: pd.Series, seed: int, confidence: float = CONFIDENCE) -> dict[str, float]:
     """Compare two measurements of the same cases.
 
     Args:
         before: The first measurement, a value for each case.
         after: The second measurement of the same cases in the same order. A case with an undefined value is left out.
         seed: The seed of the bootstrap.
+        confidence: The confidence of the intervals.
 
     Returns:
         n, improved, worsened and unchanged, which are numbers of cases; the mean and median difference with their
@@ -106,6 +109,16 @@ def compare_pairs(before: pd.Series, after: pd.Series, seed: int) -> dict[str, f
         "improved": int((difference > 0).sum()),
         "worsened": int((difference < 0).sum()),
         "unchanged": int((difference == 0).sum()),
-        **summarize_values(difference, seed),
+        **summarize_values(difference, seed, confidence),
         "wilcoxon_p": p,
     }
+
+
+def adjust_holm(ps: pd.Series) -> pd.Series:
+    """Correct the p values of a family of tests by Holm's method; an undefined one, NaN, is no test of the family.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on; none falls below one before it, or exceeds 1
+    (Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979).
+    """
+    ordered = ps.dropna().sort_values(kind="stable")
+    return (ordered * np.arange(len(ordered), 0, -1)).cummax().clip(upper=1).reindex(ps.index)

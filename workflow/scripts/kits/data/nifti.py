@@ -96,7 +96,10 @@ def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, BinaryIO]]:
                 )
             written = bytes(image.header["descrip"].item()).decode("latin-1")
             if CASE.search(written) and _identify(path) not in ("", written):
-                raise UserError(f"{path} holds {written}; if it is one of a run's results, {suggest_remake(path)}")
+                raise VolumeError(
+                    f"{path} holds {written}; if it is one of a run's results, {suggest_remake(path)}",
+                    f"holds {written}",
+                )
             if fault := find_fault(image.header, Geometry(image.shape, image.affine.tolist())):
                 raise explain_problem(path, fault)
             yield image, stream

@@ -1,0 +1,389 @@
+"""Other methods against this run: shapes whose scores are known by hand, and the reference implementation."""
+
+import os
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import AFFINE, RESULTS, ROOT, TINY, errors, merged, refused, save, save_case, turn
+
+from kits import configuration
+from kits.analysis import comparison
+from kits.analysis.method_scores import MEASURES, read_segmentation, score_files, score_segmentation
+from kits.analysis.statistics import adjust_holm, estimate_interval
+from kits.analysis.surface_dice import compute_surface_dice
+from kits.cli import UserError
+from kits.data import methods
+from kits.figures.comparison import plot_comparison
+from kits.filter.masks import RunLengthMask, read_label_masks
+
+PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+NAN = float("nan")
+
+
+def box(first, shape=(90, 90, 90), size=(60, 60, 60)):
+    """A box of voxels whose first one is given."""
+    mask = np.zeros(shape, bool)
+    mask[tuple(slice(start, start + length) for start, length in zip(first, size, strict=True))] = True
+    return RunLengthMask.from_mask(mask)
+
+
+def score(truth, prediction, spacing):
+    """The scores of a case whose kidney is all tumor."""
+    return score_segmentation((truth, truth), (prediction, prediction), spacing)
+
+
+def test_the_truth_itself_is_perfect():
+    for scores in score(box((5, 5, 5)), box((5, 5, 5)), (3, 0.8, 0.8)).values():
+        assert scores["dice"] == scores["surface_dice"] == 1
+        assert scores["error_ml"] == scores["error_percent"] == 0
+
+
+def test_a_shift_within_the_tolerance_costs_dice_but_no_surface_dice():
+    scores = score(box((5, 5, 5)), box((5, 5, 6)), (3, 1, 1))  # 1 mm, less than 1.033 and 1.150
+    for of_target in scores.values():
+        assert of_target["dice"] == pytest.approx(59 / 60)
+        assert of_target["surface_dice"] == 1
+    scores = score(box((5, 5, 5)), box((5, 5, 6)), (3, 1.1, 1.1))  # 1.1 mm, between the two
+    assert scores["kidney_tumor"]["surface_dice"] < 0.8
+    assert scores["tumor"]["surface_dice"] == 1
+
+
+@pytest.mark.parametrize(
+    ("shift", "spacing", "size", "dice", "parts"),
+    [
+        # Cubes of 60 mm. The two faces across the shift lie beyond the tolerance, and of the four others, the part
+        # that sticks out of the other cube by more than it: 2 of the 3 mm, or the last slice, which is half a voxel.
+        ((3, 0, 0), (1, 1, 1), (60, 60, 60), 57 / 60, 2 * 60 * 60 + 4 * 60 * 2),
+        ((1, 0, 0), (3, 1, 1), (20, 60, 60), 19 / 20, 2 * 60 * 60 + 4 * 60 * 1.5),
+        ((0, 0, 3), (3, 1, 1), (20, 60, 60), 57 / 60, 2 * 60 * 60 + 4 * 60 * 2),
+    ],
+)
+def test_a_shift_beyond_the_tolerance(shift, spacing, size, dice, parts):
+    moved = box(tuple(5 + step for step in shift), size=size)
+    scores = score(box((5, 5, 5), size=size), moved, spacing)["tumor"]
+    assert scores["dice"] == pytest.approx(dice)
+    # At the edges, a strip of 1 mm may count or not, on each of the two faces; the edges themselves are beveled.
+    edge = 2 * 4 * 60 * 1 / (6 * 60 * 60)
+    assert scores["surface_dice"] == pytest.approx(1 - parts / (6 * 60 * 60), abs=edge)
+
+
+def test_the_volume_error_is_in_ml_and_percent():
+    scores = score(box((0, 0, 0), size=(10, 10, 10)), box((0, 0, 0), size=(10, 10, 15)), (2, 1, 1))["tumor"]
+    assert (scores["label_ml"], scores["predicted_ml"]) == pytest.approx((2, 3))
+    assert (scores["error_ml"], scores["error_percent"], scores["absolute_error_ml"]) == pytest.approx((1, 50, 1))
+    scores = score(box((0, 0, 0), size=(10, 10, 10)), box((0, 0, 0), size=(10, 10, 5)), (2, 1, 1))["tumor"]
+    assert (scores["error_ml"], scores["error_percent"], scores["absolute_error_ml"]) == pytest.approx((-1, -50, 1))
+
+
+def test_empty_masks():
+    nothing, something = box((0, 0, 0), size=(0, 0, 0)), box((1, 1, 1), size=(2, 2, 2))
+    scores = score(nothing, nothing, (1, 1, 1))["tumor"]
+    assert np.isnan([scores["dice"], scores["surface_dice"], scores["error_percent"]]).all()
+    for pair in ((nothing, something), (something, nothing)):
+        scores = score(*pair, (1, 1, 1))["tumor"]
+        assert scores["dice"] == scores["surface_dice"] == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.7, 0.9)])
+def test_it_is_the_reference_implementations(rng, spacing):
+    """Of rough shapes with holes, which touch the volume's borders, and specks far away."""
+    import surface_distance
+    from scipy.ndimage import gaussian_filter
+
+    noise = [gaussian_filter(rng.standard_normal((24, 30, 28)), 2) for _ in range(2)]
+    truth, prediction = noise[0] > 0.02, noise[0] + 0.5 * noise[1] > 0.03
+    prediction[0, 0, 0] = prediction[-1, -1, -1] = True
+    distances = surface_distance.compute_surface_distances(truth, prediction, spacing)
+    masks = RunLengthMask.from_mask(truth), RunLengthMask.from_mask(prediction)
+    found = [compute_surface_dice(*masks, spacing, tolerance) for tolerance in (0.5, 1.033, 3.0)]
+    expected = [surface_distance.compute_surface_dice_at_tolerance(distances, mm) for mm in (0.5, 1.033, 3.0)]
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert 0.1 < found[0] < found[1] < found[2] < 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "segmentations/case_00012.nii.gz",
+        "case_00012.nii.gz",
+        "case_00012.nii",
+        "case_00012/segmentation.nii.gz",
+        "prediction_00012.nii.gz",
+    ],
+)
+def test_a_case_is_found_in_each_form(tmp_path, name):
+    for path in (tmp_path / name, tmp_path / name.replace("12", "13")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert methods.find_segmentations(tmp_path, "case_00012") == ((str(tmp_path / name),), "")
+
+
+def test_every_split_counts_and_what_is_missing_or_doubtful_is_said(tmp_path):
+    for number in (1, 3):
+        save(tmp_path / f"split_{number}" / "segmentations" / "case_00012.nii.gz", np.zeros((2, 2, 2), np.uint8))
+    found, problem = methods.find_segmentations(tmp_path, "case_00012")
+    assert [path.removeprefix(f"{tmp_path}/") for path in found] == [
+        "split_1/segmentations/case_00012.nii.gz",
+        "split_3/segmentations/case_00012.nii.gz",
+    ]
+    assert problem == ""
+    found, problem = methods.find_segmentations(tmp_path, "case_00013")
+    assert found == ()
+    assert problem.startswith(f"no segmentation in {tmp_path}; looked for segmentations/case_00013.nii.gz, ")
+    for name in ("case_00014.nii", "prediction_00014.nii.gz"):
+        (tmp_path / name).touch()
+    found, problem = methods.find_segmentations(tmp_path, "case_00014")
+    assert found == ()
+    assert problem.endswith(f"{tmp_path}/case_00014.nii and {tmp_path}/prediction_00014.nii.gz; keep one")
+
+
+@pytest.fixture
+def label(tmp_path):
+    """A case's folder and voxels: 4 of kidney and 2 of tumor, 3 x 0.75 x 0.75 mm each."""
+    volume = np.zeros((4, 6, 8), np.uint8)
+    volume[1, 2, 1:5], volume[2, 2, 1:3] = 1, 2
+    return save_case(tmp_path / "case_00003", volume.astype(np.int16), volume), volume
+
+
+def score_paths(case, paths, values=None):
+    truth = read_label_masks(case / "segmentation.nii.gz")
+    return score_files("m", "case_00003", truth, case / "imaging.nii.gz", paths, values)
+
+
+def test_eight_orientations_and_other_labels_score_alike(tmp_path, label):
+    case, volume = label
+    predicted = np.where(volume == 1, 205, np.where(volume == 2, 7, 0)).astype(np.int16)
+    predicted[1, 2, 4] = 99  # an organ that is not asked for: a kidney voxel less
+    paths = []
+    for codes in ("IPL", "RAS", "LPS", "LAS", "RPI", "ASR", "SLP", "PIR"):
+        paths.append(tmp_path / f"{codes}.nii.gz")
+        nib.save(turn(nib.Nifti1Image(predicted, AFFINE), codes), paths[-1])
+    table = score_paths(case, paths, {"kidney": [205, 300], "tumor": [7]})
+    assert len(table) == 16
+    assert set(table["problem"]) == {""}
+    kidney_tumor, tumor = (table[table["target"] == target] for target in ("kidney_tumor", "tumor"))
+    assert kidney_tumor["dice"].to_numpy() == pytest.approx(np.full(8, 2 * 5 / 11))
+    assert kidney_tumor["error_ml"].to_numpy() == pytest.approx(np.full(8, -0.0016875))
+    assert kidney_tumor["surface_dice"].nunique() == 1
+    assert set(tumor["dice"]) == set(tumor["surface_dice"]) == {1.0}
+    table = score_paths(case, paths[:1], {"kidney": [205], "tumor": []})
+    assert table["target"].tolist() == ["kidney_tumor"]  # no score of a tumor that is not segmented
+    assert table["dice"].tolist() == pytest.approx([2 * 3 / 9])
+
+
+def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
+    case, volume = label
+    wrong = {
+        "text": r"text.nii.gz is truncated or not a gzipped NIfTI-1 file",
+        "small": r"small.nii.gz has shape \(4, 6, 7\), but imaging.nii.gz has \(4, 6, 8\)",
+        "lost": r"lost.nii.gz has the axes R, A, S, but imaging.nii.gz has I, P, L, and they do not cover the same",
+        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only",
+        "case_00004": r"case_00004.nii.gz holds case_00005",
+        "gone": r"gone.nii.gz is missing",
+    }
+    paths = [tmp_path / f"{name}.nii.gz" for name in wrong]
+    paths[0].write_text("no volume")
+    save(paths[1], volume[..., :7])
+    nib.save(nib.Nifti1Image(volume.transpose(2, 1, 0), np.diag([0.75, 0.75, 3.0, 1])), paths[2])
+    save(paths[3], np.where(volume == 2, 3, volume).astype(np.uint8))
+    image = nib.Nifti1Image(volume, AFFINE)
+    image.header["descrip"] = b"case_00005"
+    nib.save(image, paths[4])
+    good = save(tmp_path / "good.nii.gz", volume)
+    table = score_paths(case, [*paths, good])
+    for path, why in zip(paths, wrong.values(), strict=True):
+        rows = table[table["file"] == str(path)]
+        assert len(rows) == 2
+        assert rows["problem"].str.contains(why).all(), rows["problem"].iloc[0]
+        assert rows["dice"].isna().all()
+        assert "rm " not in rows["problem"].iloc[0]  # a file of somebody else
+    assert table[table["file"] == str(good)]["dice"].tolist() == [1, 1]
+    for values, says in ((volume - 1.0, "holds -1 to 1"), (volume / 4, "holds 0 to 0.5")):
+        path = save(tmp_path / "values.nii.gz", values.astype(np.float32))
+        with pytest.raises(UserError, match=f"{says}; expected labels, whole numbers from 0"):
+            read_segmentation(path, {"kidney": [1], "tumor": [2]})
+
+
+def rows_of(method, dices, problem=""):
+    """Rows of the table of cases: the tumor's Dice by hand; a case may come twice, as of two splits."""
+    return [
+        {"method": method, "case": case, "target": "tumor", "file": "f", "problem": problem if dice is None else ""}
+        | dict.fromkeys(MEASURES, NAN if dice is None else dice)
+        for case, dice in dices
+    ]
+
+
+TABLE = pd.DataFrame(
+    rows_of("run", [("a", 0.2), ("a", 0.4), ("b", 0.5), ("c", NAN), ("d", 0.7)])
+    + rows_of("one", [("a", 0.5), ("b", 0.6), ("c", 1.0), ("d", None)], "is missing")
+    + rows_of("two", [("a", 0.3), ("a", None), ("b", 0.1), ("c", 1.0), ("d", 0.5)], "is misshapen")
+)
+
+
+def test_the_tables_by_hand():
+    summary = comparison.summarize_methods(TABLE, 0).set_index(["method", "target", "measure"])
+    dice = summary.xs(("tumor", "dice"), level=("target", "measure"))
+    assert dice["n"].to_dict() == {"run": 3, "one": 3, "two": 4}
+    assert dice["left_out"].to_dict() == {"run": 0, "one": 1, "two": 0}
+    assert dice["mean"].to_dict() == pytest.approx({"run": 0.5, "one": 0.7, "two": 1.9 / 4})
+    assert summary.loc[("one", "kidney_tumor", "dice"), "n"] == 0
+    pairs = comparison.compare_methods(TABLE, 0).set_index(["method", "target", "measure"])
+    dice = pairs.xs(("tumor", "dice"), level=("target", "measure"))
+    assert dice["n"].to_dict() == {"one": 2, "two": 3}
+    assert dice["mean"].to_dict() == pytest.approx({"one": (0.2 + 0.1) / 2, "two": (0 - 0.4 - 0.2) / 3})
+    assert dice["confidence"].to_dict() == pytest.approx(dict.fromkeys(("one", "two"), 1 - 0.05 / 2))
+    # The signed ranks of two equal signs (a zero is no change) have p = 2 / 2**2, and twice that is above 1.
+    assert dice["wilcoxon_p"].to_dict() == {"one": 0.5, "two": 0.5}
+    assert dice["holm_p"].to_dict() == {"one": 1, "two": 1}
+    said = comparison.describe_difference(
+        {"method": "two", "target": "tumor", **pairs.loc[("two", "tumor", "dice")]}, "r"
+    )
+    assert said.startswith("two minus r: Dice of tumor -0.200 [-0.400, ")
+    assert said.endswith("p = 1, n = 3: not distinguishable from no difference")
+
+
+def test_a_method_without_a_usable_case_is_an_error():
+    table = pd.concat([TABLE, pd.DataFrame(rows_of("bad", [("a", None), ("b", None)], "f is misshapen"))])
+    with pytest.raises(UserError, match=r"^bad: no case can be used of 2; a: f is misshapen$"):
+        comparison.summarize_methods(table, 0)
+
+
+def test_holm_by_hand():
+    """Three tests: 0.01 * 3, 0.03 * 2, and 0.04 * 1, which may not fall below the one before it."""
+    corrected = adjust_holm(pd.Series([0.01, 0.04, NAN, 0.03]))
+    assert corrected.tolist() == pytest.approx([0.03, 0.06, NAN, 0.06], nan_ok=True)
+    assert adjust_holm(pd.Series([0.6, 0.7])).tolist() == [1, 1]
+
+
+def test_the_interval_follows_the_confidence():
+    """Five times the mean of a resample is binomial (5, 1/5): at most 2, 3 with p = 0.942, 0.9933."""
+    values = np.array([0, 0, 0, 0, 1.0])
+    assert estimate_interval(values, np.mean, 0)[1] == pytest.approx(0.6)
+    assert estimate_interval(values, np.mean, 0, 0.995)[1] == pytest.approx(0.8)
+
+
+def test_the_figure_has_a_group_for_each_method(drawn):
+    plot_comparison(TABLE, [])
+    (figure,) = drawn
+    axis = figure.axes[3]
+    assert axis.get_title() == "Tumor: surface Dice, within 1.150 mm"
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["run\n(n = 3)", "one\n(n = 3)", "two\n(n = 4)"]
+    dots = [line.get_ydata().tolist() for line in axis.lines if line.get_marker() == "o"]
+    assert dots == [pytest.approx(values) for values in ([0.3, 0.5, 0.7], [0.5, 0.6, 1.0], [0.3, 0.1, 1.0, 0.5])]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"kits19": "folder"}, r"compare.kits19 has the name of this run"),
+        ({"a b": "folder"}, r"compare: 'a b' does not match .*expected a name of letters, digits"),
+        ({"../up": "folder"}, r"compare: '../up'"),
+        ({"split_2": "folder"}, r"compare: 'split_2'"),
+        ({7: "folder"}, r"compare: 7 is not of type 'string'"),
+        ({"a": 7}, r"compare.a: 7 is not of type 'string', 'object'; expected a folder"),
+        ({"a": {"kidney": [1]}}, r"compare.a.folder is missing"),
+        (
+            {"a": {"folder": "f", "kidneys": [1]}},
+            r"compare.a.kidneys is not a known key; did you mean compare.a.kidney",
+        ),
+        ({"a": {"folder": "f", "kidney": [0]}}, r"compare.a.kidney.0: 0 is less than the minimum of 1"),
+        ({"a": {"folder": "f", "kidney": [2, 3]}}, r"compare.a: 2 is both kidney and tumor"),
+        ({"a": {"folder": "f", "kidney": [], "tumor": []}}, r"compare.a has labels of neither"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(entry, says):
+    with pytest.raises(UserError, match=f"^config: {says}"):
+        configuration.validate(merged(PAPER, compare=entry))
+
+
+def test_names_and_folders_stay_text_and_labels_become_numbers():
+    """As `--config compare='{2019: no, a: {folder: 007, kidney: [2, 3], tumor: []}}'` gives them."""
+    given = {"2019": "no", "a": {"folder": "007", "kidney": ["2", "3"], "tumor": []}}
+    config = merged(PAPER, compare=given)
+    configuration.parse_texts(config)
+    configuration.validate(config)
+    assert config["compare"] == {"2019": "no", "a": {"folder": "007", "kidney": [2, 3], "tumor": []}}
+    assert configuration.list_changes(config, ROOT / "config" / "config.yaml") == {}
+    assert methods.parse_method("~/x").folder == methods.Path.home() / "x"
+    assert methods.parse_method("x").values is None
+    assert methods.parse_method({"folder": "x", "kidney": [1, 3]}).values == {"kidney": [1, 3], "tumor": [2]}
+
+
+@pytest.mark.slow
+def test_nothing_to_compare_with_is_one_line(project):
+    line = refused(project.snakemake(TINY, "compare", "--dry-run"))
+    assert line.startswith("error: compare: there is nothing to compare with; name folders")
+    (project.folder / "empty").mkdir()
+    config = ["--config", "compare={other: results/other, none: {folder: empty, kidney: [2, 3], tumor: []}}"]
+    result = project.snakemake(TINY, "compare", "--dry-run", *config)
+    assert result.returncode != 0
+    missing, nothing = errors(result.stdout)
+    assert missing == "error: compare.other: there is no folder results/other"
+    assert "compare.none: none of 2 test cases; case_0000" in nothing
+    assert "no segmentation in empty; looked for segmentations/case_0000" in nothing
+    result = project.snakemake(TINY, "ratio_range", "--dry-run", *config)
+    assert result.returncode == 0, result.stdout  # who does not ask for it is not stopped
+
+
+@pytest.mark.slow
+def test_three_methods_end_to_end_and_only_what_changes_runs_again(finished, copy_of):
+    project = copy_of(finished)
+    results, cohort = project.folder / RESULTS, project.folder / RESULTS / "cohort"
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    first, second = sorted(scores["case"].unique())
+    shutil.copytree(results / "segmentations", project.folder / "results" / "other" / "segmentations")
+    shutil.copytree(cohort, project.folder / "truth", ignore=shutil.ignore_patterns("imaging*", "kits.json"))
+    shifted = project.folder / "shifted" / f"{first}.nii"
+    shifted.parent.mkdir()
+    image = nib.load(cohort / first / "segmentation.nii.gz")
+    moved = np.roll(np.asanyarray(image.dataobj), 1, 2)
+    foreign = np.where(moved == 2, 1, np.where(moved == 1, 3, 0)).astype(np.uint8)
+    nib.save(turn(nib.Nifti1Image(foreign, image.affine), "LAS"), shifted)
+    labels = {"folder": "shifted", "kidney": [2, 3], "tumor": [1]}
+    config = merged(TINY, compare={"truth": "truth", "shifted": labels, "other": "results/other"})
+    assert project.planned(config) == {}  # a complete run compares nothing
+    result = project.snakemake(config, "compare")
+    assert result.returncode == 0, result.stdout
+    assert f"warning: shifted: {second} is left out: no segmentation in shifted; looked for" in result.stdout
+    assert "truth minus tiny: Dice of kidney + tumor +" in result.stdout
+    assert (results / "figures" / "comparison.png").exists()
+    table = pd.read_csv(results / "comparison.tsv", sep="\t").set_index(["method", "case", "target"])
+    after = scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"]
+    for method in ("tiny", "other"):
+        assert table.loc[method]["dice"].to_dict() == pytest.approx(after.to_dict(), abs=1e-6, nan_ok=True)
+    assert (table.loc["truth"]["surface_dice"].dropna() == 1).all()
+    truth, moved = np.asanyarray(image.dataobj) > 0, moved > 0
+    expected = 2 * (truth & moved).sum() / (truth.sum() + moved.sum())
+    assert table.loc[("shifted", first, "kidney_tumor"), "dice"] == pytest.approx(expected, abs=1e-6)
+    summary = pd.read_csv(results / "comparison_summary.tsv", sep="\t").set_index(["method", "target", "measure"])
+    assert summary.loc[("shifted", "kidney_tumor", "dice"), ["n", "left_out"]].tolist() == [1, 1]
+    pairs = pd.read_csv(results / "comparison_differences.tsv", sep="\t").set_index(["method", "target", "measure"])
+    assert pairs.loc[("other", "kidney_tumor", "error_ml"), ["n", "mean"]].tolist() == [2, 0]
+
+    ends = {"summarize_comparison": 1, "compare": 1}
+    assert project.planned(config, "compare") == {}
+    assert project.planned(merged(config, statistics={"seed": 1}), "compare") == jobs(ends)
+    without = merged(TINY, compare={name: config["compare"][name] for name in ("truth", "shifted")})
+    assert project.planned(without, "compare") == jobs(ends)
+    shutil.copytree(project.folder / "truth", project.folder / "again")
+    again = merged(config, compare={"truth": "again"})
+    assert project.planned(again, "compare") == jobs(ends, compare_case=2)
+    assert project.planned(merged(config, compare={"shifted": labels | {"kidney": [3]}}), "compare") == jobs(
+        ends, compare_case=2
+    )
+    planned = project.planned(merged(config, postprocess={"tumor_kidney_overlap": 0.9}), "compare")
+    assert planned == jobs(ends, postprocess=2, compare_case=2)
+    nib.save(nib.Nifti1Image(foreign, image.affine), shifted)
+    os.utime(shifted, (0, 0))  # another file, which is older
+    assert project.planned(config, "compare") == jobs(ends, compare_case=1)
+
+
+def jobs(*parts, **others):
+    """The jobs that a dry run lists."""
+    rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
+    return rules | {"total": sum(rules.values())}

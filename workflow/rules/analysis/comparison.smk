@@ -1,0 +1,75 @@
+# This run and other segmentations of its test cases, scored alike.
+
+
+rule compare_case:
+    input:
+        **require_code("compare_case"),
+        label="<cohort>/{case}/segmentation.nii.gz",
+        image="<cohort>/{case}/imaging.nii.gz",
+        segmentations=find_compared,
+    output:
+        "<results>/comparison/{method}/{case}.tsv",
+    log:
+        "<logs>/compare_case/{method}/{case}.log",
+    benchmark:
+        "<benchmarks>/compare_case/{method}/{case}.tsv"
+    wildcard_constraints:
+        method="|".join(map(re.escape, COMPARED)),
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **grow(mem_mb=2000, runtime=10),
+    params:
+        options=describe_compared,
+        stamps=stamp_compared,
+    shell:
+        "python3 {input.script:q} --method {wildcards.method:q} --case {wildcards.case} --label {input.label:q}"
+        " --image {input.image:q} --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule summarize_comparison:
+    input:
+        require_methods,
+        **require_code("summarize_comparison"),
+        cases=expand("<results>/comparison/{method}/{case}.tsv", method=COMPARED, case=TEST_CASES) or GATE,
+    output:
+        table=report(
+            "<results>/comparison.tsv",
+            caption="../../report/comparison_cases.rst",
+            category="9. Comparison",
+            labels={"what": "scores of each case (table)"},
+        ),
+        summary=report(
+            "<results>/comparison_summary.tsv",
+            caption="../../report/comparison_summary.rst",
+            category="9. Comparison",
+            labels={"what": "scores over the cases (table)"},
+        ),
+        differences=report(
+            "<results>/comparison_differences.tsv",
+            caption="../../report/comparison_differences.rst",
+            category="9. Comparison",
+            labels={"what": "each method minus this run (table)"},
+        ),
+        figure=report(
+            "<results>/figures/comparison.png",
+            caption="../../report/comparison.rst",
+            category="9. Comparison",
+            labels={"what": "Dice and surface Dice of each method"},
+        ),
+        vector="<results>/figures/comparison.svg",
+    log:
+        "<logs>/summarize_comparison.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        folder=lambda wildcards: f"{RESULTS}/comparison",
+        names=COMPARED,
+        tested=TEST_CASES,
+        options=list_options("statistics", "seed"),
+    shell:
+        "python3 {input.script:q} --folder {params.folder:q} --methods {params.names:q} --cases {params.tested}"
+        " {params.options:q} --output {output.table:q} --output-summary {output.summary:q}"
+        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"

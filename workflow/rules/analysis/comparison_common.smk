@@ -1,0 +1,47 @@
+# Other segmentations of the test cases, with which this run is compared, and the helpers of their rules.
+METHODS = {name: methods.parse_method(entry) for name, entry in config["compare"].items()}
+COMPARED = [config["run"], *METHODS]
+TEST_CASES = sorted({case for cases in TESTED.values() for case in cases})
+
+
+def require_methods(wildcards):
+    """Return no file; if there is nothing to compare with, end with an error when jobs are planned."""
+    require_cohort(wildcards)
+    if not METHODS:
+        cli.fail(
+            "compare: there is nothing to compare with; name folders with other segmentations of the test cases: "
+            "--config compare='{other: results/other}'"
+        )
+    problems = []
+    for name, method in METHODS.items():
+        found = [methods.find_segmentations(method.folder, case) for case in TEST_CASES]
+        if not method.folder.is_dir():
+            problems.append(f"compare.{name}: there is no folder {method.folder}")
+        elif found and not any(paths for paths, _ in found):
+            problems.append(f"compare.{name}: none of {len(found)} test cases; {TEST_CASES[0]}: {found[0][1]}")
+    if problems:
+        cli.fail("\n".join(problems))
+    return []
+
+
+def find_compared(wildcards):
+    """Find a case's segmentations, several if several splits test it, by a method or by this run."""
+    if wildcards.method in METHODS:
+        return list(methods.find_segmentations(METHODS[wildcards.method].folder, wildcards.case)[0])
+    folders = [folder for folder, cases in TESTED.items() if wildcards.case in cases]
+    return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
+
+
+def describe_compared(wildcards):
+    """List the command-line options that say how a method's files are read, or why a case has none."""
+    if wildcards.method not in METHODS:
+        return []
+    method = METHODS[wildcards.method]
+    problem = methods.find_segmentations(method.folder, wildcards.case)[1]
+    values = {f"{part}_values": labels for part, labels in (method.values or {}).items()}
+    return configuration.make_options(values | ({"problem": problem} if problem else {}))
+
+
+def stamp_compared(wildcards):
+    """Stamp the files of another method, which may be replaced by older ones."""
+    return [scans.stamp_files(Path(path)) for path in find_compared(wildcards)] if wildcards.method in METHODS else []

@@ -1,0 +1,40 @@
+"""Collect the scores of all methods, compare each with this run, draw them, and name the cases that are left out."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli, tables
+from kits.analysis import comparison
+from kits.analysis.method_scores import COLUMNS, TEXTS
+from kits.figures.comparison import plot_comparison
+
+
+def main(arguments: argparse.Namespace) -> None:
+    paths = [arguments.folder / method / f"{case}.tsv" for method in arguments.methods for case in arguments.cases]
+    table = tables.read_tables(paths, *COLUMNS, texts=TEXTS)
+    summary = comparison.summarize_methods(table, arguments.seed)
+    differences = comparison.compare_methods(table, arguments.seed)
+    tables.write_table(arguments.output, table)
+    tables.write_table(arguments.output_summary, summary)
+    tables.write_table(arguments.output_differences, differences)
+    plot_comparison(table, arguments.figure)
+    for _, row in differences[differences["measure"] == "dice"].iterrows():
+        print(comparison.describe_difference(row, arguments.methods[0]))
+    named = table[table["problem"] != ""].drop_duplicates(["method", "case", "file"])
+    for _, row in named.iterrows():
+        print(f"warning: {row['method']}: {row['case']} is left out: {row['problem']}")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="folder of compare_case.py's <method>/<case>.tsv")
+    parser.add_argument("--methods", nargs="+", required=True, help="names of the methods, that of this run first")
+    parser.add_argument("--cases", nargs="+", required=True, help="names of the test cases")
+    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
+    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
+    parser.add_argument("--output-summary", type=Path, required=True, help="table of means and medians, .tsv")
+    parser.add_argument("--output-differences", type=Path, required=True, help="table of paired differences, .tsv")
+    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of both Dice, .png or .svg")
+    cli.run(main, parser)
