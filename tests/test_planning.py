@@ -56,6 +56,12 @@ def test_changed_epochs_rerun_training_and_all_after_it(finished):
     assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
 
 
+def test_other_rows_retrain_the_tumor_network_only(finished):
+    planned = finished.planned(merged(TINY, slices={"tumor_rows": "all"}))
+    once = {"train": 1, "plot_training": 1, "plot_network": 1}
+    assert planned == jobs(AFTER_FILTER, ABLATED, CEILING, TRAINED, once)
+
+
 def test_another_window_needs_no_extraction(finished):
     planned = finished.planned(merged(TINY, slices={"hu_window": [-100, 300]}))
     assert "train" in planned

@@ -177,6 +177,11 @@ def test_networks_from_another_machine(finished, project):
     for name in ("kidney", "tumor"):
         masks = [nib.load(folder / f"{name}.nii.gz").get_fdata() for folder in (here, there)]
         np.testing.assert_array_equal(*masks)
+    shutil.copytree(project.folder / "networks", project.folder / "more")
+    ensemble = merged(config, scans={"models": ["networks", "more"]})
+    assert project.planned(ensemble, here.relative_to(project.folder) / "kidney.nii.gz")["predict_scan"] == 1
+    (project.folder / "more" / "kidney.pt").unlink()
+    assert "more lacks kidney.pt" in refused(project.snakemake(ensemble, "segment", "--dry-run"))
     manifest = project.folder / "networks" / "model.json"
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"format": 99}))
@@ -192,6 +197,16 @@ def test_networks_from_another_machine(finished, project):
     assert "networks lacks tumor.pt" in refused(project.snakemake(config, "segment", "--dry-run"))
     manifest.unlink()
     assert "networks/model.json is missing" in refused(project.snakemake(config, "segment", "--dry-run"))
+
+
+def test_the_networks_of_all_folds_segment_a_scan(project):
+    save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
+    config = merged(TINY, split={"scheme": "kfold", "repeats": 2}, scans={"root": "scans"})
+    goal = f"{RESULTS}/scans/a/kidney.nii.gz"
+    result = project.snakemake(config, goal, "--dry-run", "--printshellcmds")
+    folders = [f"{RESULTS}/split_{number}/models" for number in (1, 2)]
+    for target in ("kidney", "tumor"):
+        assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
 
 
 @pytest.mark.parametrize(
