@@ -17,7 +17,7 @@ onsuccess: kits.onsuccess()
 """
 
 
-TARGETS = {"all", "outcomes", "segment", "submission", "unknown_target"}
+TARGETS = {"all", "nnunet_dataset", "outcomes", "segment", "submission", "unknown_target"}
 
 
 def snakemake(folder, *arguments):

@@ -122,7 +122,7 @@ KEYS = [
 ]
 NOT_PLANNED = {
     "download", "make_report", "show_summary", "show_scans", "pack_submission",
-    "read_scan", "sort_scans", "measure_scan", "summarize_scans",
+    "link_nnunet_cases", "write_nnunet_splits", "read_scan", "sort_scans", "measure_scan", "summarize_scans",
 }  # fmt: skip
 """The scripts that no rule of a complete run calls."""
 TOGETHER = {"data.source", "split.scheme", "split.repeats"}
