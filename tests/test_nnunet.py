@@ -8,11 +8,12 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import AFFINE, RESULTS, SHARED, TINY, merged, run_script, turn
+from conftest import AFFINE, RESULTS, ROOT, SHARED, TINY, merged, run_script, turn
 
 from kits.cli import UserError
 from kits.data.nnunet import link_cases, link_file
@@ -190,3 +191,34 @@ def verify(folder):
     assert "Error" not in result.stdout
     assert "Warning" not in result.stdout
     return result.stdout
+
+
+@pytest.mark.parametrize("predicted", [("case_00001", "case_00004"), ("case_00001",)])
+def test_the_benchmark_ends_with_the_predictions_of_all_test_cases(tmp_path, predicted):
+    """With commands in the place of nnU-Net's: the second writes predictions where nnU-Net does."""
+    dataset = "Dataset719_KidneyTumor"
+    (tmp_path / "run" / "nnUNet_raw" / dataset).mkdir(parents=True)
+    (tmp_path / "run" / "nnUNet_raw" / dataset / "dataset.json").write_text("{}")
+    folds = [{"train": ["case_00000"], "val": ["case_00001", "case_00004"]}]
+    (tmp_path / "run" / "nnUNet_raw" / dataset / "splits_final.json").write_text(json.dumps(folds))
+    place = f"{dataset}/nnUNetTrainer__nnUNetPlans__2d/fold_0/validation"
+    files = " ".join(f'"$nnUNet_results"/{place}/{case}.nii.gz' for case in predicted)
+    (tmp_path / "bin").mkdir()
+    for name, work in (("plan_and_preprocess", ""), ("train", f'mkdir -p "$nnUNet_results"/{place}\ntouch {files}')):
+        program = tmp_path / "bin" / f"nnUNetv2_{name}"
+        program.write_text(f'#!/bin/sh\necho "$@" $OMP_THREAD_LIMIT\n{work}\n')
+        program.chmod(0o755)
+    words = ["run", "--commands", "bin", "--device", "cpu", "--processes", "2"]
+    command = [sys.executable, ROOT / "benchmarks" / "nnunet.py", *words]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    lines = [line for line in result.stdout.splitlines() if not line.startswith("nnUNetv2_")]
+    assert lines[:2] == [
+        "-d 719 --verify_dataset_integrity -c 2d -np 2 -npfp 2 2",
+        "719 2d 0 -tr nnUNetTrainer -device cpu 2",
+    ]
+    if len(predicted) == 2:
+        assert result.returncode == 0, result.stderr
+        assert lines[2:] == ["2 test cases predicted in", f"run/nnUNet_results/{place}"]
+    else:
+        assert result.returncode == 1
+        assert result.stderr == f"error: {tmp_path}/run/nnUNet_results/{place} lacks case_00004\n"
