@@ -221,7 +221,7 @@ def small_disk(tmp_path):
 
 FIGURES = (
     "ablation", "agreement", "cases", "ceiling", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
-    "ratios", "training",
+    "ratios", "references", "training",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ onsuccess: kits.onsuccess()
 """
 
 
-TARGETS = {"all", "outcomes", "compare", "segment", "submission", "unknown_target"}
+TARGETS = {"all", "nnunet_dataset", "outcomes", "compare", "segment", "submission", "unknown_target"}
 
 
 def snakemake(folder, *arguments):

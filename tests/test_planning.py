@@ -12,6 +12,7 @@ AFTER_FILTER = {
     "score": 2,
     "summarize": 1,
     "plot_dice": 1,
+    "plot_references": 1,
     "plot_pipeline": 1,
     "measure_case": 2,
     "summarize_morphometry": 1,

@@ -44,11 +44,19 @@ READERS = {
     "read_record": {"summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
     "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
     "score": {"summarize"},
-    "summarize": {"write_model_card", "plot_dice", "plot_surfaces", "write_first_page", "summarize_morphometry"},
+    "summarize": {
+        "write_model_card",
+        "plot_dice",
+        "plot_references",
+        "plot_surfaces",
+        "write_first_page",
+        "summarize_morphometry",
+    },
     "summarize_ceiling": {"write_first_page"},
     "summarize_ablation": {"write_first_page"},
     "write_viewer": {"write_first_page"},
     "plot_dice": {"plot_pipeline", "write_first_page"},
+    "plot_references": {"write_first_page"},
     "measure_case": {"summarize_morphometry"},
     "ablate": {"summarize_ablation"},
     "trace_ceiling": {"summarize_ceiling"},
@@ -123,7 +131,7 @@ KEYS = [
 ]
 NOT_PLANNED = {
     "download", "make_report", "show_summary", "show_scans", "pack_submission",
-    "read_scan", "sort_scans", "measure_scan", "summarize_scans",
+    "link_nnunet_cases", "write_nnunet_splits", "read_scan", "sort_scans", "measure_scan", "summarize_scans",
     "compare_case", "summarize_comparison",
 }  # fmt: skip
 """The scripts that no rule of a complete run calls."""

@@ -72,7 +72,7 @@ def test_every_promised_file(finished):
     assert (pd.read_csv(results / "agreement.tsv", sep="\t")["source"] == "phantom").all()
     assert (pd.read_csv(results / "outcomes.tsv", sep="\t")["source"] == "phantom").all()
     figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "ceiling", "ceiling_cases", "ablation"]
-    figures += ["tumor_volume", "diameter_error", "agreement", "agreement_cases", "outcomes", "ratios"]
+    figures += ["tumor_volume", "diameter_error", "agreement", "agreement_cases", "outcomes", "ratios", "references"]
     for name in [*figures, *(f"slices/{case}" for case in test_cases)]:
         assert (results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name
     assert b"<svg" in (results / "figures/fig3.svg").read_bytes()

@@ -8,6 +8,7 @@ import time
 # Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
 SCRIPTS = os.path.relpath(WORKFLOW / "scripts")
 PAPER_CLAIMS = os.path.relpath(WORKFLOW / "resources" / "paper_claims.tsv")
+REFERENCES = os.path.relpath(WORKFLOW / "resources" / "references.tsv")
 VIEWER_TEMPLATE = os.path.relpath(WORKFLOW / "resources" / "viewer.html")
 PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
 sys.path.insert(0, str(WORKFLOW / "scripts"))

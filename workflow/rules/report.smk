@@ -3,7 +3,7 @@ rule write_first_page:
     input:
         **require_code("write_first_page"),
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
-        figures=expand("<results>/figures/{name}.svg", name=["fig3", "ablation"]),
+        figures=expand("<results>/figures/{name}.svg", name=["fig3", "references", "ablation"]),
         records=expand("<results>/{split}models/{network}.json", split=FOLDERS, network=targets.NETWORKS),
         viewers=expand_test_cases("<results>/{split}viewers/{case}.html"),
         style=os.path.relpath(WORKFLOW / "report" / "style.css"),

@@ -24,6 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         f"<style>{arguments.style.read_text()}</style>",  # for a report made without --report-stylesheet
         first_page.show_effect(read_tables([folder / "effect.tsv"]), folder / "figures/fig3.svg"),
         first_page.show_dice(read_tables([folder / "dice.tsv"])),
+        first_page.show_references(folder / "figures/references.svg"),
         first_page.show_viewers([path.relative_to(folder).as_posix() for path in arguments.viewers]),
         first_page.show_claims(claims),
         first_page.show_ceiling(read_tables([folder / "ceiling_summary.tsv"])),

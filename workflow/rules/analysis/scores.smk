@@ -96,3 +96,28 @@ rule plot_dice:
     shell:
         "python3 {input.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
         " --output-pairs {output.pairs:q} 2>&1 | tee {log:q}"
+
+
+rule plot_references:
+    input:
+        **require_code("plot_references"),
+        scores="<results>/scores.tsv",
+        references=REFERENCES,
+    output:
+        report(
+            "<results>/figures/references.png",
+            caption="../../report/references.rst",
+            category="1. Results",
+            labels={"what": "beside published results"},
+        ),
+        "<results>/figures/references.svg",
+    log:
+        "<logs>/plot_references.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        source=SOURCE,
+    shell:
+        "python3 {input.script:q} --scores {input.scores:q} --references {input.references:q} --source {params.source:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -69,6 +69,17 @@ def show_dice(dice: pd.DataFrame) -> str:
     )
 
 
+def show_references(figure: Path) -> str:
+    """Show this run's Dice beside published results, an SVG file."""
+    return _join(
+        "<h2>Where does the paper stand?</h2>",
+        _show_figure(figure, "Dice after post-processing beside the published Dice of other methods"),
+        "<p>White diamonds: means of this run. Black diamonds: published means, not measured here, on other test cases"
+        " and mostly by 3-D networks. <code>workflow/resources/references.tsv</code> has the source of each and"
+        " what differs.</p>",
+    )
+
+
 def show_viewers(pages: Sequence[str]) -> str:
     """Link the pages on which the test cases are looked at, given by their paths from the run's folder."""
     links = [

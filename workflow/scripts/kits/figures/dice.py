@@ -29,17 +29,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
         names = []
         for position, stage in enumerate(STAGES):
             values = dices[stage, target].dropna().to_numpy()
-            axis.boxplot(
-                [values],
-                positions=[position],
-                widths=0.55,
-                showfliers=False,
-                patch_artist=True,
-                boxprops={"facecolor": COLORS[stage], "alpha": 0.5},
-                medianprops={"color": "black"},
-            )
-            spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
-            axis.plot(position + spread, values, "o", color=COLORS[stage], markersize=4, alpha=0.8)
+            draw_box(axis, position, values, COLORS[stage])
             names.append(f"{stage}\npost-processing\n(n = {len(values)})")
         axis.set_xticks(range(len(STAGES)), names)
         axis.set_title(TITLES[target])
@@ -47,6 +37,21 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
     save(figure, paths)
+
+
+def draw_box(axis: plt.Axes, position: float, values: np.ndarray, color: str) -> None:
+    """Draw a box plot of some values, shape (cases,), and each value as a dot, at a position on the x axis."""
+    axis.boxplot(
+        [values],
+        positions=[position],
+        widths=0.55,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": color, "alpha": 0.5},
+        medianprops={"color": "black"},
+    )
+    spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
+    axis.plot(position + spread, values, "o", color=color, markersize=4, alpha=0.8)
 
 
 def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,24 @@
+"""Make a dataset of nnU-Net v2 from a cohort, by links but for labels that do not fit their images."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.data import cohort
+from kits.data.nnunet import link_cases
+
+
+def main(arguments: argparse.Namespace) -> None:
+    rewritten = link_cases(arguments.root, arguments.cases, arguments.output, arguments.description)
+    print(f"{len(arguments.cases)} cases in {arguments.output}; {rewritten} labels written anew to fit their images")
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort")
+    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser.add_argument("--description", default="", help="what the cases are, for dataset.json")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the dataset, DatasetXXX_Name")
+    cli.run(main, parser)

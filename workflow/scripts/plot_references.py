@@ -1,0 +1,25 @@
+"""Draw the Dice after post-processing beside results that others have published."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli, tables
+from kits.analysis import scoring
+from kits.figures.references import COLUMNS, plot_references
+
+
+def main(arguments: argparse.Namespace) -> None:
+    scores = tables.read_tables([arguments.scores], *scoring.COLUMNS)
+    references = tables.read_tables([arguments.references], *COLUMNS)
+    plot_references(scores, references, arguments.source == "phantom", arguments.output)
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
+    parser.add_argument("--references", type=Path, required=True, help="published results, references.tsv")
+    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
+    cli.run(main, parser)

@@ -1,0 +1,23 @@
+"""Write the splits of a run as nnU-Net v2 reads them: a fold for each, which validates the test cases."""
+
+import kits.interrupt  # noqa: F401
+
+import argparse
+from pathlib import Path
+
+from kits import cli
+from kits.data.nnunet import list_folds
+from kits.data.split import read_split
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folds = list_folds([read_split(path) for path in arguments.splits])
+    for path in arguments.output:
+        cli.write_json(path, folds)
+
+
+if __name__ == "__main__":
+    parser = cli.make_parser(__doc__)
+    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="tables split.tsv, one for each fold")
+    parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, splits_final.json")
+    cli.run(main, parser)
