@@ -33,7 +33,6 @@ SWITCHES = {
     "the paper": {},
     "inference.restore: nearest": {"inference": {"restore": "nearest"}},
     "slices.tumor_rows: all": {"slices": {"tumor_rows": "all"}},
-    "training.slices: all": {"training": {"slices": "all"}},
     "training.slices: {negatives: 0.25}": {"training": {"slices": {"negatives": 0.25}}},
     "training.augmentation: standard": {"training": {"augmentation": "standard"}},
     "training.validation_cases: a tenth": {"training": {"validation_cases": "a tenth"}},
@@ -148,6 +147,19 @@ class Experiment:
         return pd.concat(rows).assign(setting=name, seed=seed)
 
 
+def make_phantoms(root, cases, size, slices, seed):
+    """Make the cases of the phantom cohort that are not there yet."""
+    folders = [root / cohort.name_case(number) for number in range(cases)]
+    with ProcessPoolExecutor() as pool:
+        jobs = [
+            pool.submit(write_case, folder, size, tuple(slices), seed)
+            for folder in folders
+            if not (folder / "segmentation.nii.gz").is_file()
+        ]
+        for job in jobs:
+            job.result()
+
+
 def summarize(scores, reference):
     """Compare each setting with the reference: the mean Dice over cases and seeds, and the paired difference."""
     rows = []
@@ -170,25 +182,13 @@ def summarize(scores, reference):
 def main(arguments):
     defaults = measure.ROOT / "config" / "config.yaml"
     config = configuration.read_config(arguments.configfile, defaults)
-    work = arguments.work
-    root = arguments.cohort or work / "cohort"
+    work, root = arguments.work, arguments.cohort or arguments.work / "cohort"
     if arguments.cohort is None:
-        phantom = config["phantom"]
-        cases = [root / cohort.name_case(number) for number in range(phantom["cases"])]
-        with ProcessPoolExecutor() as pool:
-            missing = [case for case in cases if not (case / "segmentation.nii.gz").is_file()]
-            list(
-                pool.map(
-                    write_case,
-                    missing,
-                    *zip(*[(phantom["size"], phantom["slices"], phantom["seed"])] * len(missing), strict=True),
-                )
-            ) if missing else None
+        make_phantoms(root, **config["phantom"])
     experiment = Experiment(work, root, config)
     settings = dict(SWITCHES)
     if PRESET.is_file():
         settings["config/beyond.yaml"] = yaml.safe_load(PRESET.read_text())
-    settings = {name: changes for name, changes in settings.items() if not arguments.only or name in arguments.only}
     with ProcessPoolExecutor() as pool:
         list(pool.map(experiment.extract, experiment.cases))
         labels = [root / case / "segmentation.nii.gz" for case in experiment.cases]
@@ -222,5 +222,4 @@ if __name__ == "__main__":
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps networks and predictions")
     parser.add_argument("--seeds", type=int, nargs="+", default=[2019, 2020, 2021], help="seeds of the trainings")
     parser.add_argument("--jobs", type=int, default=2, help="number of trainings at a time, each on one thread")
-    parser.add_argument("--only", nargs="+", help="names of settings; all if left out")
     main(parser.parse_args())

@@ -1,4 +1,4 @@
-"""Write the tables of docs/performance.md from the JSON files of the benchmarks."""
+"""Write the tables of docs/performance.md and docs/beyond.md from the JSON files of the benchmarks."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
+DOCUMENTS = (DOCUMENT, ROOT / "docs" / "beyond.md")
 
 CASES, TEST_CASES, EPOCHS = 210, 20, 50
 KIDNEY_SLICES = 16334 * 190 / 210
@@ -204,6 +205,21 @@ def tabulate_projection(records: dict[str, dict]) -> str:
     return make_table(["stage", "work", "rate", "", "time"], rows)
 
 
+def tabulate_switches(record: dict) -> str:
+    """Make a table of the Dice after post-processing with each switch, and its change against the paper's settings."""
+    head = ["", "kidney + tumor", "change [95 % interval]", "tumor", "change [95 % interval]", "emptied"]
+    rows = []
+    for row in record["comparisons"]:
+        cells = [f"`{row['setting']}`" if ":" in row["setting"] or "/" in row["setting"] else row["setting"]]
+        for target in ("kidney_tumor", "tumor"):
+            dice = row[f"after_{target}"]
+            change = f"{dice['change']:+.3f} [{dice['low']:+.3f}, {dice['high']:+.3f}]"
+            cells += [f"{dice['dice']:.3f}", "" if row["setting"] == "the paper" else change]
+        rows.append([*cells, f"{row['emptied']:.0%}"])
+    facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}"
+    return make_table(head, rows) + describe_source(record).replace("Measured:", f"Measured: {facts};")
+
+
 def render(document: str) -> str:
     """Return the document with every table made anew from the JSON files."""
     folder = ROOT / "benchmarks" / "results"
@@ -222,6 +238,8 @@ def render(document: str) -> str:
         "starts": lambda: tabulate_starts(records["workflow"]),
         "projection": lambda: tabulate_projection(records),
         "gpu": lambda: tabulate_gpu(records),
+        "phantoms": lambda: tabulate_switches(records["beyond_phantoms"]),
+        "real": lambda: tabulate_switches(records["beyond_real"]),
     }
     return re.sub(
         r"(<!-- (\w+) -->\n).*?(<!-- end -->)",
@@ -232,12 +250,13 @@ def render(document: str) -> str:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    before = DOCUMENT.read_text()
-    after = render(before)
-    if arguments.check and after != before:
-        sys.exit("docs/performance.md differs from the benchmarks' JSON; run python benchmarks/tables.py")
-    if not arguments.check:
-        DOCUMENT.write_text(after)
+    for path in DOCUMENTS:
+        before = path.read_text()
+        after = render(before)
+        if arguments.check and after != before:
+            sys.exit(f"docs/{path.name} differs from the benchmarks' JSON; run python benchmarks/tables.py")
+        if not arguments.check:
+            path.write_text(after)
 
 
 if __name__ == "__main__":
