@@ -30,9 +30,10 @@ PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 test: .venv
 	$(PYTEST) -m "not slow"
 
-# Run the slow tests after the others: faults, a browser, random input, and each key and each module changed in turn.
-test-all: test
-	$(PYTEST) -m slow
+# Run these and the slow ones: faults, a browser, random input, each key of the configuration changed in turn. They share
+# one run of the workflow.
+test-all: .venv
+	$(PYTEST)
 
 # Test a real SLURM on this machine, as root: Debian's slurmctld, slurmd, slurmdbd, munge and mariadb-server.
 test-slurm: .venv

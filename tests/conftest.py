@@ -1,5 +1,6 @@
 """Shared fixtures: volumes on disk, scripts and the workflow run as a user runs them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -138,6 +139,28 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Projec
         assert result.returncode == 0, result.stdout
         (shared / "done").touch()
         return project
+
+
+SHOW_LOADED = """
+import json, runpy, sys
+found = {}
+for script in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.startswith("kits")]:
+        del sys.modules[name]  # other packages may stay, which is faster
+    runpy.run_path(script)
+    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kits.")]
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="session")
+def loaded() -> dict[str, set[Path]]:
+    """The modules of the package that Python has loaded when a script could begin its work, by the script."""
+    scripts = map(str, sorted(SCRIPTS.glob("*.py")))
+    command = [sys.executable, "-c", SHOW_LOADED, *scripts]
+    environment = {"PYTHONPATH": str(SCRIPTS)}
+    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    return {Path(script).stem: set(map(Path, files)) for script, files in json.loads(output).items()}
 
 
 @pytest.fixture

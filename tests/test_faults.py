@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 import yaml
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, run_script
 
+from kits.data.cohort import parse_name
 from kits.data.slices import load_stored
 from kits.networks import models
 from kits.networks.device import Device
@@ -222,15 +224,20 @@ def test_a_model_that_would_run_code_is_refused(tmp_path, finished):
     assert not (tmp_path / "oops").exists()
 
 
-@pytest.mark.parametrize("name", ["../../etc", "case_0000/../../x", "/tmp/case_00000", "case_00000\n"])
-def test_a_case_cannot_leave_its_folder(finished, tmp_path, name):
+def test_a_case_cannot_leave_its_folder(finished, tmp_path):
     results = finished.folder / RESULTS
     models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
-    cases = ["--slices", results / "slices", "--cases", name, "--output", tmp_path / "out"]
+    cases = ["--slices", results / "slices", "--cases", "../../etc", "--output", tmp_path / "out"]
     result = run_script("predict", *cases, *models, "--device", "cpu")
     assert result.returncode != 0
     assert "is not the name of a case or a scan" in result.stderr
     assert not list(tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize("name", ["case_0000/../../x", "/tmp/case_00000", "case_00000\n"])
+def test_a_path_is_no_name_of_a_case(name):
+    with pytest.raises(ArgumentTypeError, match="is not the name of a case or a scan"):
+        parse_name(name)
 
 
 def test_what_cannot_be_read_now_is_not_called_damaged(finished, monkeypatch):

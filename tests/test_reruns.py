@@ -1,4 +1,4 @@
-"""What runs again after a change: each key of the configuration and each module of the package, changed in turn."""
+"""What runs again after a change: each key of the configuration in turn, and the modules that each rule reads."""
 
 import json
 import os
@@ -135,6 +135,8 @@ NOT_PLANNED = {
     "compare_case", "summarize_comparison",
 }  # fmt: skip
 """The scripts that no rule of a complete run calls."""
+PURE_TARGETS = {"all", "outcomes"}
+"""The rules of a complete run that have no script."""
 TOGETHER = {"data.source", "split.scheme", "split.repeats"}
 """Keys that cannot change alone on phantoms, or that lay the results out anew."""
 
@@ -164,12 +166,18 @@ class Planner:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.process = subprocess.Popen(command, cwd=project.folder, **pipes)
 
-    def plan(self, config):
+    def ask(self, config):
+        """The rules that would run, and the code that each rule reads."""
         print(json.dumps(config), file=self.process.stdin, flush=True)
         for line in self.process.stdout:
             if line.startswith("planned "):
-                return set(json.loads(line.removeprefix("planned "))) - {"all", "outcomes"}
+                answer = json.loads(line.removeprefix("planned "))
+                return set(answer["run"]) - PURE_TARGETS, answer["code"]
         raise AssertionError("the planner ended")
+
+    def plan(self, config):
+        """The rules that would run."""
+        return self.ask(config)[0]
 
 
 @pytest.fixture
@@ -182,10 +190,12 @@ def planner(finished, copy_of):
     planner.process.wait()
 
 
-def test_each_key_reruns_what_depends_on_it(planner):
+@pytest.mark.parametrize("part", [0, 1])
+def test_each_key_reruns_what_depends_on_it(planner, part):
+    """Every other key, so that two workers share them."""
     assert planner.plan(TINY) == set()
     wrong = {}
-    for key, value, rules in KEYS:
+    for key, value, rules in KEYS[part::2]:
         planned = planner.plan(change(key, value))
         if planned != follow(rules):
             wrong[key] = sorted(planned ^ follow(rules))
@@ -206,39 +216,31 @@ def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
     assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_ceiling"}
 
 
-def find_imported():
-    """For each module of the package, the scripts that import it: asked of Python, in a process of its own."""
-    code = """
-import json, pathlib, runpy, sys
-folder, found = pathlib.Path(sys.argv[1]), {}
-sys.path.insert(0, str(folder))
-for script in sorted(folder.glob("*.py")):
-    for name in [name for name in sys.modules if name.split(".")[0] == "kits"]:
-        del sys.modules[name]
-    runpy.run_path(str(script))
-    for name in sys.modules:
-        if name.startswith("kits."):
-            found.setdefault(name.removeprefix("kits."), []).append(script.stem)
-print(json.dumps(found))
-"""
-    result = subprocess.run([sys.executable, "-c", code, SCRIPTS], capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
+def test_each_rule_reads_its_script_and_the_modules_that_it_loads(planner, loaded):
+    """All jobs of a rule have the same ones as inputs, none of them as an ancient one."""
+    neutral = {f"kits/{name.replace('.', '/')}.py" for name in NEUTRAL}
+    expected = {}
+    for script in loaded.keys() - NOT_PLANNED:
+        modules = {str(path.relative_to(SCRIPTS)) for path in loaded[script] if path.name != "__init__.py"}
+        expected[script] = [sorted(f"workflow/scripts/{file}" for file in {f"{script}.py", *modules - neutral})]
+    assert len({path for (files,) in expected.values() for path in files}) > 70
+    code = planner.ask(TINY)[1]
+    assert {rule: lists for rule, lists in code.items() if rule not in PURE_TARGETS} == expected
 
 
-def test_each_module_reruns_what_imports_it(planner):
-    imported, wrong = find_imported(), {}
-    package = planner.folder / "workflow" / "scripts" / "kits"
-    modules = sorted(package.rglob("[!_]*.py"))
-    assert len(modules) > 40
-    for path in modules:
-        name = ".".join(path.relative_to(package).with_suffix("").parts)
-        scripts = set() if name in NEUTRAL else set(imported.get(name, [])) - NOT_PLANNED
-        kept, times = path.read_bytes(), path.stat()
-        path.write_bytes(kept + b"# edited\n")
-        planned = planner.plan(TINY)
-        path.write_bytes(kept)
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-        if planned != follow(scripts):
-            wrong[name] = sorted(planned ^ follow(scripts))
-    assert not wrong
+def test_an_edited_module_reruns_what_imports_it(planner):
+    """One that another module imports, and one that several scripts do; each with one that cannot change a result."""
+    edits = [
+        ("figures/crop.py", "networks/checkpoint.py", {"write_viewer"}),
+        ("data/split.py", "cli.py", {"split_cases", "ablate", "summarize"}),
+    ]
+    for *names, rules in edits:
+        paths = [planner.folder / "workflow" / "scripts" / "kits" / name for name in names]
+        kept = [(path.read_bytes(), path.stat()) for path in paths]
+        for path in paths:
+            path.write_bytes(path.read_bytes() + b"# edited\n")
+        assert planner.plan(TINY) == follow(rules)
+        for path, (content, times) in zip(paths, kept, strict=True):
+            path.write_bytes(content)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert planner.plan(TINY) == set()

@@ -1,10 +1,5 @@
 """The modules whose edit reruns a script, compared with those that Python loads."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from conftest import SCRIPTS
 
@@ -12,26 +7,6 @@ from kits.sources import NEUTRAL, find_sources
 
 PACKAGE = SCRIPTS / "kits"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
-SHOW_LOADED = """
-import json, runpy, sys
-found = {}
-for script in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.startswith("kits")]:
-        del sys.modules[name]  # other packages may stay, which is faster
-    runpy.run_path(script)
-    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kits.")]
-print(json.dumps(found))
-"""
-
-
-@pytest.fixture(scope="module")
-def loaded():
-    """The modules of the package that Python has loaded when a script could begin its work, by the script."""
-    scripts = [str(SCRIPTS / f"{name}.py") for name in NAMES]
-    command = [sys.executable, "-c", SHOW_LOADED, *scripts]
-    environment = {"PYTHONPATH": str(SCRIPTS)}
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    return {Path(script).stem: set(map(Path, files)) for script, files in json.loads(output).items()}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,7 +35,7 @@ def ask(*command: str) -> list[list[str]]:
     return [line.split("|") for line in result.stdout.splitlines()]
 
 
-def wait_for(condition, seconds=240):
+def wait_for(condition, seconds=480):
     """The first true answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -82,7 +82,7 @@ def test_everything_through_slurm(project, tmp_path):
     # Its state becomes "CANCELLED by 0", which the plugin does not know.
     cancelled = wait_for(lambda: job_of(project, "predict", "RUNNING"))
     subprocess.run(["scancel", cancelled], check=True)
-    assert run.wait(timeout=900) == 0, output(project)
+    assert run.wait(timeout=1800) == 0, output(project)
     local, scores = Project(tmp_path / "local"), f"{RESULTS}/scores.tsv"
     assert local.snakemake(TINY, scores).returncode == 0
     assert (project.folder / scores).read_bytes() == (local.folder / scores).read_bytes()
