@@ -33,7 +33,6 @@ SWITCHES = {
     "the paper": {},
     "inference.restore: nearest": {"inference": {"restore": "nearest"}},
     "slices.tumor_rows: all": {"slices": {"tumor_rows": "all"}},
-    "training.slices: all": {"training": {"slices": "all"}},
     "training.slices: {negatives: 0.25}": {"training": {"slices": {"negatives": 0.25}}},
     "training.augmentation: standard": {"training": {"augmentation": "standard"}},
     "training.validation_cases: a tenth": {"training": {"validation_cases": "a tenth"}},

@@ -203,7 +203,7 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
     save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
     config = merged(TINY, split={"scheme": "kfold", "repeats": 2}, scans={"root": "scans"})
     goal = f"{RESULTS}/scans/a/kidney.nii.gz"
-    result = project.snakemake(config, goal, "--dry-run", "--printshellcmds")
+    result = project.snakemake(config, goal, "--dry-run", "--printshellcmds", "--quiet", "host")
     folders = [f"{RESULTS}/split_{number}/models" for number in (1, 2)]
     for target in ("kidney", "tumor"):
         assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
