@@ -110,7 +110,8 @@ def test_slices_name_the_patients_sides(drawn, tmp_path):
     """The columns of a volume run to the patient's left."""
     volume = np.ones((1, 8, 8), np.uint8)
     geometry = Geometry((1, 8, 8), AFFINE.tolist())
-    plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, tmp_path / "slice.png")
+    plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, tmp_path / "slice.png", "all")
+    assert not any(axis.lines for axis in drawn[0].axes)  # no edge of the lower half
     for axis in drawn[0].axes:
         left, right = sorted(axis.texts, key=lambda text: text.get_position())
         assert (left.get_text(), right.get_text()) == ("R", "L")

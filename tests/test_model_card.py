@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from conftest import RESULTS, list_training_cases
 
+from kits.analysis.model_card import write_card
+
 
 def test_the_manifest_is_true(finished):
     results = finished.folder / RESULTS
@@ -39,5 +41,20 @@ def test_the_card_says_what_matters(finished):
         (shown,) = re.findall(rf"^\| {target} \| {row.stage} \| (\d+) \| (.*?) \[(.*?), (.*?)\]", card, re.MULTILINE)
         expected = (str(row.n), *(f"{value:.3f}" for value in (row.mean, row.mean_low, row.mean_high)))
         assert shown == expected
+    assert "sees the lower half" in card
+    assert "show their target only" in card
     ratios = json.loads((results / "ratio_range.json").read_text())
     assert f"{ratios['low']:.4g} to {ratios['high']:.4g}" in card
+
+
+def test_the_card_has_the_limits_of_its_networks(finished):
+    models = finished.folder / RESULTS / "models"
+    manifest, ratios, *records = (
+        json.loads((models / f"{name}.json").read_text()) for name in ("model", "ratio_range", "kidney", "tumor")
+    )
+    for record in records:
+        record |= {"tumor_rows": "all", "training": record["training"] | {"negatives": 0.5}}
+    card = write_card(manifest, dict(zip(("kidney", "tumor"), records, strict=True)), ratios, pd.DataFrame())
+    assert "## Limits" in card
+    assert "lower half" not in card
+    assert "show their target only" not in card

@@ -91,7 +91,7 @@ rule plot_slice:
         **grow(mem_mb=2500, runtime=10),
     params:
         slices=lambda wildcards: f"{RESULTS}/slices/{wildcards.case}",
-        options=list_options("slices", "hu_window"),
+        options=list_options("slices", "hu_window", "tumor_rows"),
     shell:
         "python3 {input.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
         " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

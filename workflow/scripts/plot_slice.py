@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kits import cli
 from kits.data.nifti import read_label
-from kits.data.slices import open_slices, resize
+from kits.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
 from kits.figures.cases import plot_slice
 from kits.filter.masks import read_mask
 from kits.filter.postprocessing import merge
@@ -21,7 +21,8 @@ def main(arguments: argparse.Namespace) -> None:
         "before post-processing": resize(merge(read_mask(arguments.kidney), read_mask(arguments.tumor)), size, size),
         "after post-processing": resize(read_label(arguments.segmentation), size, size),
     }
-    plot_slice(arguments.slices.name, stored.images, labels, arguments.hu_window, stored.geometry, arguments.output)
+    window, rows = arguments.hu_window, arguments.tumor_rows
+    plot_slice(arguments.slices.name, stored.images, labels, window, stored.geometry, arguments.output, rows)
 
 
 if __name__ == "__main__":
@@ -31,5 +32,6 @@ if __name__ == "__main__":
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
+    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

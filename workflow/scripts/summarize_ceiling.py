@@ -9,6 +9,7 @@ import numpy as np
 
 from kits import cli, tables
 from kits.analysis import ceiling
+from kits.data.slices import LOWER_HALF, TUMOR_ROWS
 from kits.figures.ceiling import plot_ceiling, plot_losses
 
 
@@ -23,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
     tables.write_table(arguments.output, table)
     tables.write_table(arguments.output_summary, summary)
     plot_ceiling(table, summary, arguments.figure)
-    plot_losses(table, losses, arguments.figure_cases)
+    plot_losses(table, losses, arguments.figure_cases, arguments.tumor_rows)
     print(summary.round(3).to_string(index=False))
 
 
@@ -31,6 +32,7 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one per case")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of trace_ceiling.py, .npz")
+    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-summary", type=Path, required=True, help="table of each step's mean and cost, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="plot of Dice after each step, .png")

@@ -57,7 +57,10 @@ rule summarize_ceiling:
     localrule: True
     conda:
         "../../../envs/imaging.yaml"
+    params:
+        options=list_options("slices", "tumor_rows"),
     shell:
         "python3 {input.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
         " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
+        " {params.options:q}"
         " 2>&1 | tee {log:q}"

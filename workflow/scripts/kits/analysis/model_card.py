@@ -1,11 +1,12 @@
 """The model card of trained networks: what they are, what they were trained on, how good they are, what not to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from kits.data.plausibility import HU, LENGTHS
+from kits.data.slices import LOWER_HALF
 
 DATA = {
     "kits19": (
@@ -82,14 +83,27 @@ def write_card(
         f"Accepted eigenvalue ratios of a tumor: {ratios['low']:.4g} to {ratios['high']:.4g}, the percentiles "
         f"{_show(ratios['percentiles'])} of {ratios['components']} labeled tumors. Code: commit {manifest['commit']}.",
         "## Limits",
-        "- The networks saw slices that show their target only; on others they find kidneys that are not there. The "
-        "filter keeps the two largest.\n"
-        "- The tumor network sees the lower half of each slice; a tumor in front of it is missed.\n"
-        "- Contrast phase, scanner, patients and diseases are those of the cohort. A scan far outside the ranges above "
-        "is segmented with a warning.\n"
-        "- A tumor of an unusual shape is removed by design (range of ratios); `candidates.tsv` names what was.",
+        "\n".join(_list_limits(records)),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
+
+
+def _list_limits(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    if not records["kidney"]["training"].get("negatives"):
+        yield (
+            "- The networks saw slices that show their target only; on others they find kidneys that are not there. "
+            "The filter keeps the two largest."
+        )
+    if records["tumor"].get("tumor_rows", LOWER_HALF) == LOWER_HALF:
+        yield "- The tumor network sees the lower half of each slice; a tumor in front of it is missed."
+    yield (
+        "- Contrast phase, scanner, patients and diseases are those of the cohort. A scan far outside the ranges above "
+        "is segmented with a warning."
+    )
+    yield (
+        "- A tumor of an unusual shape is removed by design (range of ratios, unless `postprocess.ratio` is off); "
+        "`candidates.tsv` names what was."
+    )
 
 
 def _name_quantities() -> dict[str, str]:

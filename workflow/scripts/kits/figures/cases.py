@@ -15,6 +15,7 @@ from skimage.measure import block_reduce, marching_cubes
 from kits.analysis.scoring import count_false_positives
 from kits.data.grid import Geometry
 from kits.data.nifti import KIDNEY, TUMOR
+from kits.data.slices import LOWER_HALF
 from kits.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
 
 FINEST = 96
@@ -120,6 +121,7 @@ def plot_slice(
     window: tuple[float, float],
     geometry: Geometry,
     path: Path,
+    tumor_rows: str = LOWER_HALF,
 ) -> None:
     """Draw the slice that shows most true tumor: image, truth, before and after post-processing.
 
@@ -133,6 +135,7 @@ def plot_slice(
         window: The HU shown as black and as white.
         geometry: The grid of the volume that the slices come from.
         path: The file to write, .png.
+        tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
     """
     truth = labels["truth"]
     tumor, organ = (truth == TUMOR).sum((1, 2)), (truth > 0).sum((1, 2))
@@ -141,16 +144,18 @@ def plot_slice(
     panels = 1 + len(labels)
     size = (2.8 * panels, 2.8 * height / width + 0.7)
     figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained")
+    edges = []
     for axis, (name, label) in zip(axes, {"image": None, **labels}.items(), strict=True):
         axis.imshow(image[number], cmap="gray", vmin=window[0], vmax=window[1], aspect=height / width)
         axis.set_title(f"{case}, slice {number}" if label is None else name, fontsize=10)
         axis.set_axis_off()
-        edge = draw_lower_half(axis, image.shape[1])
+        if tumor_rows == LOWER_HALF:
+            edges.append(draw_lower_half(axis, image.shape[1]))
         for x, side, place in zip((0.02, 0.98), "RL", ("left", "right"), strict=True):
             text = axis.text(x, 0.97, side, transform=axis.transAxes, color="white", fontsize=10, ha=place, va="top")
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
         for value, color in zip((KIDNEY, TUMOR), LABEL_COLORS.values(), strict=True):
             if label is not None and (label[number] == value).any():
                 axis.contour(label[number] == value, [0.5], colors=[color], linewidths=1.4)
-    add_label_legend(figure, [edge])
+    add_label_legend(figure, edges[:1])
     save(figure, [path])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kits.analysis.ceiling import STEPS, Loss, find_costliest_step
+from kits.data.slices import LOWER_HALF
 from kits.data.targets import TARGETS
 from kits.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
 
@@ -64,13 +65,14 @@ def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> No
     save(figure, [path])
 
 
-def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path) -> None:
+def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str = LOWER_HALF) -> None:
     """Draw slices of which the method leaves least: the truth (above), and what remains after all steps (below).
 
     Args:
         ceiling: The tables that `trace_case` returns, of these cases at least.
         losses: The slice of each case.
         path: The file to write, .png.
+        tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
     """
     count = max(len(losses), 1)
     figure, axes = plt.subplots(2, count, figsize=(3.2 * count, 7.2), layout="constrained", squeeze=False)
@@ -83,7 +85,8 @@ def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path) -
         for axis, labels, title in zip(column, (loss.truth, loss.left), titles, strict=True):
             draw_labels(axis, labels, loss.aspect)
             axis.set_title(title, fontsize=9)
-            edges.append(draw_lower_half(axis, len(labels)))
+            if tumor_rows == LOWER_HALF:
+                edges.append(draw_lower_half(axis, len(labels)))
     add_label_legend(figure, edges[:1])
     save(figure, [path])
 
