@@ -36,7 +36,6 @@ SWITCHES = {
     "training.slices: {negatives: 0.25}": {"training": {"slices": {"negatives": 0.25}}},
     "training.augmentation: standard": {"training": {"augmentation": "standard"}},
     "training.validation_cases: a tenth": {"training": {"validation_cases": "a tenth"}},
-    "network.context: 1": {"network": {"context": 1}},
     "postprocess.ratio: false": {"postprocess": {"ratio": False}},
     "postprocess.keep_best: true": {"postprocess": {"keep_best": True}},
     "ratio: false, keep_best: true": {"postprocess": {"ratio": False, "keep_best": True}},

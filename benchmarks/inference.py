@@ -29,7 +29,7 @@ def predict_one_by_one(networks, images, torch_device):
         for network, view in zip(networks, (images, crop_to_view(images, "tumor")), strict=True):
             mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
-                slice_ = models.normalize(torch.from_numpy(image)[None, None].to(torch_device), WINDOW)
+                slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
                 mask[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
             masks.append(mask)
     return masks
@@ -45,8 +45,6 @@ def main(arguments):
         BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(device.torch_device).eval()
         for _ in TARGETS
     ]
-    for peer in peers:
-        peer.context = 0
     size, batch = scale["size"], scale["batch_size"]
     images, labels = make_phantoms(arguments.slices, size)
     shape = (arguments.slices, 2 * size, 2 * size)

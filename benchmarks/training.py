@@ -154,8 +154,8 @@ def main(arguments):
         for number, (image, mask) in enumerate(zip(images, masks, strict=True)):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
         save_slices(folder, SliceStore(Geometry(images.shape, measure.AFFINE), images, masks))
-        cases, alone = np.zeros(len(images), int), np.arange(len(images))[:, None]
-        disk = DiskDataset("kidney", [folder], cases, alone, scale["size"], scale["size"], torch_device)
+        members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
+        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
         memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))
         width = [scale["base_channels"] * 2**level for level in range(5)]
 

@@ -32,7 +32,7 @@ def test_defaults_are_the_papers():
     assert PAPER["training"]["epochs"] == 50
     assert PAPER["training"]["dice_weight"] == 0.5
     assert PAPER["slices"]["size"] == 256
-    assert PAPER["network"] == {"base_channels": 64, "depth": 4, "batch_norm": True, "context": 0}
+    assert PAPER["network"] == {"base_channels": 64, "depth": 4, "batch_norm": True}
     assert PAPER["split"]["test_cases"] == 20
     assert PAPER["postprocess"]["percentiles"] == [5, 95]
     assert PAPER["postprocess"]["tumor_kidney_overlap"] == 0.95

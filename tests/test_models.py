@@ -20,7 +20,7 @@ from kits.networks.unet import Architecture, UNet
 def test_window():
     image = torch.tensor([[[-1000, -79, 112], [113, 304, 3000]]], dtype=torch.int16)
     expected = [[0, 0, 191 / 383], [192 / 383, 1, 1]]
-    np.testing.assert_allclose(models.normalize(image, (-79, 304))[0].numpy(), expected, rtol=1e-6)
+    np.testing.assert_allclose(models.normalize(image, (-79, 304))[0, 0].numpy(), expected, rtol=1e-6)
 
 
 def test_both_networks_in_one_pass_are_each_alone(rng):

@@ -92,7 +92,6 @@ KEYS = [
     ("network.base_channels", 3, {"train"}),
     ("network.depth", 1, {"train"}),
     ("network.batch_norm", False, {"train"}),
-    ("network.context", 1, {"train"}),
     ("training.epochs", 3, {"train"}),
     ("training.batch_size", 4, {"train"}),
     ("training.learning_rate", 0.01, {"train"}),

@@ -1,4 +1,4 @@
-"""The choices beside the paper's: which rows, slices, changes, cases and neighbors a training takes."""
+"""The choices beside the paper's: which rows, slices, changes and cases a training takes."""
 
 import math
 
@@ -24,9 +24,9 @@ WINDOW = (-79, 304)
 
 
 def loaded_slices(dataset):
-    """The number of each slice, which is the value of its pixels, and of its neighbors: from a batch of all."""
+    """The number of each slice, which is the value of its pixels, and the masks: from a batch of all."""
     ((images, masks),) = dataset.load_batches(torch.arange(dataset.shape[0]), 100)
-    return images[:, :, 0, 0].tolist(), masks.numpy()
+    return images[:, 0, 0].tolist(), masks.numpy()
 
 
 @pytest.mark.parametrize("loading", ["memory", "disk"])
@@ -35,18 +35,8 @@ def test_a_tumor_network_may_see_all_rows(stored, loading):
     dataset = load_dataset([folder], "tumor", CPU, loading, tumor_rows="all")
     numbers, masks = loaded_slices(dataset)
     assert dataset.shape == (3, 8, 8)
-    assert numbers == [[2], [3], [4]]
+    assert numbers == [2, 3, 4]
     np.testing.assert_array_equal(masks, label[2:] == 2)
-
-
-@pytest.mark.parametrize("loading", ["memory", "disk"])
-def test_neighbors_are_the_slices_before_and_after_it(stored, loading):
-    """The last slice stands in for the one after it; neighbors may show nothing."""
-    folder, label = stored
-    dataset = load_dataset([folder, folder], "kidney", CPU, loading, context=1)
-    numbers, masks = loaded_slices(dataset)
-    assert numbers == [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 4]] * 2
-    np.testing.assert_array_equal(masks[:4], label[1:] > 0)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
@@ -56,41 +46,21 @@ def test_a_share_of_the_slices_without_the_target(stored, share):
     numbers, masks = loaded_slices(dataset)
     assert dataset.shape[0] == 4 + round(share * 6)
     assert masks.any((1, 2)).sum() == 4
-    drawn = [number for (number,) in numbers if number < 3]
+    drawn = [number for number in numbers if number < 3]
     assert len(drawn) == round(share * 6)
     again = load_dataset([folder] * 2, "tumor", CPU, "memory", negatives=share, seed=3)
     assert loaded_slices(again)[0] == numbers
     if share == 1:
-        assert numbers == [[number] for number in range(5)] * 2
+        assert numbers == [*range(5)] * 2
 
 
-def test_a_prediction_sees_the_same_neighbors(rng):
-    """A network that adds its channels up: each slice with the one before and after it, in batches and at the ends."""
-    images = rng.integers(0, 40, (7, 8, 8)).astype(np.int16)
-
-    class Sum(torch.nn.Module):
-        context = 1
-
-        def forward(self, image):
-            return image.sum(1, keepdim=True) - 1
-
-    model = models.Model(Sum(), "kidney", 8, (0, 40))
-    (found,) = models.predict_probabilities([model], images, CPU, 3)
-    framed = np.concatenate([images[:1], images, images[-1:]]) / 40
-    logits = framed[:-2] + framed[1:-1] + framed[2:] - 1
-    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), rtol=1e-5)
-
-
-def test_a_network_with_neighbors_survives_its_file(tmp_path, rng):
-    architecture = Architecture(base_channels=2, depth=1, context=2)
-    model = models.Model(UNet(2, 1, True, 2).eval(), "tumor", 16, WINDOW, "all")
-    models.save_model(tmp_path / "tumor.pt", model, architecture)
+def test_a_network_that_sees_all_rows_survives_its_file(tmp_path, rng):
+    architecture = Architecture(base_channels=2, depth=1)
+    models.save_model(tmp_path / "tumor.pt", models.Model(UNet(2, 1).eval(), "tumor", 16, WINDOW, "all"), architecture)
     loaded = models.load_model(tmp_path / "tumor.pt", "tumor", CPU)
-    assert (loaded.network.context, loaded.tumor_rows) == (2, "all")
     images = rng.integers(-100, 300, (5, 16, 16)).astype(np.int16)
     (found,) = models.predict_probabilities([loaded], images, CPU, 4)
     assert found.shape == images.shape
-    np.testing.assert_allclose(found, models.predict_probabilities([model], images, CPU, 5)[0], atol=1e-5)
 
 
 def test_augmentation_moves_a_mask_with_its_image(rng):
@@ -195,8 +165,6 @@ def test_validation_dice_is_the_mean_over_cases(tmp_path):
     """A network that finds what is brighter than 50 HU: Dice 2/3 in one case, 1 in another; one shows no kidney."""
 
     class Threshold(torch.nn.Module):
-        context = 0
-
         def forward(self, image):
             return 100 * (image - 0.5)
 

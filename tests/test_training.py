@@ -98,7 +98,7 @@ def test_training_is_a_plain_loop(rng):
     optimizer = torch.optim.Adam(network.parameters(), 0.01, foreach=False)
     losses = []
     for _ in range(8):  # the whole set is a batch, whose order does not matter
-        logits = network(models.normalize(torch.from_numpy(images)[:, None], (-79, 304)))
+        logits = network(models.normalize(torch.from_numpy(images), (-79, 304)))
         loss = compute_loss(logits, torch.from_numpy(masks).float().unsqueeze(1), 0.5)
         optimizer.zero_grad()
         loss.backward()
@@ -263,7 +263,7 @@ def test_the_script_alone(stored, tmp_path):
     content = torch.load(tmp_path / "kidney.pt", weights_only=True)
     assert content["target"] == "kidney"
     assert content["hu_window"] == [-100, 200]
-    assert content["network"] == {"base_channels": 2, "depth": 1, "batch_norm": False, "context": 0}
+    assert content["network"] == {"base_channels": 2, "depth": 1, "batch_norm": False}
     record = (tmp_path / "kidney.json").read_text()
     for key in ("epochs_run", "seed", "history", "versions", "torch", "training_slices"):
         assert f'"{key}"' in record

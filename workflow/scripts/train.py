@@ -35,7 +35,6 @@ def main(arguments: argparse.Namespace) -> None:
         device,
         arguments.loading,
         tumor_rows=arguments.tumor_rows,
-        context=architecture.context,
         negatives=hyperparameters.negatives,
         seed=hyperparameters.seed,
     )

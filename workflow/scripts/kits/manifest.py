@@ -14,7 +14,7 @@ NAME = "model.json"
 FORMAT = 2
 """The version of the folder's contents, which grows when older code could not use newer networks, or the reverse."""
 READABLE = (1, FORMAT)
-"""The versions that are read: the first has no networks with `tumor_rows` or `context`."""
+"""The versions that are read: the first has no networks that see all rows."""
 FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
 """What a segmentation reads from the folder, beside the manifest."""
 KEYS = ("format", "sha256", "size", "hu_window", "cohort")

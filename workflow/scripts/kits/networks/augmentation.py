@@ -32,7 +32,7 @@ def augment(images: Tensor, masks: Tensor, seeds: Sequence[int]) -> tuple[Tensor
     """Change each slice of a batch at random, and its mask with it.
 
     Args:
-        images: The images, shape (batch, channels, H, W), from 0 to 1; neighbors, as channels, change together.
+        images: The images, shape (batch, 1, H, W), from 0 to 1.
         masks: The masks, shape (batch, 1, H, W), 0 or 1.
         seeds: Numbers that decide the changes.
     """

@@ -14,7 +14,6 @@ from kits.cli import UserError
 from kits.data.nifti import TUMOR
 from kits.data.slices import LOWER_HALF, crop_to_view, describe_damage, load_stored
 from kits.networks.device import Device
-from kits.networks.models import list_neighbors
 
 MEMORY_SHARE = 0.5
 """The largest share of the device's free memory that slices may take; networks need the rest."""
@@ -28,37 +27,23 @@ class Dataset(Protocol):
         """The number of slices, and their height and width in pixels: (n, H, W)."""
 
     def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the slices in `order`, shape (n,), in batches of `size`.
-
-        A batch is its images, int16 HU, each between its neighbors, shape (batch, 2 * context + 1, H, W), and the
-        masks, uint8, 0 or 1, shape (batch, H, W).
-        """
+        """Yield the slices in `order`, shape (n,), in batches of `size`: images (batch, H, W), int16 HU, and masks."""
 
 
 @dataclass(frozen=True)
 class MemoryDataset:
-    """All slices on the device.
-
-    Attributes:
-        images: The slices and their neighbors, shape (m, H, W), int16 HU.
-        masks: Their masks, same shape, uint8, 0 or 1.
-        neighbors: Where each training slice lies among them, between its neighbors, shape (n, 2 * context + 1). None
-            if each is a training slice and has no neighbors.
-    """
+    """All slices on the device: images, shape (n, H, W), int16 HU, and masks, same shape, uint8, 0 or 1."""
 
     images: Tensor
     masks: Tensor
-    neighbors: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        count = len(self.images if self.neighbors is None else self.neighbors)
-        return count, self.images.shape[1], self.images.shape[2]
+        return tuple(self.images.shape)
 
     def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for index in order.to(self.images.device).split(size):
-            near = index[:, None] if self.neighbors is None else self.neighbors[index]
-            yield self.images[near], self.masks[near[:, near.shape[1] // 2]]
+            yield self.images[index], self.masks[index]
 
 
 @dataclass(frozen=True)
@@ -68,8 +53,7 @@ class DiskDataset:
     Attributes:
         target: The network's target, `kidney` or `tumor`.
         folders: The folders of the extracted slices.
-        cases: The number of each slice's folder, shape (n,).
-        neighbors: The number there of each slice, between those of its neighbors, shape (n, 2 * context + 1).
+        members: The number of each slice's folder and of the slice there, shape (n, 2).
         height: The height of a slice in pixels.
         width: The width of a slice in pixels.
         device: The device that receives the batches.
@@ -78,8 +62,7 @@ class DiskDataset:
 
     target: str
     folders: Sequence[Path]
-    cases: np.ndarray
-    neighbors: np.ndarray
+    members: np.ndarray
     height: int
     width: int
     device: torch.device
@@ -87,7 +70,7 @@ class DiskDataset:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return len(self.cases), self.height, self.width
+        return len(self.members), self.height, self.width
 
     def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         with ThreadPoolExecutor(1) as reader:
@@ -98,18 +81,16 @@ class DiskDataset:
                 yield tuple(part.to(self.device, non_blocking=True) for part in batch.result())
 
     def load_into_memory(self) -> MemoryDataset:
-        """Read all slices and their neighbors once and return them as a dataset in memory."""
-        slices = self.neighbors.max() + 1
-        needed, where = np.unique(self.cases[:, None] * slices + self.neighbors, return_inverse=True)
-        cases, numbers = np.divmod(needed, slices)
-        shape = len(needed), self.height, self.width
-        images = torch.empty(shape, dtype=torch.int16, device=self.device)
-        masks = torch.empty(shape, dtype=torch.uint8, device=self.device)
-        for case, folder in enumerate(self.folders):
-            span = slice(*np.searchsorted(cases, (case, case + 1)))
-            images[span] = torch.from_numpy(self._crop(load_stored(folder, "images.npy"))[numbers[span]])
-            masks[span] = torch.from_numpy(self._mask(load_stored(folder, "labels.npy"))[numbers[span]])
-        return MemoryDataset(images, masks, torch.from_numpy(where.reshape(self.neighbors.shape)).to(self.device))
+        """Read all slices once and return them as a dataset in memory."""
+        images = torch.empty(self.shape, dtype=torch.int16, device=self.device)
+        masks = torch.empty(self.shape, dtype=torch.uint8, device=self.device)
+        for number, folder in enumerate(self.folders):
+            here = np.flatnonzero(self.members[:, 0] == number)
+            index = self.members[here, 1]
+            span = slice(here[0], here[-1] + 1) if len(here) else slice(0)
+            images[span] = torch.from_numpy(self._crop(load_stored(folder, "images.npy"))[index])
+            masks[span] = torch.from_numpy(self._mask(load_stored(folder, "labels.npy"))[index])
+        return MemoryDataset(images, masks)
 
     def _crop(self, slices: np.ndarray) -> np.ndarray:
         return crop_to_view(slices, self.target, self.tumor_rows)
@@ -118,12 +99,11 @@ class DiskDataset:
         return make_masks(labels, self.target, self.tumor_rows)
 
     def _read(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
-        images, labels = [], []
-        for case, near in zip(self.cases[index], self.neighbors[index], strict=True):
-            stored = np.load(self.folders[case] / "images.npy", mmap_mode="r")
-            images.append(self._crop(stored[near]))
-            labels.append(np.load(self.folders[case] / "labels.npy", mmap_mode="r")[near[len(near) // 2]])
-        batch = torch.from_numpy(np.stack(images)), torch.from_numpy(self._mask(np.stack(labels)))
+        images, labels = (
+            np.stack([np.load(self.folders[case] / name, mmap_mode="r")[i] for case, i in self.members[index]])
+            for name in ("images.npy", "labels.npy")
+        )
+        batch = torch.from_numpy(self._crop(images)), torch.from_numpy(self._mask(labels))
         return tuple(part.pin_memory() if self.device.type == "cuda" else part for part in batch)
 
 
@@ -140,7 +120,6 @@ def load_dataset(
     loading: str,
     *,
     tumor_rows: str = LOWER_HALF,
-    context: int = 0,
     negatives: float = 0,
     seed: int = 0,
 ) -> Dataset:
@@ -152,33 +131,27 @@ def load_dataset(
         device: The device that receives the slices.
         loading: `memory`, `disk`, or `auto`, which is memory if the slices fit there.
         tumor_rows: The rows that a tumor network sees, `lower_half` or `all`.
-        context: The number of neighboring slices on each side that the network sees beside a slice.
         negatives: The share of the slices without the target that are loaded too, drawn at random.
         seed: The seed of this draw.
 
     Raises:
         UserError: No slice shows the target, a stored slice is damaged, or the cases' slices differ in size.
     """
-    shown, sizes = [], {}
-    for folder in folders:
+    members, absent, sizes = [], [], {}
+    for number, folder in enumerate(folders):
         masks = make_masks(load_stored(folder, "labels.npy"), target, tumor_rows)
-        shown.append(masks.any(axis=(1, 2)))
+        for index, shown in enumerate(masks.any(axis=(1, 2))):
+            (members if shown else absent).append((number, index))
         sizes.setdefault(masks.shape[1:], folder)
-    positive = np.concatenate(shown)
-    if not positive.any():
+    if not members:
         raise UserError(f"no training case shows any {target}; check the labels, or train on more cases")
     if len(sizes) > 1:
         raise describe_damage(list(sizes.values())[1], f"its slices differ in size from those in {folders[0]}")
-    absent = np.random.default_rng(seed).permutation(np.flatnonzero(~positive))
-    chosen = np.sort(np.append(np.flatnonzero(positive), absent[: round(negatives * len(absent))]))
-    cases = np.repeat(np.arange(len(folders)), [len(part) for part in shown])[chosen]
-    near = [list_neighbors(np.arange(len(part)), len(part), context) for part in shown]
     ((height, width),) = sizes
-    dataset = DiskDataset(
-        target, folders, cases, np.concatenate(near)[chosen], height, width, device.torch_device, tumor_rows
-    )
-    stored = min(len(chosen) * (2 * context + 1), len(positive))
-    needed = stored * height * width * 3  # bytes of int16 and uint8
+    drawn = np.random.default_rng(seed).permutation(len(absent))[: round(negatives * len(absent))]
+    members = sorted(members + [absent[number] for number in drawn])
+    dataset = DiskDataset(target, folders, np.array(members), height, width, device.torch_device, tumor_rows)
+    needed = len(members) * height * width * 3  # bytes of int16 and uint8
     if loading == "disk" or (loading == "auto" and needed > MEMORY_SHARE * device.measure_free_memory()):
         for folder in folders:
             load_stored(folder, "images.npy")  # verify the checksum once, and not with every batch

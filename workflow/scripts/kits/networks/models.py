@@ -37,9 +37,9 @@ class Model:
 
 
 def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
-    """Clip images, int16 HU, to a window and scale it to 0..1: float32 of the same shape."""
+    """Clip images to a window in HU and scale it to 0..1: int16 HU, (n, H, W), to float32, (n, 1, H, W)."""
     low, high = hu_window
-    return ((images.float() - low) / (high - low)).clamp(0, 1)
+    return ((images.float() - low) / (high - low)).clamp(0, 1).unsqueeze(1)
 
 
 def save_model(path: Path, model: Model, architecture: Architecture) -> None:
@@ -102,20 +102,6 @@ def read_tensors(path: Path) -> dict[str, Any]:
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
-def list_neighbors(slices: np.ndarray, count: int, context: int) -> np.ndarray:
-    """List each slice between its neighbors; beyond the first and the last slice, these stand in.
-
-    Args:
-        slices: The numbers of the slices, shape (n,).
-        count: The number of slices of the case.
-        context: The number of neighbors on each side.
-
-    Returns:
-        The numbers, shape (n, 2 * context + 1).
-    """
-    return (slices[:, None] + np.arange(-context, context + 1)).clip(0, count - 1)
-
-
 @torch.inference_mode()
 def predict_probabilities(
     networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int
@@ -131,21 +117,17 @@ def predict_probabilities(
     Returns:
         For each network its sigmoid outputs, shape (slices, H, W), float32, of the part of the slices that it sees.
     """
-    slices, count = torch.from_numpy(images), len(images)
+    slices = torch.from_numpy(images)
     results = [
         torch.empty(crop_to_view(slices, model.target, model.tumor_rows).shape, device=device.torch_device)
         for model in networks
     ]
-    reach = max(model.network.context for model in networks)
     with device.autocast():
-        for start in range(0, count, batch_size):
-            batch = slice(start, min(start + batch_size, count))
-            first = max(start - reach, 0)
-            window = slices[first : batch.stop + reach].to(device.torch_device)
+        for start in range(0, len(images), batch_size):
+            batch = slices[start : start + batch_size].to(device.torch_device)
             for model, result in zip(networks, results, strict=True):
-                near = list_neighbors(np.arange(batch.start, batch.stop), count, model.network.context) - first
-                seen = crop_to_view(window, model.target, model.tumor_rows)[torch.from_numpy(near)]
-                result[batch] = torch.sigmoid(model.network(normalize(seen, model.hu_window))[:, 0].float())
+                seen = normalize(crop_to_view(batch, model.target, model.tumor_rows), model.hu_window)
+                result[start : start + batch_size] = torch.sigmoid(model.network(seen)[:, 0].float())
     return [result.cpu().numpy() for result in results]
 
 

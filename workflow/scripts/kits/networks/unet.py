@@ -28,7 +28,6 @@ class Architecture:
     base_channels: int = describe(64, "number of channels of the first level")
     depth: int = describe(4, "number of poolings")
     batch_norm: bool = describe(True, "apply batch normalization after each convolution")
-    context: int = describe(0, "number of neighboring slices on each side that a network sees beside a slice")
 
 
 class UNet(nn.Module):
@@ -38,16 +37,13 @@ class UNet(nn.Module):
         base_channels: The number of channels of the first level; the original has 64.
         depth: The number of poolings; the original has 4.
         batch_norm: Whether batch normalization follows each convolution.
-        context: The number of neighboring slices on each side of a slice, each a further channel of the input.
     """
 
-    def __init__(self, base_channels: int = 64, depth: int = 4, batch_norm: bool = True, context: int = 0) -> None:
+    def __init__(self, base_channels: int = 64, depth: int = 4, batch_norm: bool = True) -> None:
         super().__init__()
-        self.context = context
         width = [base_channels * 2**level for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
-            convolve_twice(inputs, outputs, batch_norm)
-            for inputs, outputs in zip([2 * context + 1, *width], width, strict=False)
+            convolve_twice(inputs, outputs, batch_norm) for inputs, outputs in zip([1, *width], width, strict=False)
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(width[level + 1], width[level], 2, stride=2) for level in reversed(range(depth))
@@ -74,11 +70,7 @@ class UNet(nn.Module):
             nn.init.zeros_(module.bias)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Compute the logits, shape (batch, 1, H, W), of images, with H and W of at least 2 ** depth pixels.
-
-        Args:
-            image: The slices, each between its neighbors, shape (batch, 2 * context + 1, H, W).
-        """
+        """Compute the logits of images, both of shape (batch, 1, H, W), with H and W of at least 2 ** depth pixels."""
         skips: list[Tensor] = []
         features = image
         for level, convolve in enumerate(self.encoder):
@@ -113,7 +105,7 @@ def trace_features(network: UNet, rows: int, columns: int) -> list[tuple[str, in
         for kind, modules in watched
         for module in modules
     ]
-    network.eval()(torch.zeros(1, 2 * network.context + 1, rows, columns))
+    network.eval()(torch.zeros(1, 1, rows, columns))
     for hook in hooks:
         hook.remove()
     return found
