@@ -1,12 +1,14 @@
 """What the method's own steps cost, on labels where the cost is known."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHARED, run_script, save
 from skimage.transform import resize
 
-from kits.analysis.ceiling import STEPS, find_costliest_step, find_worst_cases, summarize_steps, trace_case
+from kits.analysis.ceiling import STEPS, find_costliest_step, find_worst_cases, soften, summarize_steps, trace_case
 from kits.cli import write_json
 from kits.filter.options import FilterOptions
 
@@ -144,3 +146,24 @@ def test_real_labels_without_images(project):
     assert half.loc["case_00199", "resize"] > 0.95
     assert half.loc["case_00199", "lower_half"] < 0.9  # much of its tumor lies in the upper half
     assert (project.folder / "results/labels/figures/ceiling.png").exists()
+
+
+def test_a_perfect_network_is_unsure_at_edges_only(rng):
+    """Its probabilities say what the mask says, but for corners and single pixels; `nearest` needs none."""
+    mask = np.zeros((2, 40, 40), bool)
+    mask[1, 8:30, 10:25] = True
+    np.testing.assert_array_equal(soften(mask, "nearest"), mask)
+    soft = soften(mask, "linear")
+    np.testing.assert_array_equal(soft > 0.5, mask)
+    assert not soft[0].any()
+    assert soft[1, 20, 17] == pytest.approx(1, abs=1e-5)
+    # The edge's first pixel: the share of a Gaussian of 0.7 pixels within half a pixel before it and all behind it.
+    assert soft[1, 20, 10] == pytest.approx(0.5 + 0.5 * math.erf(0.5 / 0.7 / math.sqrt(2)), abs=0.03)
+
+
+def test_interpolation_brings_back_a_disc_better_than_the_nearest_pixel(tmp_path):
+    rows, columns = np.mgrid[:64, :64]
+    label = (np.hypot(rows - 40.3, columns - 30.7) < 17).astype(np.uint8)[None].repeat(3, 0)
+    path = save(tmp_path / "label.nii.gz", label)
+    dices = [traced(path, method=method)[0].loc[("kidney_tumor", "resize"), "dice"] for method in ("nearest", "linear")]
+    assert dices[0] < dices[1] < 1

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from kits.analysis.scoring import compute_dice
 from kits.data.nifti import TUMOR, read_geometry, read_label_columns
-from kits.data.restoration import restore
+from kits.data.restoration import LINEAR, restore
 from kits.data.slices import crop_to_view, resize, resize_blocks
 from kits.data.targets import TARGETS
 from kits.filter.masks import RunLengthMask, read_label_masks
@@ -19,6 +20,8 @@ from kits.filter.options import FilterOptions
 from kits.filter.postprocessing import postprocess
 
 STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
+SOFTNESS = 0.7
+"""The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,26 @@ class Loss:
     truth: np.ndarray
     left: np.ndarray
     aspect: float
+
+
+def soften(mask: np.ndarray, method: str) -> np.ndarray:
+    """Make a true mask the probabilities of a perfect network, whose edges are as soft as those of a real one.
+
+    They decide which of two neighboring pixels a voxel between them resembles more; between 0 and 1, it would be a tie.
+
+    Args:
+        mask: The mask, shape (slices, H, W), bool.
+        method: How pixels become voxels; only `linear` looks at more than whether a pixel is above the threshold.
+
+    Returns:
+        The mask, blurred in each slice by a Gaussian of `SOFTNESS` pixels for `linear`.
+    """
+    if method != LINEAR:
+        return mask
+    soft = np.zeros(mask.shape, np.float32)
+    for number in np.flatnonzero(mask.any((1, 2))):
+        soft[number] = ndimage.gaussian_filter(mask[number].astype(np.float32), SOFTNESS)
+    return soft
 
 
 def trace_case(
@@ -69,7 +92,7 @@ def trace_case(
     truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
     small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
     kidney, tumor, seen = (
-        RunLengthMask.from_mask(restore(mask, size, geometry.shape, method).view(bool))
+        RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method).view(bool))
         for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
     filtered = postprocess(kidney, seen, ratios, options)
