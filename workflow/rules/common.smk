@@ -142,7 +142,7 @@ def list_slices(cases):
 
 
 def expand_test_cases(pattern):
-    """List a file for each test case of each split, whose wildcards are split and case; if none is complete, the gate."""
+    """List a file for each test case of each split, with the wildcards split and case; if none is complete, the gate."""
     return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)] or GATE
 
 

@@ -100,6 +100,7 @@ rule segment:
         **require_code("show_scans"),
         scans="<results>/scans.tsv",
         viewers=expand_scans(f"{SCAN}/view.html"),
+        predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),
     log:
         "<logs>/segment.log",
     localrule: True

@@ -1,0 +1,246 @@
+"""What runs again after a change: each key of the configuration in turn, and the modules that each rule reads."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT, SCRIPTS, TINY, merged
+
+from kits.sources import NEUTRAL
+
+# The workflow, written by hand: for each rule, those that read what it writes and so run after it.
+READERS = {
+    "make_phantom": {
+        "check_cohort",
+        "extract_slices",
+        "measure_tumors",
+        "trace_ceiling",
+        "score",
+        "measure_case",
+        "measure_label",
+        "read_record",
+        "ablate",
+        "write_viewer",
+    },
+    "check_cohort": set(),
+    "split_cases": {"summarize"},
+    "extract_slices": {"train", "predict", "plot_slice", "pack_model"},
+    "train": {"pack_model", "predict", "plot_training", "plot_network", "summarize", "write_first_page"},
+    "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
+    "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
+    "ratio_range": {"pack_model", "postprocess", "trace_ceiling", "summarize", "plot_ratios"},
+    "pack_model": {"write_model_card"},
+    "measure_label": {
+        "pack_model",
+        "make_record",
+        "summarize_agreement",
+        "summarize_outcomes",
+        "summarize_morphometry",
+    },
+    "make_record": {"read_record"},
+    "read_record": {"summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
+    "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
+    "score": {"summarize"},
+    "summarize": {
+        "write_model_card",
+        "plot_dice",
+        "plot_references",
+        "plot_surfaces",
+        "write_first_page",
+        "summarize_morphometry",
+    },
+    "summarize_ceiling": {"write_first_page"},
+    "summarize_ablation": {"write_first_page"},
+    "write_viewer": {"write_first_page"},
+    "plot_dice": {"plot_pipeline", "write_first_page"},
+    "plot_references": {"write_first_page"},
+    "measure_case": {"summarize_morphometry"},
+    "ablate": {"summarize_ablation"},
+    "trace_ceiling": {"summarize_ceiling"},
+}
+FILTER = {"postprocess", "trace_ceiling", "ablate"}
+NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "make_record", "train"}
+
+# Each key, another value of it, and the rules that must run again; those that read what they write follow.
+KEYS_ALL = [
+    ("run", "other", {"make_phantom", "split_cases"}),
+    ("device", "auto", {"train", "predict"}),
+    ("cpu_threads", 2, set()),
+    ("precision", "bfloat16", {"train", "predict"}),
+    ("deterministic", True, {"train", "predict"}),
+    ("data.root", "elsewhere", set()),  # of no effect on phantoms
+    ("data.cases", ["0-4"], set()),  # the same cases
+    ("data.exclude", [4], NEW_CASES),
+    ("data.record", "elsewhere.json", set()),  # of no effect on phantoms
+    ("download.imaging", "https://other.org/{case}", set()),  # as all of this section, without a download
+    ("download.imaging_revision", "other", set()),
+    ("download.labels", "https://other.org/{case}", set()),
+    ("download.labels_revision", "other", set()),
+    ("download.lock", "other.sha256", set()),
+    ("download.connections", 2, set()),
+    ("download.attempts", 2, set()),
+    ("download.timeout", 2, set()),
+    ("split.test_cases", 1, {"split_cases", "train"}),
+    ("split.test_fraction", 0.2, set()),  # test_cases wins
+    ("split.seed", 1, {"split_cases", "train"}),
+    ("slices.size", 48, {"extract_slices", "trace_ceiling"}),
+    ("slices.tumor_rows", "all", {"train", "trace_ceiling"}),
+    ("slices.hu_window", [-100, 300], {"train", "plot_slice", "write_viewer"}),
+    ("network.base_channels", 3, {"train"}),
+    ("network.depth", 1, {"train"}),
+    ("network.batch_norm", False, {"train"}),
+    ("training.epochs", 3, {"train"}),
+    ("training.batch_size", 4, {"train"}),
+    ("training.learning_rate", 0.01, {"train"}),
+    ("training.dice_weight", 0.4, {"train"}),
+    ("training.scheduler_factor", 0.2, {"train"}),
+    ("training.scheduler_patience", 1, {"train"}),
+    ("training.early_stopping_patience", 1, {"train"}),
+    ("training.min_improvement", 0.1, {"train"}),
+    ("training.seed", 1, {"train"}),
+    ("training.slices", {"negatives": 0.5}, {"train"}),
+    ("training.augmentation", "standard", {"train"}),
+    ("training.validation_cases", 1, {"train"}),
+    ("training.loading", "disk", set()),
+    ("training.compile", True, {"train"}),
+    ("inference.batch_size", 4, {"predict"}),
+    ("inference.threshold", 0.4, {"predict"}),
+    ("inference.restore", "nearest", {"predict", "trace_ceiling"}),
+    ("inference.probabilities", True, {"predict"}),
+    ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
+    ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
+    ("postprocess.ratio", False, FILTER),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "measure_case"}),
+    ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
+    ("postprocess.kidney_components", 1, FILTER),
+    ("postprocess.closing_iterations", 1, FILTER),
+    ("postprocess.keep_best", True, FILTER),
+    ("ablation.percentiles", [[20, 80]], {"ablate"}),
+    ("ablation.tumor_kidney_overlap", [0.7], {"ablate"}),
+    ("scans.root", "elsewhere", set()),  # of no effect but on scans
+    ("scans.models", "elsewhere", set()),
+    ("statistics.seed", 1, {"summarize", "summarize_ablation", "summarize_outcomes"}),
+    ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
+    ("phantom.size", 48, {"make_phantom"}),
+    ("phantom.slices", [13, 14], {"make_phantom"}),
+    ("phantom.seed", 4, {"make_phantom"}),
+]
+KEYS = [k for k in KEYS_ALL if k[0] in ("inference.probabilities","inference.restore","slices.tumor_rows","postprocess.keep_best")]
+NOT_PLANNED = {
+    "download", "make_report", "show_summary", "show_scans", "pack_submission",
+    "link_nnunet_cases", "write_nnunet_splits", "read_scan", "sort_scans", "measure_scan", "summarize_scans",
+    "compare_case", "summarize_comparison",
+}  # fmt: skip
+"""The scripts that no rule of a complete run calls."""
+PURE_TARGETS = {"all", "outcomes"}
+"""The rules of a complete run that have no script."""
+TOGETHER = {"data.source", "split.scheme", "split.repeats"}
+"""Keys that cannot change alone on phantoms, or that lay the results out anew."""
+
+pytestmark = pytest.mark.slow
+
+
+def follow(rules):
+    """Add to some rules all that run after them."""
+    found, waiting = set(rules), list(rules)
+    while waiting:
+        following = READERS.get(waiting.pop(), set()) - found
+        found |= following
+        waiting += following
+    return found
+
+
+def change(key, value):
+    section, _, name = key.rpartition(".")
+    return merged(TINY, **({section: {name: value}} if section else {name: value}))
+
+
+class Planner:
+    """Plans runs of a project in one process, which reads the workflow anew each time."""
+
+    def __init__(self, project):
+        command = [sys.executable, ROOT / "tests" / "plans.py"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+        self.process = subprocess.Popen(command, cwd=project.folder, **pipes)
+
+    def ask(self, config):
+        """The rules that would run, and the code that each rule reads."""
+        print(json.dumps(config), file=self.process.stdin, flush=True)
+        for line in self.process.stdout:
+            if line.startswith("planned "):
+                answer = json.loads(line.removeprefix("planned "))
+                return set(answer["run"]) - PURE_TARGETS, answer["code"]
+        raise AssertionError("the planner ended")
+
+    def plan(self, config):
+        """The rules that would run."""
+        return self.ask(config)[0]
+
+
+@pytest.fixture
+def planner(finished, copy_of):
+    project = copy_of(finished)
+    planner = Planner(project)
+    planner.folder = project.folder
+    yield planner
+    planner.process.stdin.close()
+    planner.process.wait()
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_each_key_reruns_what_depends_on_it(planner, part):
+    """Every other key, so that two workers share them."""
+    assert planner.plan(TINY) == set()
+    wrong = {}
+    for key, value, rules in KEYS[part::2]:
+        planned = planner.plan(change(key, value))
+        if planned != follow(rules):
+            wrong[key] = sorted(planned ^ follow(rules))
+    assert not wrong
+
+
+def test_the_table_has_every_key():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    keys = set()
+    for key, value in config.items():
+        keys |= {f"{key}.{name}" for name in value} if isinstance(value, dict) else {key}
+    assert {key for key, *_ in KEYS} | TOGETHER == keys
+
+
+def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
+    planned = planner.plan(merged(TINY, split={"scheme": "kfold", "repeats": 2}))
+    assert "train" in planned
+    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_ceiling"}
+
+
+def test_each_rule_reads_its_script_and_the_modules_that_it_loads(planner, loaded):
+    """All jobs of a rule have the same ones as inputs, none of them as an ancient one."""
+    neutral = {f"kits/{name.replace('.', '/')}.py" for name in NEUTRAL}
+    expected = {}
+    for script in loaded.keys() - NOT_PLANNED:
+        modules = {str(path.relative_to(SCRIPTS)) for path in loaded[script] if path.name != "__init__.py"}
+        expected[script] = [sorted(f"workflow/scripts/{file}" for file in {f"{script}.py", *modules - neutral})]
+    assert len({path for (files,) in expected.values() for path in files}) > 70
+    code = planner.ask(TINY)[1]
+    assert {rule: lists for rule, lists in code.items() if rule not in PURE_TARGETS} == expected
+
+
+def test_an_edited_module_reruns_what_imports_it(planner):
+    """One that another module imports, and one that several scripts do; each with one that cannot change a result."""
+    edits = [
+        ("figures/crop.py", "networks/checkpoint.py", {"write_viewer"}),
+        ("data/split.py", "cli.py", {"split_cases", "ablate", "summarize"}),
+    ]
+    for *names, rules in edits:
+        paths = [planner.folder / "workflow" / "scripts" / "kits" / name for name in names]
+        kept = [(path.read_bytes(), path.stat()) for path in paths]
+        for path in paths:
+            path.write_bytes(path.read_bytes() + b"# edited\n")
+        assert planner.plan(TINY) == follow(rules)
+        for path, (content, times) in zip(paths, kept, strict=True):
+            path.write_bytes(content)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert planner.plan(TINY) == set()
