@@ -21,9 +21,10 @@ from kits import configuration
 from kits.analysis.scoring import average_by_case, score_case
 from kits.analysis.statistics import estimate_interval
 from kits.data import cohort, split
+from kits.data.nifti import TUMOR
 from kits.data.phantom import write_case
 from kits.data.slices import extract
-from kits.data.targets import NETWORKS
+from kits.data.targets import NETWORKS, TARGETS
 from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kits.filter.options import read_filter_options
 from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
@@ -42,7 +43,6 @@ SWITCHES = {
 }
 """Each switch alone, and what it changes in the configuration."""
 PRESET = measure.ROOT / "config" / "beyond.yaml"
-SIZES = ("kidney_tumor", "tumor")
 
 
 def change(config, changes):
@@ -90,8 +90,7 @@ class Experiment:
 
     def name_network(self, changes, number, seed, target):
         """Name the file of a network by everything that decides it."""
-        config = change(self.config, changes)
-        config = change(config, {"training": {"seed": seed}})
+        config = change(change(self.config, changes), {"training": {"seed": seed}})
         cases = [case for case, part in self.splits[number].items() if part == "train"]
         options = list_training_options(config, target, cases)
         digest = hashlib.sha256(json.dumps([options, cases]).encode()).hexdigest()[:16]
@@ -139,7 +138,7 @@ class Experiment:
             before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)
             result = postprocess(*before, accepted if config["postprocess"]["ratio"] else EVERY_RATIO, options)
             found = result.segmentation
-            after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == 2)
+            after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == TUMOR)
             truth = read_label_masks(self.root / case / "segmentation.nii.gz")
             rows.append(score_case(case, truth, before, after))
         print(f"scored: {name}, seed {seed}, split {number + 1}", flush=True)
@@ -169,7 +168,7 @@ def summarize(scores, reference):
         labeled = final[final["label_voxels"] > 0]
         row["emptied"] = float((labeled["predicted_voxels"] == 0).mean())
         for stage in ("before", "after"):
-            for target in SIZES:
+            for target in TARGETS:
                 difference = (mean[stage, target] - dices[reference][stage, target]).dropna().to_numpy()
                 low, high = estimate_interval(difference, np.mean, seed=2019)
                 values = {"dice": mean[stage, target].mean(), "change": difference.mean(), "low": low, "high": high}
@@ -185,9 +184,7 @@ def main(arguments):
     if arguments.cohort is None:
         make_phantoms(root, **config["phantom"])
     experiment = Experiment(work, root, config)
-    settings = dict(SWITCHES)
-    if PRESET.is_file():
-        settings["config/beyond.yaml"] = yaml.safe_load(PRESET.read_text())
+    settings = SWITCHES | {"config/beyond.yaml": yaml.safe_load(PRESET.read_text())}
     with ProcessPoolExecutor() as pool:
         list(pool.map(experiment.extract, experiment.cases))
         labels = [root / case / "segmentation.nii.gz" for case in experiment.cases]

@@ -35,9 +35,8 @@ def main(arguments: argparse.Namespace) -> None:
     places = {name: str(folder / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
     counts = dict.fromkeys(("nnUNet_n_proc_DA", "nnUNet_def_n_proc"), str(arguments.processes))
     environment = os.environ | places | counts
-    if (
-        arguments.device == "cpu"
-    ):  # nnU-Net takes a thread for each core, and they wait for each other where others work
+    if arguments.device == "cpu":
+        # nnU-Net takes a thread for each core, and they wait for each other where others work.
         environment["OMP_THREAD_LIMIT"] = str(arguments.processes)
     processes = ("-np", arguments.processes, "-npfp", arguments.processes)
     planned = ("-d", number, "--verify_dataset_integrity", "-c", arguments.configuration, *processes)
