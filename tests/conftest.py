@@ -259,3 +259,9 @@ def drawn(monkeypatch):
     yield kept
     for figure in kept:
         plt.close(figure)
+
+
+def list_jobs(*parts, **others):
+    """The jobs that a dry run lists."""
+    rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
+    return rules | {"total": sum(rules.values())}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from conftest import OWN, RESULTS, TINY, VARIANTS, cohort_of, errors, merged
+from conftest import OWN, RESULTS, TINY, VARIANTS, cohort_of, errors, list_jobs, merged
 
 AFTER_FILTER = {
     "postprocess": 2,
@@ -28,12 +28,6 @@ CEILING = {"trace_ceiling": 5, "summarize_ceiling": 1}
 TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2, "pack_model": 1}
 
 
-def jobs(*parts, **others):
-    """The jobs that a dry run lists."""
-    rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
-    return rules | {"total": sum(rules.values())}
-
-
 def test_nothing_changed_nothing_runs(finished):
     assert finished.planned(TINY) == {}
 
@@ -41,7 +35,7 @@ def test_nothing_changed_nothing_runs(finished):
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
     assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
-    expected = jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, pack_model=1, summarize_ablation=1)
+    expected = list_jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, pack_model=1, summarize_ablation=1)
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
@@ -49,18 +43,18 @@ def test_changed_percentiles_rerun_the_filter_only(finished):
 def test_changed_filter_reruns_post_processing_only(finished, change):
     planned = finished.planned(merged(TINY, postprocess=change))
     assert 0 < planned.pop("ablate") <= VARIANTS
-    assert planned | {"total": 0} == jobs(AFTER_FILTER, CEILING, summarize_ablation=1) | {"total": 0}
+    assert planned | {"total": 0} == list_jobs(AFTER_FILTER, CEILING, summarize_ablation=1) | {"total": 0}
 
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
     planned = finished.planned(merged(TINY, training={"epochs": 3}))
-    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
+    assert planned == list_jobs(AFTER_FILTER, ABLATED, TRAINED)
 
 
 def test_other_rows_retrain_the_tumor_network_only(finished):
     planned = finished.planned(merged(TINY, slices={"tumor_rows": "all"}))
     once = {"train": 1, "plot_training": 1, "plot_network": 1}
-    assert planned == jobs(AFTER_FILTER, ABLATED, CEILING, TRAINED, once)
+    assert planned == list_jobs(AFTER_FILTER, ABLATED, CEILING, TRAINED, once)
 
 
 def test_another_window_needs_no_extraction(finished):
@@ -82,11 +76,11 @@ def test_trainings_depend_on_their_cases_and_not_on_how_these_were_checked_and_c
 
 def test_another_precision_reruns_the_networks_only(finished):
     planned = finished.planned(merged(TINY, precision="bfloat16"))
-    assert planned == jobs(AFTER_FILTER, ABLATED, TRAINED)
+    assert planned == list_jobs(AFTER_FILTER, ABLATED, TRAINED)
 
 
 def test_forcerun_postprocess(finished):
-    assert finished.planned(TINY, "--forcerun", "postprocess") == jobs(AFTER_FILTER)
+    assert finished.planned(TINY, "--forcerun", "postprocess") == list_jobs(AFTER_FILTER)
 
 
 def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
@@ -95,7 +89,9 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")
-    assert project.planned(TINY) == jobs(AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1, pack_model=1)
+    assert project.planned(TINY) == list_jobs(
+        AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1, pack_model=1
+    )
 
 
 def test_without_a_clinical_record_everything_else_runs(finished, project):
