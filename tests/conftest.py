@@ -265,3 +265,16 @@ def list_jobs(*parts, **others):
     """The jobs that a dry run lists."""
     rules = {rule: count for part in (*parts, others) for rule, count in part.items()}
     return rules | {"total": sum(rules.values())}
+
+
+@pytest.fixture
+def kidneys():
+    """Two kidneys of 6 x 10 x 10 and a false positive of 4 x 4 x 4, in 12 x 40 x 40."""
+    from filters import box
+
+    shape = (12, 40, 40)
+    return (
+        box(shape, (3, 9), (20, 30), (5, 15)),
+        box(shape, (3, 9), (20, 30), (25, 35)),
+        box(shape, (0, 4), (2, 6), (2, 6)),
+    )
