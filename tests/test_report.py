@@ -127,7 +127,7 @@ def test_nothing_is_wider_than_the_window(browser, width):
             const name = element => `${element.tagName} ${element.className}`;
             return [
                 all.filter(element => element.getBoundingClientRect().right > innerWidth + 1)
-                    .filter(element => !element.closest(".scroll table")).map(name),
+                    .filter(element => !element.closest(".scroll table, .vega-embed canvas")).map(name),
                 [document.documentElement, ...all].filter(element => element.scrollWidth > element.clientWidth + 1)
                     .filter(element => getComputedStyle(element).overflowX != "visible")
                     .filter(element => !element.matches(".scroll, .vega-embed")).map(name),
@@ -135,7 +135,7 @@ def test_nothing_is_wider_than_the_window(browser, width):
             """
         )
         assert wide == sideways == []
-        for box in browser.find_elements("css selector", ".prose .scroll"):
+        for box in browser.find_elements("css selector", ".prose .scroll, .vega-embed"):
             assert browser.execute_script("return getComputedStyle(arguments[0]).overflowX", box) == "auto"
         page = browser.find_element("css selector", ".prose")
         assert page.size["width"] >= 0.6 * width  # and not in a narrow column beside the menu

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import re
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nibabel as nib
@@ -42,17 +43,21 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
+        with suppress(ConnectionError):
+            self.answer()
+
+    def read_fault(self):
+        """Wait if that is the fault; a client that has its answer, and asks on, is not counted twice."""
         server = self.server
         with server.counting:
             server.at_once += 1
             server.most_at_once = max(server.most_at_once, server.at_once)
-        try:
-            self.answer()
-        except ConnectionError:
-            pass
-        finally:
-            with server.counting:
-                server.at_once -= 1
+        fault = server.faults[self.path].pop(0) if server.faults.get(self.path) else None
+        if fault == "wait":  # so that a second request would meet this one
+            fault = server.closing.wait(0.5) or None
+        with server.counting:
+            server.at_once -= 1
+        return fault
 
     def say(self, status, **headers):
         self.send_response(status)
@@ -63,10 +68,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self):
         server = self.server
         server.requests.append((self.path, self.headers.get("Range")))
-        fault = server.faults[self.path].pop(0) if server.faults.get(self.path) else None
+        fault = self.read_fault()
         content = server.files.get(self.path, server.files.get(self.path.removeprefix("/store")))
-        if fault == "wait":  # so that a second request would meet this one
-            fault = server.closing.wait(0.5) or None
         if fault == "drop":
             self.close_connection = True
         elif isinstance(fault, int) or content is None:
