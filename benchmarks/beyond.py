@@ -29,6 +29,7 @@ from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kits.filter.options import read_filter_options
 from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
 from kits.filter.tumors import measure_label
+from kits.sources import find_sources
 
 SWITCHES = {
     "the paper": {},
@@ -89,11 +90,12 @@ class Experiment:
             extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", size, self.slices / case)
 
     def name_network(self, changes, number, seed, target):
-        """Name the file of a network by everything that decides it."""
+        """Name the file of a network by everything that decides it, its code too."""
         config = change(change(self.config, changes), {"training": {"seed": seed}})
         cases = [case for case, part in self.splits[number].items() if part == "train"]
         options = list_training_options(config, target, cases)
-        digest = hashlib.sha256(json.dumps([options, cases]).encode()).hexdigest()[:16]
+        code = [path.read_text() for path in find_sources(measure.SCRIPTS / "train.py")]
+        digest = hashlib.sha256(json.dumps([options, cases, code]).encode()).hexdigest()[:16]
         return self.work / "networks" / f"{digest}_{target}.pt", [*options, "--cases", *cases]
 
     def train(self, job):
@@ -172,7 +174,8 @@ def summarize(scores, reference):
                 difference = (mean[stage, target] - dices[reference][stage, target]).dropna().to_numpy()
                 low, high = estimate_interval(difference, np.mean, seed=2019)
                 values = {"dice": mean[stage, target].mean(), "change": difference.mean(), "low": low, "high": high}
-                row[f"{stage}_{target}"] = {key: round(float(value), 4) for key, value in values.items()}
+                pairs = {"pairs": len(difference)}
+                row[f"{stage}_{target}"] = pairs | {key: round(float(value), 4) for key, value in values.items()}
         rows.append(row)
     return rows
 

@@ -73,8 +73,8 @@ def main(arguments):
         facts = {**scale, "slices": arguments.slices}
         comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **facts)
 
-        masks = models.predict_slices(loaded, images, device, batch, 0.5)
-        predicted = [restore(mask, size, shape) for mask in masks]
+        found = models.average_probabilities([loaded], images, device, batch)
+        restored = [restore(values, size, shape) for values in found]
 
         def write_masks(volumes):
             for target, volume in zip(TARGETS, volumes, strict=True):
@@ -82,13 +82,14 @@ def main(arguments):
 
         def predict_case():
             stored = open_slices(folder / "slices" / cases[0])
-            found = models.predict_slices(loaded, stored.images, device, batch, 0.5)
-            write_masks([restore(mask, size, shape) for mask in found])
+            probabilities = models.average_probabilities([loaded], stored.images, device, batch)
+            write_masks([restore(values, size, shape) for values in probabilities])
 
         parts = {
             "reading": lambda: open_slices(folder / "slices" / cases[0]),
-            "network": lambda: models.predict_slices(loaded, images, device, batch, 0.5),
-            "writing": lambda: write_masks(predicted),
+            "network": lambda: models.average_probabilities([loaded], images, device, batch),
+            "restoring": lambda: [restore(values, size, shape) for values in found],
+            "writing": lambda: write_masks(restored),
             "a case": predict_case,
         }
         apart = measure.compare(parts, "a case", arguments.rounds)

@@ -112,9 +112,9 @@ def tabulate_parts(record: dict) -> str:
     """Make the table of the seconds that each part of the inference on a case takes."""
     comparison = record["comparisons"][0]
     apart = comparison["apart"]
-    rows = [[name, f"{apart[name]:.3f}"] for name in ("reading", "network", "writing", "a case")]
+    rows = [[name, f"{apart[name]:.3f}"] for name in ("reading", "network", "restoring", "writing", "a case")]
     several = next(int(key.removeprefix("job_of_")) for key in comparison if re.fullmatch(r"job_of_([2-9]|\d\d+)", key))
-    rows.append(["a case / (reading + network + writing)", f"{apart['overhead']:.2f}"])
+    rows.append(["a case / (the sum of its parts)", f"{apart['overhead']:.2f}"])
     rows.append(["the job of one case", format_range(comparison["job_of_1"]["seconds"])])
     rows.append([f"the job of {several} cases", format_range(comparison[f"job_of_{several}"]["seconds"])])
     return make_table(["", "seconds"], rows)

@@ -141,6 +141,7 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
         "text": r"text.nii.gz is truncated or not a gzipped NIfTI-1 file",
         "small": r"small.nii.gz has shape \(4, 6, 7\), but imaging.nii.gz has \(4, 6, 8\)",
         "lost": r"lost.nii.gz has the axes R, A, S, but imaging.nii.gz has I, P, L, and they do not cover the same",
+        "moved": r"moved.nii.gz does not cover the place of imaging.nii.gz; write it with the image's affine",
         "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only",
         "case_00004": r"case_00004.nii.gz holds case_00005",
         "gone": r"gone.nii.gz is missing",
@@ -149,10 +150,11 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
     paths[0].write_text("no volume")
     save(paths[1], volume[..., :7])
     nib.save(nib.Nifti1Image(volume.transpose(2, 1, 0), np.diag([0.75, 0.75, 3.0, 1])), paths[2])
-    save(paths[3], np.where(volume == 2, 3, volume).astype(np.uint8))
+    nib.save(nib.Nifti1Image(volume, AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 3])), paths[3])
+    save(paths[4], np.where(volume == 2, 3, volume).astype(np.uint8))
     image = nib.Nifti1Image(volume, AFFINE)
     image.header["descrip"] = b"case_00005"
-    nib.save(image, paths[4])
+    nib.save(image, paths[5])
     good = save(tmp_path / "good.nii.gz", volume)
     table = score_paths(case, [*paths, good])
     for path, why in zip(paths, wrong.values(), strict=True):

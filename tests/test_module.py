@@ -30,22 +30,25 @@ def snakemake(folder, *arguments):
 def test_imported_it_gives_the_same_results(finished, tmp_path):
     """A second run, in another folder, with the pipeline of Figure 1, the provenance and the report.
 
-    They are the same although the rules have other names there.
+    They are the same although the rules have other names there. No part of the run's name reaches a shell unquoted.
     """
+    run = "it's; touch oops"
     (tmp_path / "Snakefile").write_text(IMPORTER.format(clone=finished.folder, config="config"))
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(merged(TINY, ablation=NO_SWEEP)))
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(merged(TINY, run=run, ablation=NO_SWEEP)))
     result = snakemake(tmp_path)
     assert result.returncode == 0, result.stderr
+    assert not list(tmp_path.rglob("oops"))
+    results = tmp_path / "results" / run
     names = ["scores.tsv", "summary.tsv", "effect.tsv", "split.tsv", "tumor_components.tsv"]
     names += [f"figures/{name}" for name in ("fig1.png", "fig3.svg", "fig3.pdf")]
     for name in names:
-        assert (tmp_path / RESULTS / name).read_bytes() == (finished.folder / RESULTS / name).read_bytes(), name
+        assert (results / name).read_bytes() == (finished.folder / RESULTS / name).read_bytes(), name
     for target in ("kidney", "tumor"):
-        states = [torch.load(folder / RESULTS / f"models/{target}.pt") for folder in (tmp_path, finished.folder)]
+        states = [torch.load(folder / f"models/{target}.pt") for folder in (results, finished.folder / RESULTS)]
         weights = [state["state_dict"] for state in states]
         assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
     assert "Dice on the test cases" in result.stdout + result.stderr
-    assert (tmp_path / RESULTS / "provenance.json").exists()
+    assert (results / "provenance.json").exists()
     result = snakemake(tmp_path, "--report", "report.html")
     assert result.returncode == 0, result.stderr
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from conftest import OWN, RESULTS, TINY, VARIANTS, cohort_of, errors, list_jobs, merged
+from conftest import OWN, RESULTS, TINY, VARIANTS, cohort_of, errors, list_jobs, merged, refused
 
 AFTER_FILTER = {
     "postprocess": 2,
@@ -133,3 +133,8 @@ def test_one_warning_without_a_gpu(finished, project):
     result = project.snakemake(config, "ratio_range")
     assert "(Rule: ratio_range)" in result.stdout
     assert "No GPU found" not in result.stdout
+
+
+def test_validation_cases_that_leave_none_to_train_on_are_refused(project):
+    line = refused(project.snakemake(merged(TINY, training={"validation_cases": 3}), "--dry-run"))
+    assert line == ("error: training.validation_cases: 3 of 3 training cases leave none to train on; lower the key")

@@ -10,7 +10,7 @@ from kits.cli import UserError, write_json
 from kits.filter import postprocessing
 from kits.filter.components import compute_eigenvalues, compute_ratio, find_components
 from kits.filter.masks import RunLengthMask
-from kits.filter.postprocessing import derive_ratio_range
+from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range
 
 
 def test_two_largest_kidneys_are_kept(kidneys):
@@ -187,6 +187,9 @@ def test_the_nearest_tumor_is_kept_if_none_passes(kidneys):
     outside = box(left.shape, (9, 12), (2, 5), (20, 23)) | box(left.shape, (9, 11), (10, 12), (20, 22))
     far = postprocess(left | right, outside, narrow, keep_best=True).segmentation == 2
     assert far.sum() == 27
+    # Where every ratio passes, a line is as good as a blob: here it is the nearest, by its size, to 5 of 10 voxels.
+    lone = postprocess(left | right, small | outside, EVERY_RATIO, keep_best=True).segmentation == 2
+    np.testing.assert_array_equal(lone, small)
 
 
 def test_nothing_is_rescued_if_a_tumor_passes(kidneys):

@@ -180,6 +180,21 @@ def test_networks_from_another_machine(finished, project):
     shutil.copytree(project.folder / "networks", project.folder / "more")
     ensemble = merged(config, scans={"models": ["networks", "more"]})
     assert project.planned(ensemble, here.relative_to(project.folder) / "kidney.nii.gz")["predict_scan"] == 1
+    other = project.folder / "more" / "model.json"
+    described = json.loads(other.read_text())
+    wide = described["cohort"] | {"hu_low": [-2000, 0], "kidney_ml": [1, 99999]}
+    other.write_text(json.dumps(described | {"source": "kits19", "cohort": wide}))
+    words = ["--slices", here, "--segmentation", here / "segmentation.nii.gz", "--output", "both.tsv"]
+    manifests = [project.folder / folder / "model.json" for folder in ("networks", "more")]
+    assert run_script("measure_scan", *words, "--manifest", *manifests, cwd=project.folder).returncode == 0
+    row = pd.read_csv(project.folder / "both.tsv", sep="\t").iloc[0]
+    assert row["networks"].split() == 2 * [described["sha256"][f"{name}.pt"][:12] for name in ("kidney", "tumor")]
+    assert "some of the networks were trained on phantoms" in row["warnings"]
+    assert "kidneys measure" not in row["warnings"]  # the second networks know kidneys of any size
+    other.write_text(json.dumps(described | {"tumor_rows": "all"}))
+    line = refused(project.snakemake(ensemble, "segment", "--dry-run"))
+    assert "more has networks for tumor_rows all, networks for lower_half; an ensemble needs the same" in line
+    other.write_text(json.dumps(described))
     (project.folder / "more" / "kidney.pt").unlink()
     assert "more lacks kidney.pt" in refused(project.snakemake(ensemble, "segment", "--dry-run"))
     manifest = project.folder / "networks" / "model.json"

@@ -18,7 +18,7 @@ from kits.networks.checkpoint import Checkpoint
 from kits.networks.dataset import load_dataset
 from kits.networks.training import Hyperparameters, train
 from kits.networks.unet import Architecture, UNet
-from kits.networks.validation import draw_cases, measure_dice
+from kits.networks.validation import draw_cases, list_positive, measure_dice
 
 WINDOW = (-79, 304)
 
@@ -177,9 +177,11 @@ def test_validation_dice_is_the_mean_over_cases(tmp_path):
         folders.append(tmp_path / f"case_{number:05d}")
         extract(tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", 8, folders[-1])
     model = models.Model(Threshold(), "kidney", 8, (0, 100))
-    assert measure_dice(model, folders, CPU, 1) == pytest.approx((2 / 3 + 1) / 2)
+    positive = list_positive(folders, "kidney", "lower_half")
+    assert positive == folders[:2]
+    assert measure_dice(model, positive, CPU, 1) == pytest.approx((2 / 3 + 1) / 2)
     with pytest.raises(UserError, match="no validation case shows any kidney"):
-        measure_dice(model, folders[2:], CPU, 1)
+        list_positive(folders[2:], "kidney", "lower_half")
 
 
 def test_an_ensemble_averages_probabilities(tmp_path):

@@ -25,9 +25,9 @@ MODELS = ENSEMBLE[0]
 
 
 def read_models():
-    """Read the manifest of the first of the named folders of networks; end with an error if one is not whole."""
+    """Read the manifest of the first of the named folders of networks; end with an error if one cannot be used."""
     try:
-        return [manifest.read_manifest(Path(folder)) for folder in ENSEMBLE][0]
+        return manifest.read_members([Path(folder) for folder in ENSEMBLE])[0]
     except cli.UserError as error:
         cli.fail(str(error))
 

@@ -40,7 +40,7 @@ rule measure_scan:
         **require_code("measure_scan"),
         slices=f"{SCAN}/slices.json",
         segmentation=f"{SCAN}/segmentation.nii.gz",
-        manifest=f"{MODELS}/{manifest.NAME}",
+        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=ENSEMBLE),
     output:
         f"{SCAN}/measures.tsv",
     log:
@@ -54,7 +54,7 @@ rule measure_scan:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         "python3 {input.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
-        " --manifest {input.manifest:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        " --manifest {input.manifests:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 use rule write_viewer as write_viewer_scan with:

@@ -9,21 +9,24 @@ import pandas as pd
 
 from kits import cli, tables
 from kits.analysis.morphometry import measure_masks
-from kits.data.plausibility import SEPARATOR, describe_scan, list_doubts
+from kits.data.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
 from kits.data.slices import get_geometry, read_record
 from kits.data.targets import NETWORKS
 from kits.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:
-    record, networks = read_record(arguments.slices), cli.read_json(arguments.manifest, "cohort", "source", "sha256")
+    record = read_record(arguments.slices)
+    members = [cli.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
     geometry = get_geometry(record)
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
-    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], networks["cohort"])
-    if networks["source"] == "phantom":
-        doubts.insert(0, "the networks were trained on phantoms; they know no patient")
-    used = " ".join(networks["sha256"][f"{name}.pt"][:12] for name in NETWORKS)
+    known = join_cohorts([member["cohort"] for member in members])
+    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], known)
+    if any(member["source"] == "phantom" for member in members):
+        some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
+        doubts.insert(0, f"{some} networks were trained on phantoms; they know no patient")
+    used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts), "networks": used}
     tables.write_table(arguments.output, pd.DataFrame([row]))
 
@@ -32,7 +35,13 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--slices", type=Path, required=True, help="folder of the scan's extracted slices")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="manifest of the networks, model.json; of an ensemble all",
+    )
     parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
     cli.run(main, parser)

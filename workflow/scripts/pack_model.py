@@ -8,14 +8,14 @@ from pathlib import Path
 
 from kits import cli, manifest, tables
 from kits.data.plausibility import describe_cohort, describe_scan
-from kits.data.slices import get_geometry, read_record
+from kits.data.slices import LOWER_HALF, get_geometry, read_record
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = arguments.output.parent
     scans = [read_record(path.parent) for path in arguments.slices]
     measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
-    trained = cli.read_json(folder / "kidney.json", "hu_window", "commit")
+    trained = cli.read_json(folder / "tumor.json", "hu_window", "commit")
     with cli.write_atomically(folder / "ratio_range.json") as temporary:
         shutil.copyfile(arguments.ratio_range, temporary)
     content = {
@@ -24,6 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         "source": arguments.source,
         "size": scans[0]["size"],
         "hu_window": trained["hu_window"],
+        "tumor_rows": trained.get("tumor_rows", LOWER_HALF),
         "cohort": describe_cohort(
             (describe_scan(get_geometry(scan), scan["hu"]) for scan in scans), measures["kidney_ml"].tolist()
         ),

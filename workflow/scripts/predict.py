@@ -39,9 +39,12 @@ def main(arguments: argparse.Namespace) -> None:
             folder = arguments.output / case
             mask = restore(values, size, grid.shape, arguments.restore, arguments.threshold)
             write_volume(folder / f"{target}.nii.gz", mask, grid.stored_affine)
+            probabilities = folder / f"{target}_probability.nii.gz"
             if arguments.probabilities:
                 whole = restore_probabilities(values, size, grid.shape, arguments.restore)
-                write_volume(folder / f"{target}_probability.nii.gz", whole, grid.stored_affine)
+                write_volume(probabilities, whole, grid.stored_affine)
+            else:
+                probabilities.unlink(missing_ok=True)  # of another network
         print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)
 
 

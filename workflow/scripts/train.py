@@ -16,7 +16,7 @@ from kits.networks.dataset import MemoryDataset, load_dataset
 from kits.networks.device import add_device_options, choose_device
 from kits.networks.training import Hyperparameters, train
 from kits.networks.unet import Architecture, UNet
-from kits.networks.validation import draw_cases, measure_dice
+from kits.networks.validation import draw_cases, list_positive, measure_dice
 from kits.sources import find_sources
 
 
@@ -46,10 +46,11 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"{name}: {line}", flush=True)
 
     validation_folders = [arguments.slices / case for case in validation_cases]
+    followed = list_positive(validation_folders, target, arguments.tumor_rows) if validation_folders else []
 
     def validate(network: UNet) -> float:
         model = models.Model(network, target, dataset.shape[2], window, arguments.tumor_rows)
-        return measure_dice(model, validation_folders, device, hyperparameters.batch_size)
+        return measure_dice(model, followed, device, hyperparameters.batch_size)
 
     decided = {
         "target": target,

@@ -4,6 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ READABLE = (1, FORMAT)
 FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
 """What a segmentation reads from the folder, beside the manifest."""
 KEYS = ("format", "sha256", "size", "hu_window", "cohort")
+ALIKE = {"size": None, "tumor_rows": "lower_half"}
+"""What the networks of an ensemble must have in common, with the value that older manifests mean."""
 
 
 def compute_checksums(paths: list[Path]) -> dict[str, str]:
@@ -56,3 +59,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if changed := [name for name in FILES if found[name] != dict(manifest["sha256"]).get(name)]:
         raise UserError(f"scans.models: {folder}: {', '.join(changed)} is not the file of which {NAME} speaks; {copy}")
     return manifest
+
+
+def read_members(folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read the manifests of the networks of an ensemble, which must see the same part of slices of one size.
+
+    Raises:
+        UserError: One cannot be read, or sees something else than the first.
+    """
+    members = [read_manifest(folder) for folder in folders]
+    for key, default in ALIKE.items():
+        for folder, member in zip(folders, members, strict=True):
+            if (here := member.get(key, default)) != (first := members[0].get(key, default)):
+                raise UserError(
+                    f"scans.models: {folder} has networks for {key} {here}, {folders[0]} for {first}; "
+                    "an ensemble needs the same"
+                )
+    return members

@@ -22,6 +22,8 @@ from kits.filter.postprocessing import postprocess
 STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
 SOFTNESS = 0.7
 """The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
+HAIR = 1e-4
+"""What lifts the pixels of a true mask above one half, so that what lies exactly between two pixels belongs to it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
     """Make a true mask the probabilities of a perfect network, whose edges are as soft as those of a real one.
 
     They decide which of two neighboring pixels a voxel between them resembles more; between 0 and 1, it would be a tie.
+    Every pixel of the mask stays above one half, so that no part of it is lost by the blur.
 
     Args:
         mask: The mask, shape (slices, H, W), bool.
@@ -58,7 +61,7 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
     soft = np.zeros(mask.shape, np.float32)
     for number in np.flatnonzero(mask.any((1, 2))):
         soft[number] = ndimage.gaussian_filter(mask[number].astype(np.float32), SOFTNESS)
-    return soft
+    return np.where(mask, np.maximum(soft, 0.5) + np.float32(HAIR), soft)
 
 
 def trace_case(

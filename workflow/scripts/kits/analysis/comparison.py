@@ -30,7 +30,7 @@ def count_unusable(table: pd.DataFrame) -> dict[str, int]:
     return counts
 
 
-def average_by_case(table: pd.DataFrame, target: str, measure: str) -> pd.DataFrame:
+def average_measure(table: pd.DataFrame, target: str, measure: str) -> pd.DataFrame:
     """Average a measure of a target over the files of a case, which several splits may have segmented.
 
     Returns:
@@ -56,7 +56,7 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     for method in table["method"].unique():
         for target in TARGETS:
             for measure in MEASURES:
-                values = average_by_case(table, target, measure)[method]
+                values = average_measure(table, target, measure)[method]
                 rows.append(
                     {
                         "method": method,
@@ -88,7 +88,7 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     parts = []
     for target in TARGETS:
         for measure in MEASURES:
-            values = average_by_case(table, target, measure)
+            values = average_measure(table, target, measure)
             paired = sum((values[method] - values[run]).notna().any() for method in others)
             confidence = 1 - (1 - CONFIDENCE) / max(paired, 1)
             rows = [

@@ -108,7 +108,11 @@ def score_files(
     for path in paths:
         scores, problem = {}, ""
         try:
-            check_grids(image, geometry, path, read_geometry(path))
+            check_grids(image, geometry, path, other := read_geometry(path))
+            if not geometry.covers(other):
+                raise explain_problem(
+                    path, f"does not cover the place of {image.name}; write it with the image's affine"
+                )
             scores = score_segmentation(truth, read_segmentation(path, values), geometry.spacing)
         except VolumeError as error:
             problem = f"{path} {error.what}"

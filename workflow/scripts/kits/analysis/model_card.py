@@ -34,7 +34,8 @@ def write_card(
         splits: The number of splits over which it is pooled, each with networks of its own.
     """
     pooled = f"Pooled over {splits} splits, each with networks of its own, these among them. " if splits > 1 else ""
-    cohort = manifest["cohort"]
+    cohort, followed = manifest["cohort"], len(records["kidney"].get("validation_cases", []))
+    chose = f" {followed} of them were not trained on, but chose the weights." if followed else ""
     parts = [
         "# Kidney and tumor networks",
         "Two 2-D U-Nets and a statistical filter after Paolucci (arXiv 2002.10727): they mark kidneys and kidney "
@@ -42,7 +43,7 @@ def write_card(
         "## Intended use",
         "Research only. Not a medical device, not for diagnosis or treatment, and no substitute for a radiologist.",
         "## Data",
-        f"Trained on {cohort['cases']} {DATA[manifest['source']]}",
+        f"Trained on {cohort['cases']} {DATA[manifest['source']]}{chose}",
         _make_table(
             ["of the training cases", "lowest", "highest"],
             [

@@ -67,13 +67,21 @@ def describe_cohort(scans: Iterable[Mapping[str, float]], kidneys_ml: Sequence[f
     return {"cases": len(scans)} | rounded | {"kidney_ml": volumes}
 
 
+def join_cohorts(cohorts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join the descriptions of several cohorts, on which the networks of an ensemble were trained: each range whole."""
+    names = (*LENGTHS, *HU, "kidney_ml")
+    return {
+        name: [min(cohort[name][0] for cohort in cohorts), max(cohort[name][1] for cohort in cohorts)] for name in names
+    }
+
+
 def list_doubts(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str, Any]) -> list[str]:
     """List why the segmentation of a scan should be distrusted, a sentence each.
 
     Args:
         scan: What `describe_scan` returns.
         kidney_ml: The volume of the segmented kidneys in mL.
-        cohort: What `describe_cohort` returns, for the training cases.
+        cohort: What `describe_cohort` or `join_cohorts` returns, for the training cases.
     """
     doubts = []
     if scan["hu_low"] > AIR_HU or scan["hu_high"] > HIGHEST_HU:

@@ -21,7 +21,8 @@ from kits.data.plausibility import measure_hu
 
 Slices = TypeVar("Slices")
 
-LOWER_HALF, ALL_ROWS = TUMOR_ROWS = ("lower_half", "all")
+LOWER_HALF = "lower_half"
+TUMOR_ROWS = (LOWER_HALF, "all")
 """The rows of a slice that the tumor network may see; the kidney network sees all."""
 STRIP = 32
 """The number of columns that are turned into slices at once: as int16 they fill a line of the processor's cache."""

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 
-from kits.analysis.comparison import average_by_case
+from kits.analysis.comparison import average_measure
 from kits.analysis.method_scores import TOLERANCES_MM
 from kits.data.targets import TARGETS
+from kits.figures.dice import draw_box
 from kits.figures.style import COLORS, TITLES, save
 
 ROWS = {"dice": "Dice", "surface_dice": "surface Dice"}
@@ -21,7 +21,7 @@ def plot_comparison(table: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Draw the Dice (above) and the surface Dice (below) of kidney + tumor (left) and tumor (right) of each method.
 
     Args:
-        table: The table that `comparison.average_by_case` takes; undefined values are left out.
+        table: The table that `comparison.average_measure` takes; undefined values are left out.
         paths: The files to write, .png or .svg.
     """
     methods = table["method"].unique()
@@ -29,12 +29,12 @@ def plot_comparison(table: pd.DataFrame, paths: Sequence[Path]) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(width, 7), sharex="col", sharey=True, layout="constrained")
     for row, (measure, title) in zip(axes, ROWS.items(), strict=True):
         for axis, target in zip(row, TARGETS, strict=True):
-            values = average_by_case(table, target, measure)
+            values = average_measure(table, target, measure)
             names = []
             for position, method in enumerate(methods):
                 color = OTHERS[(position - 1) % len(OTHERS)] if position else COLORS["after"]
                 known = values[method].dropna().to_numpy()
-                _draw_box(axis, position, known, color)
+                draw_box(axis, position, known, color)
                 names.append(f"{method}\n(n = {len(known)})")
             axis.set_xticks(range(len(methods)), names, rotation=20, ha="right", rotation_mode="anchor")
             axis.set_xlim(-0.6, len(methods) - 0.4)
@@ -44,13 +44,3 @@ def plot_comparison(table: pd.DataFrame, paths: Sequence[Path]) -> None:
         row[0].set_ylabel(title)
     axes[0, 0].set_ylim(-0.03, 1.03)
     save(figure, paths)
-
-
-def _draw_box(axis: plt.Axes, position: int, values: np.ndarray, color: str) -> None:
-    """Draw a box plot with a dot for each value."""
-    axis.boxplot(
-        [values], positions=[position], widths=0.55, showfliers=False, patch_artist=True,
-        boxprops={"facecolor": color, "alpha": 0.5}, medianprops={"color": "black"},
-    )  # fmt: skip
-    spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
-    axis.plot(position + spread, values, "o", color=color, markersize=4, alpha=0.8)

@@ -142,7 +142,8 @@ def find_nearest(
     """Find the tumor component that is nearest to passing; of equally near ones, the largest, then the first.
 
     A constraint is missed by a factor, of 2 for half the voxels that it asks for, and the distance is the product of a
-    component's factors. It is infinite outside the kidney mask, and for a component without a second axis.
+    component's factors. It is infinite outside the kidney mask, and, where the ratio counts, for a component without a
+    second axis.
 
     Args:
         voxels: The number of voxels of each component, shape (n,).
@@ -153,7 +154,8 @@ def find_nearest(
     """
     with np.errstate(divide="ignore", over="ignore"):
         distance = np.maximum(options.min_component_voxels / voxels, 1)
-        distance *= np.maximum(ratios[0] / ratio, 1) * np.maximum(ratio / ratios[1], 1)
+        if ratios != EVERY_RATIO:
+            distance *= np.maximum(ratios[0] / ratio, 1) * np.maximum(ratio / ratios[1], 1)
         if options.tumor_kidney_overlap:
             distance *= np.maximum(options.tumor_kidney_overlap / overlap, 1)
     return int(np.lexsort((-voxels, distance))[0])
