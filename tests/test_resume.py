@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,14 @@ import psutil
 import pytest
 import torch
 import yaml
-from conftest import RESULTS, SCRIPTS, TINY, list_training_cases, merged, run_script
+from conftest import RESULTS, ROOT, SCRIPTS, TINY, list_training_cases, merged, run_script
 
 from kits import locks
 from kits.cli import UserError
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
 from kits.networks.dataset import MemoryDataset
 from kits.networks.device import Device
+from kits.networks.models import write_tensors
 from kits.networks.training import Hyperparameters, compute_loss, train
 from kits.networks.unet import Architecture
 from kits.sources import find_sources
@@ -91,7 +93,7 @@ def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, s
     moment, model = random.Random(seed), tmp_path / "kidney.pt"
     epoch_seconds = json.loads(undisturbed.with_suffix(".json").read_text())["seconds"] / EPOCHS
     process = start(command, model)
-    after_epoch(process, moment.randint(1, EPOCHS - 3))
+    after_epoch(process, moment.randint(2, EPOCHS - 3))  # the state of the epoch before is written
     time.sleep(moment.uniform(0, 2 * epoch_seconds))  # any moment will do
     process.kill()
     process.wait()
@@ -274,21 +276,56 @@ def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monke
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "kidney.resume.pt")
     checkpoint.save({"progress": 1})
+    checkpoint.finish()
 
     def stopped(*_):
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "replace", stopped)
+        checkpoint.save({"progress": 2})
         with pytest.raises(OSError, match="Input"):
-            checkpoint.save({"progress": 2})
+            checkpoint.save({"progress": 3})
     assert checkpoint.load(print) == {"progress": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["kidney.resume.pt"]
+    checkpoint.remove()  # the model is complete
+    assert not checkpoint.path.exists()
+
+
+def test_a_training_goes_on_while_its_state_is_written(tmp_path, monkeypatch):
+    """The file has the state as it was when it was saved, however much changes before the thread writes it."""
+    checkpoint, write, begin = Checkpoint(tmp_path / "kidney.resume.pt"), write_tensors, threading.Event()
+    monkeypatch.setattr("kits.networks.checkpoint.write_tensors", lambda *given: begin.wait(30) and write(*given))
+    weights = torch.arange(4.0)
+    state = {"model": {"weights": weights}, "optimizer": {"groups": [{"rate": 1, "moments": weights}]}}
+    expected = {
+        "model": {"weights": weights.clone()},
+        "optimizer": {"groups": [{"rate": 1, "moments": weights.clone()}]},
+    }
+    checkpoint.save(state)  # returns before anything is written
+    weights.zero_()
+    state["optimizer"]["groups"][0]["rate"] = 2
+    assert not checkpoint.path.exists()
+    begin.set()
+    checkpoint.finish()
+    saved = checkpoint.load(print)
+    assert torch.equal(saved["model"]["weights"], expected["model"]["weights"])
+    (group,), (expected_group,) = saved["optimizer"]["groups"], expected["optimizer"]["groups"]
+    assert group["rate"] == 1
+    assert torch.equal(group["moments"], expected_group["moments"])
+    begin.clear()
+    checkpoint.save(state)
+    removing = threading.Thread(target=checkpoint.remove)
+    removing.start()
+    begin.set()
+    removing.join()
+    assert not checkpoint.path.exists()  # nor does it come back
 
 
 def test_a_state_that_cannot_be_read_now_is_kept(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "kidney.resume.pt")
     checkpoint.save({"progress": 1})
+    checkpoint.finish()
     monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
     with pytest.raises(OSError, match="Stale"):
         checkpoint.load(print)
@@ -347,3 +384,26 @@ def test_the_fingerprint_holds_what_decides(tmp_path):
         path.write_text(path.read_text() + "\n")
         others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], sources))
     assert len({first, *others}) == 13
+
+
+def test_told_to_stop_while_it_selects_jobs_snakemake_ends(tmp_path):
+    """Its main thread then holds the lock for which its answer to SIGTERM waits."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+include: "{ROOT}/workflow/rules/hooks.smk"
+rule all:
+    input: expand("{{number}}.txt", number=range(9))
+rule one:
+    output: "{{number}}.txt"
+    shell: "touch {{output}}"
+onstart:
+    hear_sigterm_in_thread()
+    take = workflow.scheduler.update_available_resources  # with the lock
+    workflow.scheduler.update_available_resources = lambda jobs: take(jobs) or signal.raise_signal(signal.SIGTERM)
+"""
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1
+    assert "Will exit after finishing currently running jobs" in result.stderr
+    assert len(list(tmp_path.glob("*.txt"))) == 1  # of nine

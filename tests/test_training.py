@@ -150,13 +150,44 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     assert sum(moved) > 0.9 * len(moved)
 
 
-def test_compile_compiles(rng, monkeypatch):
-    compiled = []
-    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
-    fitted(*squares(rng, 4), epochs=1)
-    assert not compiled
-    fitted(*squares(rng, 4), epochs=1, compile=True)
-    assert len(compiled) == 1
+def test_a_network_is_compiled_once_although_the_last_batch_is_short(rng, monkeypatch):
+    """Compiled by a compiler that counts, and leaves the network as it is: so the weights are those of no compiler."""
+    graphs, compiler = [], torch.compile
+
+    def count(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", lambda network, **given: compiler(network, backend=count, **given))
+    images, masks = squares(rng, 19)  # batches of 8, 8 and 3
+    eager, _ = fitted(images, masks, epochs=2, batch_size=8)
+    assert not graphs
+    network, _ = fitted(images, masks, epochs=2, batch_size=8, compile=True)
+    assert len(graphs) == 1
+    for expected, found in zip(eager.parameters(), network.parameters(), strict=True):
+        assert torch.equal(expected, found)
+
+
+def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
+    """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
+    clock, said = [1000.0], []
+    images, masks = squares(rng, 24)
+    dataset = slices_of(images, masks)
+
+    class Slow:
+        shape = dataset.shape
+
+        def load_batches(self, order, size):
+            for batch in dataset.load_batches(order, size):
+                clock[0] += 12
+                yield batch
+
+    monkeypatch.setattr("kits.networks.training.time.time", lambda: clock[0])
+    train(Slow(), (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append)
+    # After 3 of 6 batches, 36 s; the end, 36 s later, is the epoch's own line.
+    assert said[0] == "epoch  1/1  50% of its slices  0.333 slices/s  0.6 min left in it"
+    assert len(said) == 2
+    assert said[1].startswith("epoch  1/1  loss")
 
 
 @pytest.mark.parametrize(("has_bfloat16", "precision"), [(True, torch.bfloat16), (False, torch.float16)])

@@ -1,7 +1,9 @@
 # The messages before and after the jobs, and for unknown targets.
 import difflib
 import shutil
+import signal
 import subprocess
+import threading
 
 RENAMED_RULES = {
     "download_image": "download",
@@ -45,6 +47,17 @@ def warn_without_gpu():
             f"No GPU found: the networks run on the CPU{weeks}. "
             "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
         )
+
+
+def hear_sigterm_in_thread():
+    """Let a thread answer SIGTERM as Snakemake does.
+
+    Snakemake's handler waits for a lock. Python runs it in the main thread, which holds this lock while it selects jobs;
+    a SIGTERM at such a moment would leave it waiting for itself for ever.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is threading.main_thread() and callable(handler):
+        signal.signal(signal.SIGTERM, lambda *given: threading.Thread(target=handler, args=given).start())
 
 
 def require_slurm():

@@ -7,8 +7,9 @@ import atexit
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,8 @@ from kits.networks.models import read_tensors, write_tensors
 class Checkpoint:
     """The file that holds a training's state, and what the state must agree with.
 
+    A thread writes it from a copy, so that the training goes on meanwhile.
+
     Attributes:
         path: The path of the file.
         fingerprint: The hash of configuration, slices and code that `compute_fingerprint` returns.
@@ -34,6 +37,8 @@ class Checkpoint:
     path: Path
     fingerprint: str = ""
     stop_asked: bool = False
+    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1), repr=False)
+    _written: Future[None] | None = None
 
     def open(self) -> None:
         """Lock the state against other processes; let SIGTERM (SLURM's warning) and SIGINT (Ctrl-C) set `stop_asked`.
@@ -60,8 +65,24 @@ class Checkpoint:
             signal.signal(number, signal.SIG_DFL)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state, completely or not at all."""
-        write_tensors(self.path, state | {"fingerprint": self.fingerprint})
+        """Copy the state, and begin to write it, completely or not at all, once the one before is written.
+
+        Raises:
+            OSError: The one before could not be written.
+        """
+        self.finish()
+        self._written = self._writer.submit(
+            write_tensors, self.path, copy_tensors(state) | {"fingerprint": self.fingerprint}
+        )
+
+    def finish(self) -> None:
+        """Wait until the state is written.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        if self._written:
+            self._written.result()
 
     def load(self, report: Callable[[str], None]) -> dict[str, Any] | None:
         """Read the saved state; return None if there is none, or if it cannot be used, which is reported.
@@ -84,8 +105,19 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
-        """Delete the state once the model is complete."""
+        """Delete the state once the model is complete, for which it does not matter whether it could be written."""
+        if self._written:
+            wait([self._written])
         self.path.unlink(missing_ok=True)
+
+
+def copy_tensors(state: Any) -> Any:
+    """Copy mappings and lists, and the tensors in them to the memory of the CPU, however deep; share all else."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, Mapping):
+        return {key: copy_tensors(value) for key, value in state.items()}
+    return [copy_tensors(value) for value in state] if isinstance(state, list) else state
 
 
 def compute_fingerprint(

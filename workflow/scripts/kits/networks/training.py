@@ -21,6 +21,9 @@ from kits.networks.device import Device
 from kits.networks.models import normalize
 from kits.networks.unet import Architecture, UNet
 
+REPORT_SECONDS = 30
+"""The seconds without a report after which a training says how far it is within its epoch."""
+
 
 @dataclass(frozen=True)
 class Hyperparameters:
@@ -111,7 +114,7 @@ def train(
         architecture: The architecture of the network.
         hyperparameters: The hyperparameters of the optimization.
         device: The device on which to train, and its precision.
-        report: A function that receives a line for each epoch.
+        report: A function that receives a line for each epoch, and within an epoch one every `REPORT_SECONDS`.
         checkpoint: The file that keeps the state after every epoch and when a signal asks the process to stop.
         validate: A function that measures the Dice of the network on the validation cases, if there are any.
 
@@ -127,7 +130,7 @@ def train(
     model = UNet(**asdict(architecture))
     model.initialize(generator)
     model.to(device.torch_device, memory_format=torch.channels_last).train()
-    network_step = torch.compile(model) if hyperparameters.compile else model
+    compiled = torch.compile(model, dynamic=False) if hyperparameters.compile else model
     optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(device.torch_device.type, enabled=device.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
@@ -157,15 +160,19 @@ def train(
             checkpoint.save(states | {"progress": vars(now)})
 
     while len(now.history) < hyperparameters.epochs and now.since_best < hyperparameters.early_stopping_patience:
-        epoch, epoch_started = len(now.history) + 1, time.time() - now.seconds
+        epoch, reported = len(now.history) + 1, time.time()
+        epoch_started = reported - now.seconds
         for images, masks in dataset.load_batches(now.order[now.trained :], hyperparameters.batch_size):
             if checkpoint and checkpoint.stop_asked:
                 now.seconds = time.time() - epoch_started
                 save()
+                checkpoint.finish()
                 raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
             seen, truth = normalize(images, hu_window), masks.float().unsqueeze(1)
             if hyperparameters.augmentation == "standard":
                 seen, truth = augment(seen, truth, (hyperparameters.seed, epoch, now.trained))
+            # For a short last batch, the network would be compiled once more.
+            network_step = compiled if len(images) == hyperparameters.batch_size else model
             with device.autocast():
                 logits = network_step(seen)
             loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
@@ -175,6 +182,13 @@ def train(
             scaler.update()
             now.total += loss.detach() * len(images)
             now.trained += len(images)
+            if now.trained < count and time.time() - reported > REPORT_SECONDS:
+                reported = time.time()
+                rate = now.trained / (reported - epoch_started)
+                report(
+                    f"epoch {epoch:2d}/{hyperparameters.epochs}  {now.trained / count:.0%} of its slices  "
+                    f"{rate:.3g} slices/s  {(count - now.trained) / rate / 60:.1f} min left in it"
+                )
         loss_value, rate = now.total.item() / count, optimizer.param_groups[0]["lr"]
         if not math.isfinite(loss_value):
             narrow = ", or set precision: float32" if device.precision == torch.float16 else ""
