@@ -59,6 +59,8 @@ rule plot_surfaces:
         ),
     log:
         "<logs>/plot_surfaces.log",
+    benchmark:
+        "<benchmarks>/plot_surfaces.tsv"
     conda:
         "../../envs/imaging.yaml"
     resources:
@@ -85,6 +87,8 @@ rule plot_slice:
         ),
     log:
         "<logs>/{split}plot_slice/{case}.log",
+    benchmark:
+        "<benchmarks>/{split}plot_slice/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
     resources:
@@ -110,6 +114,8 @@ rule write_viewer:
         "<results>/{split}viewers/{case}.html",
     log:
         "<logs>/{split}write_viewer/{case}.log",
+    benchmark:
+        "<benchmarks>/{split}write_viewer/{case}.tsv"
     conda:
         "../../envs/imaging.yaml"
     resources:

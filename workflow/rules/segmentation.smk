@@ -70,6 +70,8 @@ use rule write_viewer as write_viewer_scan with:
         f"{SCAN}/view.html",
     log:
         "<logs>/scans/{scan}/write_viewer.log",
+    benchmark:
+        "<benchmarks>/scans/{scan}/write_viewer.tsv"
     params:
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],

@@ -9,6 +9,8 @@ rule score:
         "<results>/{split}scores/{case}.tsv",
     log:
         "<logs>/{split}score/{case}.log",
+    benchmark:
+        "<benchmarks>/{split}score/{case}.tsv"
     conda:
         "../../../envs/imaging.yaml"
     resources:
