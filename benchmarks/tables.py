@@ -157,6 +157,24 @@ def tabulate_growth(record: dict) -> str:
     return make_table(head, rows) + describe_source(record)
 
 
+def tabulate_cohort(record: dict) -> str:
+    """Make the table of what each rule takes at the paper's size, by its share of the time."""
+    head = ["rule", "jobs", "all of them, s", "the longest, s", "peak memory, MB", "asked, MB"]
+    rows = [
+        [f"`{row['rule']}`", row["jobs"], *(format_number(row[key]) for key in ("seconds", "longest")),
+         *("" if row[key] is None else f"{row[key]:.0f}" for key in ("peak_mb", "asked_mb"))]
+        for row in record["rules"]
+    ]  # fmt: skip
+    size = {name: f"{value / 1e9:.1f} GB" for name, value in record["bytes"].items()}
+    facts = (
+        f"{record['cases']} cases, {record['slices']} slices, from volumes to the report's figures in "
+        f"{record['wall_seconds'] / 60:.1f} min on {record['cores']} cores, which were busy for "
+        f"{record['busy_share']:.0%} of this time. Images {size['images']}, slices {size['slices']}, all results "
+        f"{size['results']}, Snakemake's records {size['snakemake']}."
+    )
+    return f"{facts}\n\n{make_table(head, rows)}{describe_source(record)}"
+
+
 def tabulate_planning(record: dict) -> str:
     """Make the table of the seconds in which Snakemake plans a finished run, and of the files that a case has."""
     plan = record["planning"]
@@ -234,6 +252,7 @@ def render(document: str) -> str:
         "postprocessing": lambda: tabulate_postprocessing(records["postprocessing"]),
         "scans": lambda: tabulate_scans(records["scans"]),
         "growth": lambda: tabulate_growth(records["workflow"]),
+        "cohort": lambda: tabulate_cohort(records["cohort"]),
         "planning": lambda: tabulate_planning(records["workflow"]),
         "starts": lambda: tabulate_starts(records["workflow"]),
         "projection": lambda: tabulate_projection(records),

@@ -131,8 +131,8 @@ def show_ceiling(ceiling: pd.DataFrame) -> str:
     )
     return _join(
         "<h2>What limits the method?</h2>",
-        "<p>What perfect networks would score: the true masks, sent through the method's own steps. Cost: the fall of"
-        " the mean Dice. Emptied: cases that lose their whole target.</p>",
+        "<p>What perfect networks would score: the true masks, their edges softened, sent through the method's own"
+        " steps. Cost: the fall of the mean Dice. Emptied: cases that lose their whole target.</p>",
         _show_table(table),
     )
 
