@@ -1,5 +1,7 @@
 """Measure what each choice of the paper costs: train with each switch alone, with several seeds, and score the cases.
 
+Other settings than the switches, in a file, are compared in the same way.
+
 Every network is trained once, by the workflow's own scripts, and kept in the work folder, so that an interrupted
 measurement goes on where it stopped.
 """
@@ -118,11 +120,13 @@ class Experiment:
     def predict(self, changes, seed, number):
         """Predict the test cases of a split; return the folder of the raw masks."""
         paths = [self.name_network(changes, number, seed, target)[0] for target in NETWORKS]
-        method = change(self.config, changes)["inference"]["restore"]
-        folder = self.work / "predictions" / f"{paths[0].stem}_{paths[1].stem}_{method}"
+        config = change(self.config, changes)
+        method, precision = config["inference"]["restore"], config["precision"]
+        folder = self.work / "predictions" / f"{paths[0].stem}_{paths[1].stem}_{method}_{precision}"
         cases = [case for case, part in self.splits[number].items() if part == "test"]
         if not all((folder / case / "tumor.nii.gz").is_file() for case in cases):
             words = ["--slices", self.slices, "--output", folder, "--restore", method, "--threads", 1]
+            words += ["--device", config["device"], "--precision", precision]
             words += ["--kidney-model", paths[0], "--tumor-model", paths[1], "--cases", *cases]
             run_script("predict", *words)
         return folder, cases
@@ -188,6 +192,8 @@ def main(arguments):
         make_phantoms(root, **config["phantom"])
     experiment = Experiment(work, root, config)
     settings = SWITCHES | {"config/beyond.yaml": yaml.safe_load(PRESET.read_text())}
+    if arguments.settings:
+        settings = yaml.safe_load(arguments.settings.read_text())
     with ProcessPoolExecutor() as pool:
         list(pool.map(experiment.extract, experiment.cases))
         labels = [root / case / "segmentation.nii.gz" for case in experiment.cases]
@@ -205,7 +211,7 @@ def main(arguments):
     ]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         scores = pd.concat(list(pool.map(experiment.score, scored)))
-    rows = summarize(scores, next(iter(SWITCHES)))
+    rows = summarize(scores, next(iter(settings)))
     for row in rows:
         after = (row["after_kidney_tumor"], row["after_tumor"])
         print(f"  {row['setting']:40s}", *(f"{part['dice']:.3f} ({part['change']:+.3f})" for part in after))
@@ -216,6 +222,9 @@ if __name__ == "__main__":
     parser = measure.make_parser(__doc__)
     parser.add_argument(
         "--configfile", type=Path, default=measure.ROOT / "config" / "demo.yaml", help="settings to change"
+    )
+    parser.add_argument(
+        "--settings", type=Path, help="names of settings, and what each changes, .yaml; all switches if left out"
     )
     parser.add_argument("--cohort", type=Path, help="folder with cases; phantoms of the configuration if left out")
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps networks and predictions")
