@@ -35,9 +35,6 @@ def main(arguments: argparse.Namespace) -> None:
     places = {name: str(folder / name) for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")}
     counts = dict.fromkeys(("nnUNet_n_proc_DA", "nnUNet_def_n_proc"), str(arguments.processes))
     environment = os.environ | places | counts
-    if arguments.device == "cpu":
-        # nnU-Net takes a thread for each core, and they wait for each other where others work.
-        environment["OMP_THREAD_LIMIT"] = str(arguments.processes)
     processes = ("-np", arguments.processes, "-npfp", arguments.processes)
     planned = ("-d", number, "--verify_dataset_integrity", "-c", arguments.configuration, *processes)
     run(arguments.commands, environment, "nnUNetv2_plan_and_preprocess", *planned)
@@ -63,7 +60,5 @@ if __name__ == "__main__":
     parser.add_argument("--fold", type=int, default=0, help="split of the run, from 0")
     parser.add_argument("--trainer", default="nnUNetTrainer", help="nnUNetTrainer_1epoch for a try, for example")
     parser.add_argument("--device", default="cuda", help="cuda, cpu or mps")
-    parser.add_argument(
-        "--processes", type=int, default=4, help="processes that preprocess, augment and write; threads on a CPU"
-    )
+    parser.add_argument("--processes", type=int, default=4, help="processes that preprocess, augment and write")
     main(parser.parse_args())
