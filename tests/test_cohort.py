@@ -1,13 +1,23 @@
 """Which cases there are."""
 
+import re
+
 import pytest
 import yaml
 from conftest import ROOT, merged
 
 from kits.cli import UserError
-from kits.data.cohort import find_cases, find_cohort, select_cases
+from kits.data.cohort import find_cases, find_cohort, make_pattern, name_case, select_cases
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+def test_a_pattern_matches_its_names_only(rng):
+    names = [*map(name_case, rng.permutation(3000)[:700]), "case_0", "b+", "b"]
+    pattern = re.compile(make_pattern(names))
+    others = [*map(name_case, range(3000)), "case_", "", "bb", "case_000000", "b\\+"]
+    assert {name for name in [*names, *others] if pattern.fullmatch(name)} == set(names)
+    assert make_pattern(["case_00003"]) == "case_00003"
 
 
 def test_selected():

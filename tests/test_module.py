@@ -14,6 +14,7 @@ module kits:
     snakefile: "{clone}/Snakefile"
     config: {config}
 use rule * from kits as kits_*
+onstart: kits.onstart()
 onsuccess: kits.onsuccess()
 """
 

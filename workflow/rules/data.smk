@@ -101,7 +101,7 @@ rule split_cases:
 
 
 rule extract_slices:
-    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort.
+    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort. The trainings wait for it.
     input:
         **require_code("extract_slices"),
         image="<cohort>/{case}/imaging.nii.gz",
@@ -112,6 +112,7 @@ rule extract_slices:
         "<logs>/extract_slices/{case}.log",
     benchmark:
         "<benchmarks>/extract_slices/{case}.tsv"
+    priority: 10
     conda:
         "../../envs/imaging.yaml"
     resources:

@@ -7,6 +7,7 @@ if config["inference"]["probabilities"]:
 
 
 rule train:
+    # The trainings take longest, so they have a high priority: what needs labels only runs beside them, not before.
     input:
         **require_code("train"),
         slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
@@ -18,6 +19,7 @@ rule train:
         "<logs>/{split}train/{network}.log",
     benchmark:
         "<benchmarks>/{split}train/{network}.tsv"
+    priority: 50
     conda:
         "../../envs/torch.yaml"
     threads: config["cpu_threads"]

@@ -31,6 +31,20 @@ def name_case(number: int) -> str:
     return f"case_{number:05d}"
 
 
+def make_pattern(names: Iterable[str]) -> str:
+    """Make a regular expression that matches these names only, which Snakemake tries on each path of each job.
+
+    The names branch at each character, since a list of two thousand would be compared one after the other.
+    """
+    branches: dict[str, set[str]] = {}
+    for name in names:
+        branches.setdefault(name[:1], set()).add(name[1:])
+    parts = [
+        re.escape(head) + (make_pattern(tails) if tails != {""} else "") for head, tails in sorted(branches.items())
+    ]
+    return parts[0] if len(parts) == 1 else f"(?:{'|'.join(parts)})"
+
+
 def parse_case(text: str) -> str:
     """Check the name of a case on a command line, since it becomes part of a path.
 
