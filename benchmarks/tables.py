@@ -218,7 +218,6 @@ def tabulate_projection(records: dict[str, dict]) -> str:
         ["post-processing", f"{TEST_CASES} cases", f"{format_number(noisy)} s, noisy masks of the largest case",
          "projected", f"{format_number(TEST_CASES * noisy / 16)} s on 16 such cores"],
         ["planning", f"{CASES} cases", f"{format_number(plan)} s", "measured", f"{format_number(plan)} s"],
-        ["check, tumor shapes, inference, scores", "", "not measured at this size", "not projected", ""],
     ]  # fmt: skip
     return make_table(["stage", "work", "rate", "", "time"], rows)
 
