@@ -130,6 +130,8 @@ def test_a_full_disk(finished, small_disk, tmp_path):
         *NETWORK,
         "--base-channels",
         8,
+        "--epochs",
+        2,  # a state that cannot be written is noticed when the next one is due
     ]
     models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
     predicted = ["--slices", kept, "--cases", "case_00000", *models, "--device", "cpu"]

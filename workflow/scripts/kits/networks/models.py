@@ -57,9 +57,10 @@ def save_model(path: Path, model: Model, architecture: Architecture) -> None:
 
 def write_tensors(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and values that JSON can hold to a file, completely or not at all."""
-    # Given a path in place of an open file, torch.save does not raise an OSError where writing fails.
-    with write_atomically(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+    buffer = io.BytesIO()  # torch.save to a file does not always raise an OSError where writing fails
+    torch.save(content, buffer)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_model(path: Path, target: str, device: Device) -> Model:
