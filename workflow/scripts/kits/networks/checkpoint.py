@@ -37,8 +37,8 @@ class Checkpoint:
     path: Path
     fingerprint: str = ""
     stop_asked: bool = False
-    _writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1), repr=False)
-    _written: Future[None] | None = None
+    _writer: ThreadPoolExecutor = field(init=False, repr=False, default_factory=lambda: ThreadPoolExecutor(1))
+    _written: Future[None] | None = field(init=False, repr=False, default=None)
 
     def open(self) -> None:
         """Lock the state against other processes; let SIGTERM (SLURM's warning) and SIGINT (Ctrl-C) set `stop_asked`.
