@@ -205,7 +205,7 @@ def test_the_tables_by_hand():
         {"method": "two", "target": "tumor", **pairs.loc[("two", "tumor", "dice")]}, "r"
     )
     assert said.startswith("two minus r: Dice of tumor -0.200 [-0.400, ")
-    assert said.endswith("p = 1, n = 3: not distinguishable from no difference")
+    assert said.endswith("p = 1 (Holm), n = 3: not distinguishable from no difference")
 
 
 def test_a_method_without_a_usable_case_is_an_error():

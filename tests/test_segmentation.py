@@ -214,6 +214,15 @@ def test_networks_from_another_machine(finished, project):
     assert "networks/model.json is missing" in refused(project.snakemake(config, "segment", "--dry-run"))
 
 
+def test_the_runs_own_networks_are_not_trained_again_by_other_settings(finished, copy_of):
+    """Named as networks to use they would be, since they are results of the run of this name."""
+    project = copy_of(finished)
+    save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
+    config = {"run": TINY["run"], "scans": {"root": "scans", "models": f"{RESULTS}/models"}}
+    line = refused(project.snakemake(config, "segment", "--dry-run"))
+    assert line.startswith(f"error: scans.models: {RESULTS}/models has the networks of this run, {TINY['run']}; give")
+
+
 def test_the_networks_of_all_folds_segment_a_scan(project):
     save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
     config = merged(TINY, split={"scheme": "kfold", "repeats": 2}, scans={"root": "scans"})

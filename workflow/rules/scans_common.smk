@@ -15,8 +15,9 @@ SCAN = "<results>/scans/{scan}"
 DICOM = [name for name, path in SCANS.items() if path.is_dir()]
 NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
 NO_SCAN = "(?!)"  # matches nothing
+OWN_MODELS = [f"{RESULTS}/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
-NAMED_MODELS = config["scans"]["models"] or [f"{RESULTS}/{folder}models" for folder in FOLDERS]
+NAMED_MODELS = config["scans"]["models"] or OWN_MODELS
 ENSEMBLE = [
     os.path.normpath(os.path.expanduser(folder))
     for folder in ([NAMED_MODELS] if isinstance(NAMED_MODELS, str) else NAMED_MODELS)
@@ -26,6 +27,12 @@ MODELS = ENSEMBLE[0]
 
 def read_models():
     """Read the manifest of the first of the named folders of networks; end with an error if one cannot be used."""
+    if own := [folder for folder in ENSEMBLE if os.path.relpath(folder) in map(os.path.relpath, OWN_MODELS)]:
+        # They are results of this run, so they would be trained again by the settings of this command.
+        cli.fail(
+            f"scans.models: {own[0]} has the networks of this run, {config['run']}; "
+            "give the segmentation another name with --config run=..., or leave scans.models out to use or train them"
+        )
     try:
         return manifest.read_members([Path(folder) for folder in ENSEMBLE])[0]
     except cli.UserError as error:

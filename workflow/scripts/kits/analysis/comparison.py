@@ -121,9 +121,10 @@ def describe_difference(row: Mapping[str, Any], run: str) -> str:
     """
     text, count = f"{row['method']} minus {run}: Dice of {row['target'].replace('_', ' + ')}", int(row["n"])
     if count < 2:
-        return f"{text}: {count} common cases, too few to compare"
+        return f"{text}: {count} common case{'s' * (count != 1)}, too few to compare"
     low, high = row["mean_low"], row["mean_high"]
     verdict = "not distinguishable from no difference"
     if (low > 0 or high < 0) and row["holm_p"] < 1 - CONFIDENCE:
         verdict = "higher" if low > 0 else "lower"
-    return f"{text} {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], {format_p(row['holm_p'])}, n = {count}: {verdict}"
+    p = f"{format_p(row['holm_p'])} (Holm)"
+    return f"{text} {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], {p}, n = {count}: {verdict}"
