@@ -243,6 +243,7 @@ def render(document: str) -> str:
     records = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     made = {
         "training": lambda: tabulate_training(records["training"]),
+        "training_large": lambda: tabulate_training(records["training_large"]),
         "compiled": lambda: tabulate_compilation(records["training"]),
         "inference": lambda: tabulate_comparisons(records["inference"]),
         "separate": lambda: tabulate_separate_jobs(records["inference"]),
