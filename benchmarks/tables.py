@@ -165,7 +165,10 @@ def tabulate_cohort(record: dict) -> str:
          *("" if row[key] is None else f"{row[key]:.0f}" for key in ("peak_mb", "asked_mb"))]
         for row in record["rules"]
     ]  # fmt: skip
-    size = {name: f"{value / 1e9:.1f} GB" for name, value in record["bytes"].items()}
+    size = {
+        name: f"{value / 1e9:.1f} GB" if value > 1e9 else f"{value / 1e6:.0f} MB"
+        for name, value in record["bytes"].items()
+    }
     facts = (
         f"{record['cases']} cases, {record['slices']} slices, from volumes to the report's figures in "
         f"{record['wall_seconds'] / 60:.1f} min on {record['cores']} cores, which were busy for "
