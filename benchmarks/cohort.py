@@ -9,8 +9,6 @@ import argparse
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -21,7 +19,6 @@ import measure
 import nibabel as nib
 import numpy as np
 import pandas as pd
-import yaml
 from extraction import NOISE
 from isal import igzip
 
@@ -107,29 +104,21 @@ def measure_folder(path):
     return sum(file.stat().st_size for file in files if not file.is_symlink())
 
 
-def main(arguments):
-    work = arguments.work or Path(tempfile.mkdtemp(prefix="kits-cohort-"))
-    root = (work / "cohort").resolve()
+def run_cohort(arguments, root, copy):
+    """Make the cohort in a folder, run a copy of the workflow through it, and write what that took."""
     found = cohort.find_cases(arguments.labels)
     cases = arguments.cases or [int(case.removeprefix("case_")) for case in found]
     start = time.perf_counter()
     make_cohort(arguments.labels, root, cases)
     slices = sum(nib.load(root / cohort.name_case(number) / "imaging.nii.gz").shape[0] for number in cases)
     print(f"{len(cases)} cases of {slices} slices made in {time.perf_counter() - start:.0f} s", flush=True)
-    copy = Copy(work / f"run_{time.strftime('%Y%m%d_%H%M%S')}")
     config = {"run": "size", "device": "cpu", "cpu_threads": 1, "data": {"root": str(root), "cases": cases}}
     config |= {"slices": {"size": arguments.size}, "training": {"epochs": 1}}
     config["network"] = {"base_channels": arguments.base_channels}
     config["split"] = {"test_cases": max(1, len(cases) // 10)}
-    (copy.folder / "size.yaml").write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--cores", str(arguments.cores), "--configfile", "size.yaml"]
-    start = time.perf_counter()
-    result = subprocess.run(command, cwd=copy.folder, text=True, capture_output=True)
-    wall = time.perf_counter() - start
-    if result.returncode:
-        sys.exit(result.stderr[-3000:])
+    wall, log = copy.run_snakemake(config, "--cores", str(arguments.cores), base="config/config.yaml")
     results = copy.folder / "results" / "size"
-    jobs, requests, (peaks, processor) = read_jobs(copy.folder), read_requests(result.stderr), read_peaks(results)
+    jobs, requests, (peaks, processor) = read_jobs(copy.folder), read_requests(log), read_peaks(results)
     rows = [
         {
             "rule": rule,
@@ -160,6 +149,11 @@ def main(arguments):
     }
     print({key: value for key, value in facts.items() if key != "rules"})
     measure.write_record("cohort", arguments, [], **facts)
+
+
+def main(arguments):
+    with tempfile.TemporaryDirectory(dir=arguments.work) as temporary:
+        run_cohort(arguments, ((arguments.work or Path(temporary)) / "cohort").resolve(), Copy(Path(temporary) / "run"))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ class Copy:
             shutil.copytree(measure.ROOT / name, self.folder / name)
         shutil.copy(measure.ROOT / "Snakefile", self.folder)
 
-    def run_snakemake(self, config, *words):
-        """Run Snakemake, and return the seconds that it takes and what it prints."""
+    def run_snakemake(self, config, *words, base="config/demo.yaml"):
+        """Run Snakemake with what differs from a configuration; return the seconds that it takes and what it prints."""
         (self.folder / "bench.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", *words, "--configfile", "config/demo.yaml", "bench.yaml"]
+        command = [sys.executable, "-m", "snakemake", *words, "--configfile", base, "bench.yaml"]
         start = time.perf_counter()
         result = subprocess.run(command, cwd=self.folder, text=True, capture_output=True)
         if result.returncode:

@@ -220,6 +220,7 @@ def test_an_ensemble_averages_probabilities(tmp_path):
     assert (tumor[:, 9:] == round(0.55 * 255)).all()
     assert not tumor[:, :7].any()  # above the lower half
     assert not predicted(*pairs, "--threshold", 0.56).any()
+    assert not list(tmp_path.glob("masks/scan/*_probability.nii.gz"))  # which would be of other masks
     result = run_script("predict", *arguments, both[0], first[0], second[0], both[1], first[1], cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
     save_constant("second_tumor.pt", "tumor", 0.2, "all")
