@@ -18,6 +18,7 @@ import measure
 import numpy as np
 import pandas as pd
 import yaml
+from scipy import stats
 
 from kits import configuration
 from kits.analysis.scoring import average_by_case, score_case
@@ -165,9 +166,14 @@ def make_phantoms(root, cases, size, slices, seed):
 
 
 def summarize(scores, reference):
-    """Compare each setting with the reference: the mean Dice over cases and seeds, and the paired difference."""
+    """Compare each setting with the reference: the mean Dice over cases and seeds, and the paired difference.
+
+    The difference has two intervals: a bootstrap over the cases, for other cases and these networks; and Student's over
+    the seeds, for other networks and these cases.
+    """
     rows = []
     dices = {name: average_by_case(part) for name, part in scores.groupby("setting", sort=False)}
+    trained = {key: average_by_case(part).mean() for key, part in scores.groupby(["setting", "seed"], sort=False)}
     for name, mean in dices.items():
         row = {"setting": name, "n": len(mean)}
         final = scores[(scores["setting"] == name) & (scores["stage"] == "after") & (scores["target"] == "tumor")]
@@ -178,6 +184,12 @@ def summarize(scores, reference):
                 difference = (mean[stage, target] - dices[reference][stage, target]).dropna().to_numpy()
                 low, high = estimate_interval(difference, np.mean, seed=2019)
                 values = {"dice": mean[stage, target].mean(), "change": difference.mean(), "low": low, "high": high}
+                by_seed = [
+                    trained[name, seed][stage, target] - trained[reference, seed][stage, target]
+                    for seed in scores["seed"].unique()
+                ]
+                if len(by_seed) > 1:
+                    values["seeds_low"], values["seeds_high"] = stats.ttest_1samp(by_seed, 0).confidence_interval()
                 pairs = {"pairs": len(difference)}
                 row[f"{stage}_{target}"] = pairs | {key: round(float(value), 4) for key, value in values.items()}
         rows.append(row)

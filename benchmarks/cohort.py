@@ -1,8 +1,9 @@
 """Run the workflow through a cohort of the paper's size, made from label volumes, with small networks and one epoch.
 
 Each image is made from its label, with the attenuation of tissue and the noise of CT, in 512 by 512 pixels as the label
-has them. The networks are small; all else has the default configuration. The figures come from Snakemake's own records,
-which are its metadata (when each job ran), benchmarks (memory and processor time) and log (the memory asked for).
+has them. The networks are small, with one thread each, and a tenth of the cases are test cases; all else is as by
+default. The figures come from Snakemake's own records, which are its metadata (when each job ran), benchmarks (memory)
+and log (the memory asked for).
 """
 
 import argparse
@@ -82,14 +83,14 @@ def read_jobs(folder):
 
 
 def read_peaks(results):
-    """Read the peak memory of each rule, in MB, and the processor time of all jobs from Snakemake's benchmarks."""
-    peaks, processor = defaultdict(float), 0.0
+    """Read the peak memory of each rule in MB, as its resources are, from Snakemake's benchmarks; some have none."""
+    peaks = defaultdict(float)
     for path in (results / "benchmarks").rglob("*.tsv"):
-        row = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
-        rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")
-        peaks[rule] = max(peaks[rule], row["max_rss"])
-        processor += np.nan_to_num(row["cpu_time"])
-    return dict(peaks), processor
+        peak = pd.read_csv(path, sep="\t", na_values="-")["max_rss"].iloc[0]
+        if not np.isnan(peak):  # as that of a job which ended before it was looked at
+            rule = path.relative_to(results / "benchmarks").parts[0].removesuffix(".tsv")
+            peaks[rule] = max(peaks[rule], peak * 2**20 / 1e6)  # Snakemake counts in MiB
+    return dict(peaks)
 
 
 def read_requests(log):
@@ -118,7 +119,7 @@ def run_cohort(arguments, root, copy):
     config["split"] = {"test_cases": max(1, len(cases) // 10)}
     wall, log = copy.run_snakemake(config, "--cores", str(arguments.cores), base="config/config.yaml")
     results = copy.folder / "results" / "size"
-    jobs, requests, (peaks, processor) = read_jobs(copy.folder), read_requests(log), read_peaks(results)
+    jobs, requests, peaks = read_jobs(copy.folder), read_requests(log), read_peaks(results)
     rows = [
         {
             "rule": rule,
@@ -138,7 +139,6 @@ def run_cohort(arguments, root, copy):
         "cores": arguments.cores,
         "wall_seconds": round(wall),
         "busy_share": round(float(jobs["seconds"].sum()) / (arguments.cores * wall), 3),
-        "processor_seconds": round(processor),
         "bytes": {
             "images": measure_folder(root),
             "slices": measure_folder(results / "slices"),
@@ -152,6 +152,8 @@ def run_cohort(arguments, root, copy):
 
 
 def main(arguments):
+    if arguments.work:
+        arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.work) as temporary:
         run_cohort(arguments, ((arguments.work or Path(temporary)) / "cohort").resolve(), Copy(Path(temporary) / "run"))
 

@@ -171,7 +171,7 @@ def tabulate_cohort(record: dict) -> str:
     }
     facts = (
         f"{record['cases']} cases, {record['slices']} slices, from volumes to the report's figures in "
-        f"{record['wall_seconds'] / 60:.1f} min on {record['cores']} cores, which were busy for "
+        f"{record['wall_seconds'] / 60:.1f} min on {record['cores']} cores, which had jobs for "
         f"{record['busy_share']:.0%} of this time. Images {size['images']}, slices {size['slices']}, all results "
         f"{size['results']}, Snakemake's records {size['snakemake']}."
     )
@@ -237,6 +237,21 @@ def tabulate_switches(record: dict) -> str:
             cells += [f"{dice['dice']:.3f}", "" if row is record["comparisons"][0] else change]
         rows.append([*cells, f"{row['emptied']:.0%}"])
     facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}"
+    return make_table(head, rows) + describe_source(record).replace("Measured:", f"Measured: {facts};")
+
+
+def tabulate_precision(record: dict) -> str:
+    """Make a table of the Dice in both precisions before and after post-processing, and of its change."""
+    single, half = record["comparisons"]
+    rows = []
+    for target, name in (("kidney_tumor", "kidney + tumor"), ("tumor", "tumor")):
+        for stage in ("before", "after"):
+            dice, reference = (row[f"{stage}_{target}"] for row in (half, single))
+            intervals = ((dice[f"{over}low"], dice[f"{over}high"]) for over in ("", "seeds_"))
+            rows.append([name, stage, f"{reference['dice']:.3f}", f"{dice['dice']:.3f}", f"{dice['change']:+.3f}",
+                         *(f"{low:+.3f} to {high:+.3f}" for low, high in intervals)])  # fmt: skip
+    head = ["target", "filter", single["setting"], half["setting"], "change", "over cases", "over trainings"]
+    facts = f"n = {record['test_cases']} cases, {len(record['seeds'])} trainings in each precision"
     return make_table(head, rows) + describe_source(record).replace("Measured:", f"Measured: {facts};")
 
 

@@ -3,16 +3,20 @@
 import os
 import shutil
 import threading
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import SCRIPTS
+from toys import CPU, SMALL, slices_of, squares
 
+from kits.cli import UserError
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
 from kits.networks.device import Device
 from kits.networks.models import write_tensors
+from kits.networks.training import Hyperparameters, train
 from kits.sources import find_sources
 
 
@@ -33,6 +37,69 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["kidney.resume.pt"]
     checkpoint.remove()  # the model is complete
     assert not checkpoint.path.exists()
+
+
+class Counted:
+    """Slices that count the batches over all epochs, and act before each."""
+
+    def __init__(self, slices, act):
+        self.slices, self.act = slices, act
+        self.shape, self.count = slices.shape, 0
+
+    def load_batches(self, order, size):
+        for batch in self.slices.load_batches(order, size):
+            self.count += 1
+            self.act(self.count)
+            yield batch
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_state_that_could_not_be_written_is_said_soon(rng, tmp_path, monkeypatch, stopped):
+    """By the next batch, not an epoch later; but a training that is asked to stop tries to save once more."""
+    checkpoint, replace_file, full = Checkpoint(tmp_path / "a.resume.pt"), os.replace, [True]
+
+    def replace_if_there_is_room(*given):
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        replace_file(*given)
+
+    def begin_second_epoch(number):
+        if number == 5:
+            wait([checkpoint._written])  # which failed
+            full[0] = False
+            checkpoint.stop_asked = stopped
+
+    slices = Counted(slices_of(*squares(rng, 8)), begin_second_epoch)
+    monkeypatch.setattr(os, "replace", replace_if_there_is_room)
+    expected, says = (UserError, "the state is saved") if stopped else (OSError, "No space")
+    with pytest.raises(expected, match=says):
+        train(slices, (-79, 304), SMALL, Hyperparameters(epochs=9, batch_size=2), CPU, print, checkpoint)
+    assert slices.count == 5
+    assert checkpoint.path.exists() == stopped
+
+
+def test_an_epoch_counts_the_time_before_an_interruption(rng, monkeypatch, tmp_path):
+    """Stopped in the fourth batch of 4 of 40 slices, after 48 s, it goes on a day later; the clock does not wait."""
+    clock, said, checkpoint = [1000.0], [], Checkpoint(tmp_path / "kidney.resume.pt")
+
+    def take_time(number):
+        clock[0] += 12
+        checkpoint.stop_asked = number == 4
+
+    slices = Counted(slices_of(*squares(rng, 40)), take_time)
+    monkeypatch.setattr("kits.networks.training.time.time", lambda: clock[0])
+    given = (slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append, checkpoint)
+    with pytest.raises(UserError, match="stopped in epoch 1"):
+        train(*given)
+    clock[0] += 86400
+    _, record = train(*given)
+    assert said[:-1] == [
+        "epoch  1/1  30% of its slices  0.333 slices/s  1.4 min left in it",
+        "continues after 0 epochs and 12 slices",
+        "epoch  1/1  60% of its slices  0.286 slices/s  0.9 min left in it",  # 24 in 48 s and 36 s
+        "epoch  1/1  90% of its slices  0.3 slices/s  0.2 min left in it",
+    ]
+    assert record["history"][0]["seconds"] == 48 + 84
 
 
 def test_a_training_goes_on_while_its_state_is_written(tmp_path, monkeypatch):
@@ -62,6 +129,7 @@ def test_a_training_goes_on_while_its_state_is_written(tmp_path, monkeypatch):
     removing.start()
     begin.set()
     removing.join()
+    checkpoint.finish()
     assert not checkpoint.path.exists()  # nor does it come back
 
 

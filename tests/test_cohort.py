@@ -18,6 +18,7 @@ def test_a_pattern_matches_its_names_only(rng):
     others = [*map(name_case, range(3000)), "case_", "", "bb", "case_000000", "b\\+"]
     assert {name for name in [*names, *others] if pattern.fullmatch(name)} == set(names)
     assert make_pattern(["case_00003"]) == "case_00003"
+    assert not re.fullmatch(make_pattern([]), "")
 
 
 def test_selected():

@@ -178,6 +178,18 @@ def test_training_marks_each_learning_rate(drawn, tmp_path):
     assert len(rate.yaxis.get_minorticklocs()) == 0
 
 
+def test_training_shows_what_the_validation_cases_lack(drawn, tmp_path):
+    history = [
+        {"epoch": n, "loss": 1 / n, "learning_rate": 1e-3, "validation_dice": dice}
+        for n, dice in ((1, 0.25), (2, 0.75))
+    ]
+    plot_training({"history": history, "target": "tumor"}, tmp_path / "training.png")
+    loss, validation = drawn[0].axes[0].lines
+    assert loss.get_xydata().tolist() == [[1, 1], [2, 1 / 2]]
+    assert validation.get_xydata().tolist() == [[1, 0.75], [2, 0.25]]
+    assert drawn[0].axes[0].get_ylabel() == "training loss; 1 - validation Dice (orange)"
+
+
 def test_ablation_names_what_is_off(drawn, tmp_path):
     base = FilterOptions(percentiles=(5, 95), tumor_kidney_overlap=0.95)
     variants = [base, replace(base, percentiles=None), replace(base, **CONSTRAINTS_OFF)]

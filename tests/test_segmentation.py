@@ -179,6 +179,9 @@ def test_networks_from_another_machine(finished, project):
         np.testing.assert_array_equal(*masks)
     shutil.copytree(project.folder / "networks", project.folder / "more")
     ensemble = merged(config, scans={"models": ["networks", "more"]})
+    twice = merged(config, scans={"models": ["networks", "more/../networks/"]})
+    line = refused(project.snakemake(twice, "segment", "--dry-run"))
+    assert line == "error: scans.models: networks is named more than once; name each folder once"
     assert project.planned(ensemble, here.relative_to(project.folder) / "kidney.nii.gz")["predict_scan"] == 1
     other = project.folder / "more" / "model.json"
     described = json.loads(other.read_text())

@@ -66,12 +66,12 @@ TRAINED, TESTED = (
     for subset in ("train", "test")
 )
 SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
-fewest = min(map(len, TRAINED.values()), default=0)
-if 0 < fewest <= config["training"]["validation_cases"]:
-    cli.fail(
-        f"training.validation_cases: {config['training']['validation_cases']} of {fewest} training cases leave none to "
-        "train on; lower the key"
-    )
+FEWEST_TRAINED = min(map(len, TRAINED.values()), default=0)
+try:
+    if FEWEST_TRAINED:
+        cohort.check_validation(config["training"]["validation_cases"], FEWEST_TRAINED)
+except cli.UserError as error:
+    cli.fail(str(error))
 
 # `python3` in a rule is the interpreter that runs Snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:

@@ -8,6 +8,7 @@ if IS_PHANTOM:
             "<cohort>/{case}/segmentation.nii.gz",
         log:
             "<logs>/make_phantom/{case}.log",
+        priority: 10
         conda:
             "../../envs/imaging.yaml"
         resources:
@@ -25,8 +26,8 @@ if config["data"]["source"] == "download":
     if "connections" not in workflow.global_resources:
         workflow.global_resources["connections"] = config["download"]["connections"]
 
-    # No change of the code fetches a volume again, only another address does. How it is fetched is in the resources, not in
-    # the parameters, since it does not decide the volume's content.
+    # No change of the code fetches a volume again, only another address does. How it is fetched is in the resources, not
+    # in the parameters, since it does not decide the volume's content.
     rule download:
         output:
             "<cohort>/{case}/{volume}.nii.gz",
@@ -34,6 +35,7 @@ if config["data"]["source"] == "download":
             "<logs>/download/{case}/{volume}.log",
         wildcard_constraints:
             volume="imaging|segmentation",
+        priority: 10
         retries: 0  # the script itself tries again where that can help
         localrule: True
         conda:
@@ -101,7 +103,7 @@ rule split_cases:
 
 
 rule extract_slices:
-    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort. The trainings wait for it.
+    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort. The trainings do.
     input:
         **require_code("extract_slices"),
         image="<cohort>/{case}/imaging.nii.gz",

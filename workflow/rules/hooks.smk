@@ -52,8 +52,8 @@ def warn_without_gpu():
 def hear_sigterm_in_thread():
     """Let a thread answer SIGTERM as Snakemake does.
 
-    Snakemake's handler waits for a lock. Python runs it in the main thread, which holds this lock while it selects jobs;
-    a SIGTERM at such a moment would leave it waiting for itself for ever.
+    Snakemake's handler waits for a lock. Python runs it in the main thread, which holds this lock while it selects
+    jobs; a SIGTERM at such a moment would leave it waiting for itself for ever.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread() and callable(handler):

@@ -7,7 +7,8 @@ if config["inference"]["probabilities"]:
 
 
 rule train:
-    # The trainings take longest, so they have a high priority: what needs labels only runs beside them, not before.
+    # The trainings take longest, so they have a high priority, and what they wait for a lower one: what needs labels only
+    # runs beside them, not before.
     input:
         **require_code("train"),
         slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),

@@ -3,7 +3,7 @@ NNUNET_DATASET = "Dataset719_KidneyTumor"
 
 
 rule link_nnunet_cases:
-    # Images and labels are no outputs: Snakemake sets the times of its outputs, and a hard link's are those of the cohort.
+    # Images and labels are no outputs: Snakemake sets the times of its outputs, and a hard link's are the cohort's.
     input:
         require_cohort,
         **require_code("link_nnunet_cases"),

@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    scan="|".join(map(re.escape, [*NIFTI, *DICOM])) or NO_SCAN,
+    scan=cohort.make_pattern([*NIFTI, *DICOM]),
 
 
 rule read_scan:
@@ -16,7 +16,7 @@ rule read_scan:
     benchmark:
         "<benchmarks>/scans/{scan}/read_scan.tsv"
     wildcard_constraints:
-        scan="|".join(map(re.escape, NIFTI)) or NO_SCAN,
+        scan=cohort.make_pattern(NIFTI),
     conda:
         "../../envs/imaging.yaml"
     resources:
@@ -42,7 +42,7 @@ use rule read_scan as read_dicom_scan with:
     benchmark:
         "<benchmarks>/scans/{scan}/read_dicom_scan.tsv"
     wildcard_constraints:
-        scan="|".join(map(re.escape, DICOM)) or NO_SCAN,
+        scan=cohort.make_pattern(DICOM),
     params:
         scan=lambda wildcards: SCANS[wildcards.scan],
         stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]),

@@ -14,7 +14,6 @@ if config["scans"]["root"]:
 SCAN = "<results>/scans/{scan}"
 DICOM = [name for name, path in SCANS.items() if path.is_dir()]
 NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
-NO_SCAN = "(?!)"  # matches nothing
 OWN_MODELS = [f"{RESULTS}/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
 NAMED_MODELS = config["scans"]["models"] or OWN_MODELS

@@ -65,8 +65,11 @@ def read_members(folders: Sequence[Path]) -> list[dict[str, Any]]:
     """Read the manifests of the networks of an ensemble, which must see the same part of slices of one size.
 
     Raises:
-        UserError: One cannot be read, or sees something else than the first.
+        UserError: One cannot be read, sees something else than the first, or is named twice.
     """
+    for folder in folders:
+        if sum(folder.resolve() == other.resolve() for other in folders) > 1:
+            raise UserError(f"scans.models: {folder} is named more than once; name each folder once")
     members = [read_manifest(folder) for folder in folders]
     for key, default in ALIKE.items():
         for folder, member in zip(folders, members, strict=True):

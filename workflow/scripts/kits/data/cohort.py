@@ -6,7 +6,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 import os
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,14 @@ def name_case(number: int) -> str:
     return f"case_{number:05d}"
 
 
-def make_pattern(names: Iterable[str]) -> str:
-    """Make a regular expression that matches these names only, which Snakemake tries on each path of each job.
+def make_pattern(names: Collection[str]) -> str:
+    """Make a regular expression that matches these names only, and nothing if there are none.
 
-    The names branch at each character, since a list of two thousand would be compared one after the other.
+    Snakemake tries it on each path of each job. The names branch at each character, since a list of two thousand would
+    be compared one after the other.
     """
+    if not names:
+        return "(?!)"
     branches: dict[str, set[str]] = {}
     for name in names:
         branches.setdefault(name[:1], set()).add(name[1:])
@@ -90,6 +93,19 @@ def select_cases(cases: Sequence[int | str], key: str = "data.cases") -> list[st
     if twice:
         raise UserError(f"{key}: {format_cases(map(name_case, twice))} listed twice; list each case once")
     return [name_case(number) for number in sorted(numbers)]
+
+
+def check_validation(count: int, training_cases: int) -> None:
+    """Check that the validation cases leave cases to train on.
+
+    Raises:
+        UserError: No case would be left.
+    """
+    if count >= training_cases:
+        raise UserError(
+            f"training.validation_cases: {count} of {training_cases} training cases leave none to train on; "
+            "lower the key"
+        )
 
 
 def format_cases(cases: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from kits.figures.style import save
 def plot_training(record: dict[str, Any], path: Path) -> None:
     """Draw the loss (left axis) and the learning rate (right axis, logarithmic) of each epoch of a training.
 
-    If there are validation cases, one minus their Dice, which the training follows then, joins the loss.
+    If there are validation cases, it also draws one minus their Dice, which the training follows in place of the loss.
 
     Args:
         record: The record of the network, `kidney.json` or `tumor.json`.

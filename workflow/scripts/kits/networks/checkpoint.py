@@ -75,14 +75,24 @@ class Checkpoint:
             write_tensors, self.path, copy_tensors(state) | {"fingerprint": self.fingerprint}
         )
 
-    def finish(self) -> None:
-        """Wait until the state is written.
+    def check(self) -> None:
+        """Raise the error of a state that could not be written, if this is known yet.
 
         Raises:
             OSError: It could not be written.
         """
-        if self._written:
-            self._written.result()
+        if self._written and self._written.done():
+            self.finish()
+
+    def finish(self) -> None:
+        """Wait until the state is written.
+
+        Raises:
+            OSError: It could not be written, which is said once.
+        """
+        written, self._written = self._written, None
+        if written:
+            written.result()
 
     def load(self, report: Callable[[str], None]) -> dict[str, Any] | None:
         """Read the saved state; return None if there is none, or if it cannot be used, which is reported.

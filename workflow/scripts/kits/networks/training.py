@@ -4,6 +4,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -123,6 +124,7 @@ def train(
 
     Raises:
         UserError: The loss is not finite, or a signal asked the process to stop.
+        OSError: The state could not be written.
     """
     # Trying convolution algorithms pays off for the many batches of a training, but not for the few of a prediction.
     torch.backends.cudnn.benchmark = not device.deterministic
@@ -130,7 +132,7 @@ def train(
     model = UNet(**asdict(architecture))
     model.initialize(generator)
     model.to(device.torch_device, memory_format=torch.channels_last).train()
-    compiled = torch.compile(model, dynamic=False) if hyperparameters.compile else model
+    compiled = torch.compile(model) if hyperparameters.compile else model
     optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(device.torch_device.type, enabled=device.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
@@ -165,9 +167,13 @@ def train(
         for images, masks in dataset.load_batches(now.order[now.trained :], hyperparameters.batch_size):
             if checkpoint and checkpoint.stop_asked:
                 now.seconds = time.time() - epoch_started
+                with suppress(OSError):  # of the state before, which the present one replaces
+                    checkpoint.finish()
                 save()
                 checkpoint.finish()
                 raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
+            if checkpoint:
+                checkpoint.check()
             seen, truth = normalize(images, hu_window), masks.float().unsqueeze(1)
             if hyperparameters.augmentation == "standard":
                 seen, truth = augment(seen, truth, (hyperparameters.seed, epoch, now.trained))
@@ -184,10 +190,10 @@ def train(
             now.trained += len(images)
             if now.trained < count and time.time() - reported > REPORT_SECONDS:
                 reported = time.time()
-                rate = now.trained / (reported - epoch_started)
+                speed = now.trained / (reported - epoch_started)
                 report(
                     f"epoch {epoch:2d}/{hyperparameters.epochs}  {now.trained / count:.0%} of its slices  "
-                    f"{rate:.3g} slices/s  {(count - now.trained) / rate / 60:.1f} min left in it"
+                    f"{speed:.3g} slices/s  {(count - now.trained) / speed / 60:.1f} min left in it"
                 )
         loss_value, rate = now.total.item() / count, optimizer.param_groups[0]["lr"]
         if not math.isfinite(loss_value):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kits.cli import UserError
+from kits.data.cohort import check_validation
 from kits.data.slices import load_stored
 from kits.networks.dataset import make_masks
 from kits.networks.device import Device
@@ -23,10 +24,7 @@ def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], 
     Raises:
         UserError: No case would be left.
     """
-    if count >= len(cases):
-        raise UserError(
-            f"training.validation_cases: {count} of {len(cases)} training cases leave none to train on; lower the key"
-        )
+    check_validation(count, len(cases))
     drawn = set(np.random.default_rng(seed).permutation(cases)[:count].tolist())
     return [case for case in cases if case not in drawn], [case for case in cases if case in drawn]
 
