@@ -53,7 +53,7 @@ def hear_sigterm_in_thread():
     """Let a thread answer SIGTERM as Snakemake does.
 
     Snakemake's handler waits for a lock. Python runs it in the main thread, which holds this lock while it selects
-    jobs; a SIGTERM at such a moment would leave it waiting for itself for ever.
+    jobs; a SIGTERM at such a moment would leave it waiting for itself forever.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread() and callable(handler):

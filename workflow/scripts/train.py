@@ -62,7 +62,10 @@ def main(arguments: argparse.Namespace) -> None:
     sources = find_sources(Path(__file__))
     checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, sources)
     follow = validate if validation_cases else None
-    trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
+    try:
+        trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
+    except cli.UserError as error:
+        raise cli.UserError(f"{name}: {error}") from error
     model = models.Model(trained, target, dataset.shape[2], window, arguments.tumor_rows)
     models.save_model(arguments.output, model, architecture)
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
