@@ -265,8 +265,8 @@ def render(document: str) -> str:
         "starts": lambda: tabulate_starts(records["workflow"]),
         "projection": lambda: tabulate_projection(records["training"]),
         "gpu": lambda: tabulate_gpu(records),
-        "precision_demo": lambda: tabulate_switches(records["precision_demo"]),
-        "precision_real": lambda: tabulate_switches(records["precision_real"]),
+        "precision_demo": lambda: tabulate_precision(records["precision_demo"]),
+        "precision_real": lambda: tabulate_precision(records["precision_real"]),
         "phantoms": lambda: tabulate_switches(records["beyond_phantoms"]),
         "real": lambda: tabulate_switches(records["beyond_real"]),
     }
