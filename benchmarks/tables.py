@@ -35,13 +35,13 @@ def make_table(head: list[str], rows: list[list[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def describe_source(record: dict) -> str:
-    """Describe where and when a benchmark ran, and with which command."""
+def describe_source(record: dict, facts: str = "") -> str:
+    """Describe what a benchmark measured if `facts` says it, where and when it ran, and with which command."""
     machine = record["machine"]
     place = f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gib']} GiB"
     if "device" in record:
         place += f", on {record['device']}"
-    return f"\n\n*Measured: {place}; {record['date']}; commit `{record['commit']}`; `{record['command']}`.*"
+    return f"\n\n*Measured: {facts}{place}; {record['date']}; commit `{record['commit']}`; `{record['command']}`.*"
 
 
 def describe_job(job: dict[str, dict[str, float]]) -> str:
@@ -226,8 +226,8 @@ def tabulate_switches(record: dict) -> str:
             change = f"{dice['change']:+.3f} [{dice['low']:+.3f}, {dice['high']:+.3f}]"
             cells += [f"{dice['dice']:.3f}", "" if row is record["comparisons"][0] else change]
         rows.append([*cells, f"{row['emptied']:.0%}"])
-    facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}"
-    return make_table(head, rows) + describe_source(record).replace("Measured:", f"Measured: {facts};")
+    facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}; "
+    return make_table(head, rows) + describe_source(record, facts)
 
 
 def tabulate_precision(record: dict) -> str:
@@ -241,8 +241,8 @@ def tabulate_precision(record: dict) -> str:
             rows.append([name, stage, f"{reference['dice']:.3f}", f"{dice['dice']:.3f}", f"{dice['change']:+.3f}",
                          *(f"{low:+.3f} to {high:+.3f}" for low, high in intervals)])  # fmt: skip
     head = ["target", "filter", single["setting"], half["setting"], "change", "over cases", "over trainings"]
-    facts = f"n = {record['test_cases']} cases, {len(record['seeds'])} trainings in each precision"
-    return make_table(head, rows) + describe_source(record).replace("Measured:", f"Measured: {facts};")
+    facts = f"n = {record['test_cases']} cases, {len(record['seeds'])} trainings in each precision; "
+    return make_table(head, rows) + describe_source(record, facts)
 
 
 def render(document: str) -> str:

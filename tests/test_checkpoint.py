@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import SCRIPTS
-from toys import CPU, SMALL, slices_of, squares
+from toys import CPU, SMALL, Counted, slices_of, squares
 
 from kits.cli import UserError
 from kits.networks.checkpoint import Checkpoint, compute_fingerprint
@@ -37,20 +37,6 @@ def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["kidney.resume.pt"]
     checkpoint.remove()  # the model is complete
     assert not checkpoint.path.exists()
-
-
-class Counted:
-    """Slices that count the batches over all epochs, and act before each."""
-
-    def __init__(self, slices, act):
-        self.slices, self.act = slices, act
-        self.shape, self.count = slices.shape, 0
-
-    def load_batches(self, order, size):
-        for batch in self.slices.load_batches(order, size):
-            self.count += 1
-            self.act(self.count)
-            yield batch
 
 
 @pytest.mark.parametrize("stopped", [False, True])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_script
-from toys import CPU, SMALL, chosen, fitted, slices_of, squares
+from toys import CPU, SMALL, Counted, chosen, fitted, slices_of, squares
 
 from kits.cli import UserError
 from kits.networks import models
@@ -170,20 +170,9 @@ def test_a_network_is_compiled_once_although_the_last_batch_is_short(rng, monkey
 
 def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
     """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
-    clock, said = [1000.0], []
-    images, masks = squares(rng, 24)
-    dataset = slices_of(images, masks)
-
-    class Slow:
-        shape = dataset.shape
-
-        def load_batches(self, order, size):
-            for batch in dataset.load_batches(order, size):
-                clock[0] += 12
-                yield batch
-
-    monkeypatch.setattr("kits.networks.training.time.time", lambda: clock[0])
-    train(Slow(), (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append)
+    said, slices = [], Counted(slices_of(*squares(rng, 24)), lambda number: None)
+    monkeypatch.setattr("kits.networks.training.time.time", lambda: 12.0 * slices.count)
+    train(slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append)
     # After 3 of 6 batches, 36 s; the end, 36 s later, is the epoch's own line.
     assert said[0] == "epoch  1/1  50% of its slices  0.333 slices/s  0.6 min left in it"
     assert len(said) == 2

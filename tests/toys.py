@@ -29,6 +29,20 @@ def slices_of(images, masks):
     return MemoryDataset(torch.from_numpy(images), torch.from_numpy(masks))
 
 
+class Counted:
+    """Slices that count the batches over all epochs, and act before each."""
+
+    def __init__(self, slices, act):
+        self.slices, self.act = slices, act
+        self.shape, self.count = slices.shape, 0
+
+    def load_batches(self, order, size):
+        for batch in self.slices.load_batches(order, size):
+            self.count += 1
+            self.act(self.count)
+            yield batch
+
+
 def chosen(*options):
     """Choose the device for these options of a script; by default, the CPU in float32."""
     parser = argparse.ArgumentParser()
