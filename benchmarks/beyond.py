@@ -20,19 +20,19 @@ import pandas as pd
 import yaml
 from scipy import stats
 
-from kits import configuration
-from kits.analysis.scoring import average_by_case, score_case
-from kits.analysis.statistics import estimate_interval
-from kits.data import cohort, split
-from kits.data.nifti import TUMOR
-from kits.data.phantom import write_case
-from kits.data.slices import extract
-from kits.data.targets import NETWORKS, TARGETS
-from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
-from kits.filter.options import read_filter_options
-from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
-from kits.filter.tumors import measure_label
-from kits.sources import find_sources
+from kidney_tumor import configuration
+from kidney_tumor.analysis.scoring import average_by_case, score_case
+from kidney_tumor.analysis.statistics import estimate_interval
+from kidney_tumor.data import cohort, split
+from kidney_tumor.data.nifti import TUMOR
+from kidney_tumor.data.phantom import write_case
+from kidney_tumor.data.slices import extract
+from kidney_tumor.data.targets import NETWORKS, TARGETS
+from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.filter.options import read_filter_options
+from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
+from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.sources import find_sources
 
 SWITCHES = {
     "the paper": {},

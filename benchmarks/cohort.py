@@ -23,7 +23,7 @@ import pandas as pd
 from extraction import NOISE
 from isal import igzip
 
-from kits.data import cohort
+from kidney_tumor.data import cohort
 from workflow import Copy
 
 AIR, SOFT, KIDNEY, TUMOR = -1000, 40, 180, 90

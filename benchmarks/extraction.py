@@ -9,8 +9,8 @@ import numpy as np
 from isal import igzip
 from skimage.transform import resize
 
-from kits.data.nifti import write_volume
-from kits.data.slices import extract
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.slices import extract
 
 SIZE = 256
 NOISE = 18

@@ -9,13 +9,13 @@ import torch
 from monai.networks.nets import BasicUNet
 from training import SCALES, WINDOW, make_phantoms
 
-from kits.data.grid import Geometry
-from kits.data.nifti import write_volume
-from kits.data.restoration import restore
-from kits.data.slices import SliceStore, crop_to_view, open_slices, save_slices
-from kits.networks import models
-from kits.networks.device import add_device_options, choose_device
-from kits.networks.unet import Architecture, UNet
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.restoration import restore
+from kidney_tumor.data.slices import SliceStore, crop_to_view, open_slices, save_slices
+from kidney_tumor.networks import models
+from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.unet import Architecture, UNet
 
 TARGETS = ("kidney", "tumor")
 CASES = 5

@@ -15,8 +15,8 @@ KIDNEY_SLICES = 16334 * 190 / 210
 TUMOR_SLICES = 5362 * 190 / 210
 """The numbers of extracted slices that show a kidney, and of those whose lower half shows a tumor.
 
-They were counted in the 210 label volumes (`kits.data.slices.resize_blocks` to 256 pixels); the paper trains on 190 of
-the cases."""
+They were counted in the 210 label volumes (`kidney_tumor.data.slices.resize_blocks` to 256 pixels); the paper trains
+on 190 of the cases."""
 
 
 def format_number(value: float) -> str:

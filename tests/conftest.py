@@ -16,8 +16,8 @@ import yaml
 from filelock import FileLock
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from kits.data.nifti import write_volume
-from kits.data.slices import extract
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.slices import extract
 
 # Two workers share the cores: threads that wait for each other would only spin.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
@@ -148,10 +148,10 @@ SHOW_LOADED = """
 import json, runpy, sys
 found = {}
 for script in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.startswith("kits")]:
+    for name in [name for name in sys.modules if name.startswith("kidney_tumor")]:
         del sys.modules[name]  # other packages may stay, which is faster
     runpy.run_path(script)
-    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kits.")]
+    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kidney_tumor.")]
 print(json.dumps(found))
 """
 
@@ -258,7 +258,7 @@ def drawn(monkeypatch):
     import matplotlib.pyplot as plt
 
     for name in FIGURES:
-        monkeypatch.setattr(f"kits.figures.{name}.save", lambda figure, paths: kept.append(figure))
+        monkeypatch.setattr(f"kidney_tumor.figures.{name}.save", lambda figure, paths: kept.append(figure))
     yield kept
     for figure in kept:
         plt.close(figure)

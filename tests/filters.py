@@ -3,9 +3,9 @@
 import numpy as np
 from conftest import run_script
 
-from kits.filter import postprocessing
-from kits.filter.masks import RunLengthMask
-from kits.filter.options import FilterOptions
+from kidney_tumor.filter import postprocessing
+from kidney_tumor.filter.masks import RunLengthMask
+from kidney_tumor.filter.options import FilterOptions
 
 WIDE = (1.0, 1000.0)
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 from conftest import RESULTS, ROOT, TINY, merged
 
-from kits.analysis.ablation import apply_variant
-from kits.analysis.summary import compare_variants
-from kits.data.nifti import read_label
-from kits.filter.masks import RunLengthMask, read_mask
-from kits.filter.options import (
+from kidney_tumor.analysis.ablation import apply_variant
+from kidney_tumor.analysis.summary import compare_variants
+from kidney_tumor.data.nifti import read_label
+from kidney_tumor.filter.masks import RunLengthMask, read_mask
+from kidney_tumor.filter.options import (
     CONSTRAINTS_OFF,
     FilterOptions,
     format_options,
@@ -22,7 +22,7 @@ from kits.filter.options import (
     name_variant,
     parse_options,
 )
-from kits.filter.postprocessing import derive_ratio_range, merge, postprocess
+from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 VARIANTS = list_variants(CONFIG)

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kits.analysis.agreement import (
+from kidney_tumor.analysis.agreement import (
     correlate_within,
     find_outliers,
     measure_agreement,
     tabulate_agreement,
     tabulate_mask_agreement,
 )
-from kits.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.morphometry import MEASURES
 
 MEASURED = pd.Series([10.0, 14, 21, 33, 38, 52], list("abcdef"))
 REFERENCE = pd.Series([8.0, 15, 20, 30, 40, 50], list("abcdef"))

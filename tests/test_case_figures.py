@@ -10,9 +10,9 @@ from conftest import AFFINE
 from drawings import read_legend, scores
 from mpl_toolkits.mplot3d import proj3d
 
-from kits.data.grid import Geometry
-from kits.figures.cases import find_most_filtered, plot_slice, plot_surfaces
-from kits.figures.style import LABEL_COLORS
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.figures.cases import find_most_filtered, plot_slice, plot_surfaces
+from kidney_tumor.figures.style import LABEL_COLORS
 
 
 def test_the_case_with_most_removed_false_positives():

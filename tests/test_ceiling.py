@@ -8,10 +8,17 @@ import pytest
 from conftest import SHARED, run_script, save
 from skimage.transform import resize
 
-from kits.analysis.ceiling import STEPS, find_costliest_step, find_worst_cases, soften, summarize_steps, trace_case
-from kits.cli import write_json
-from kits.data.restoration import restore
-from kits.filter.options import FilterOptions
+from kidney_tumor.analysis.ceiling import (
+    STEPS,
+    find_costliest_step,
+    find_worst_cases,
+    soften,
+    summarize_steps,
+    trace_case,
+)
+from kidney_tumor.cli import write_json
+from kidney_tumor.data.restoration import restore
+from kidney_tumor.filter.options import FilterOptions
 
 WIDE = (1.0, 1000.0)
 

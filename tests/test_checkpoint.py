@@ -12,12 +12,12 @@ import torch
 from conftest import SCRIPTS
 from toys import CPU, SMALL, Counted, slices_of, squares
 
-from kits.cli import UserError
-from kits.networks.checkpoint import Checkpoint, compute_fingerprint
-from kits.networks.device import Device
-from kits.networks.models import write_tensors
-from kits.networks.training import Hyperparameters, train
-from kits.sources import find_sources
+from kidney_tumor.cli import UserError
+from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
+from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.models import write_tensors
+from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.sources import find_sources
 
 
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -73,7 +73,7 @@ def test_an_epoch_counts_the_time_before_an_interruption(rng, monkeypatch, tmp_p
         checkpoint.stop_asked = number == 4
 
     slices = Counted(slices_of(*squares(rng, 40)), take_time)
-    monkeypatch.setattr("kits.networks.training.time.time", lambda: clock[0])
+    monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: clock[0])
     given = (slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append, checkpoint)
     with pytest.raises(UserError, match="stopped in epoch 1"):
         train(*given)
@@ -91,7 +91,9 @@ def test_an_epoch_counts_the_time_before_an_interruption(rng, monkeypatch, tmp_p
 def test_a_training_goes_on_while_its_state_is_written(tmp_path, monkeypatch):
     """The file has the state as it was when it was saved, however much changes before the thread writes it."""
     checkpoint, write, begin = Checkpoint(tmp_path / "kidney.resume.pt"), write_tensors, threading.Event()
-    monkeypatch.setattr("kits.networks.checkpoint.write_tensors", lambda *given: begin.wait(30) and write(*given))
+    monkeypatch.setattr(
+        "kidney_tumor.networks.checkpoint.write_tensors", lambda *given: begin.wait(30) and write(*given)
+    )
     weights = torch.arange(4.0)
     state = {"model": {"weights": weights}, "optimizer": {"groups": [{"rate": 1, "moments": weights}]}}
     expected = {
@@ -153,7 +155,7 @@ def test_the_fingerprint_holds_what_decides(tmp_path):
     assert compute_fingerprint({"epochs": 3}, cpu, [folder], sources) == others[4]
     for name in ("networks/training", "networks/dataset", "networks/unet", "networks/models", "networks/device",
                  "data/slices"):  # fmt: skip
-        path = scripts / "kits" / f"{name}.py"
+        path = scripts / "kidney_tumor" / f"{name}.py"
         path.write_text(path.read_text() + "\n")
         others.append(compute_fingerprint({"epochs": 3}, cpu, [folder], sources))
     assert len({first, *others}) == 13

@@ -9,9 +9,9 @@ import yaml
 from conftest import ROOT, merged
 from scored import FIVE, NAN, scores_of
 
-from kits.analysis import claims
-from kits.analysis.summary import summarize_dice
-from kits.configuration import list_deviations
+from kidney_tumor.analysis import claims
+from kidney_tumor.analysis.summary import summarize_dice
+from kidney_tumor.configuration import list_deviations
 
 CLAIMS = pd.read_csv(ROOT / "workflow" / "resources" / "paper_claims.tsv", sep="\t", dtype=str)
 

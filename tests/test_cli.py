@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from kits import cli
+from kidney_tumor import cli
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from conftest import ROOT, merged
 
-from kits.cli import UserError
-from kits.data.cohort import find_cases, find_cohort, make_pattern, name_case, select_cases
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.cohort import find_cases, find_cohort, make_pattern, name_case, select_cases
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 

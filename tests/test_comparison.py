@@ -7,13 +7,13 @@ import pytest
 import yaml
 from conftest import AFFINE, ROOT, save, save_case, turn
 
-from kits.analysis import comparison
-from kits.analysis.method_scores import MEASURES, read_segmentation, score_files, score_segmentation
-from kits.analysis.statistics import adjust_holm, estimate_interval
-from kits.analysis.surface_dice import compute_surface_dice
-from kits.cli import UserError
-from kits.figures.comparison import plot_comparison
-from kits.filter.masks import RunLengthMask, read_label_masks
+from kidney_tumor.analysis import comparison
+from kidney_tumor.analysis.method_scores import MEASURES, read_segmentation, score_files, score_segmentation
+from kidney_tumor.analysis.statistics import adjust_holm, estimate_interval
+from kidney_tumor.analysis.surface_dice import compute_surface_dice
+from kidney_tumor.cli import UserError
+from kidney_tumor.figures.comparison import plot_comparison
+from kidney_tumor.filter.masks import RunLengthMask, read_label_masks
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 NAN = float("nan")

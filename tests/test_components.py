@@ -7,10 +7,10 @@ import pytest
 from conftest import save
 from scipy import ndimage
 
-from kits.filter import components as package
-from kits.filter.components import compute_eigenvalues, compute_ratio, mark_largest
-from kits.filter.masks import RunLengthMask
-from kits.filter.tumors import measure_label
+from kidney_tumor.filter import components as package
+from kidney_tumor.filter.components import compute_eigenvalues, compute_ratio, mark_largest
+from kidney_tumor.filter.masks import RunLengthMask
+from kidney_tumor.filter.tumors import measure_label
 
 SHAPES = [(1, 1, 1), (1, 9, 8), (7, 1, 6), (6, 7, 5), (9, 10, 11)]
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT, SCRIPTS, merged
 
-from kits import configuration
-from kits.cli import UserError
+from kidney_tumor import configuration
+from kidney_tumor.cli import UserError
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 README = (ROOT / "config" / "README.md").read_text()
@@ -134,7 +134,7 @@ def imported(path, seen):
     found = set()
     for name in names:
         top = name.split(".")[0]
-        if top == "kits":
+        if top == "kidney_tumor":
             module = SCRIPTS / name.replace(".", "/")
             source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
             if source.exists():  # else a function

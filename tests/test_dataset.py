@@ -6,11 +6,11 @@ import torch
 from conftest import AFFINE
 from toys import CPU, SMALL, chosen, squares
 
-from kits.cli import UserError
-from kits.data.nifti import write_volume
-from kits.data.slices import extract
-from kits.networks.dataset import DiskDataset, MemoryDataset, load_dataset
-from kits.networks.training import Hyperparameters, train
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.slices import extract
+from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset, load_dataset
+from kidney_tumor.networks.training import Hyperparameters, train
 
 
 def test_kidney_network_sees_whole_positive_slices(stored):

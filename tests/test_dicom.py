@@ -15,9 +15,9 @@ import pytest
 from conftest import SHARED
 from dicoms import locate_voxels, write_series
 
-from kits.cli import UserError
-from kits.data.dicom import convert_series
-from kits.data.scans import holds_dicom
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.dicom import convert_series
+from kidney_tumor.data.scans import holds_dicom
 
 REAL = SHARED / "real-ct"
 TILT = math.radians(10)
@@ -331,6 +331,6 @@ def test_few_files_are_opened_to_find_dicom(tmp_path, monkeypatch):
     for number in range(5):
         (tmp_path / "scan" / f"{number}.txt").write_text("hello")
     opened = []
-    monkeypatch.setattr("kits.data.scans.is_dicom", lambda path: opened.append(path.name) or True)
+    monkeypatch.setattr("kidney_tumor.data.scans.is_dicom", lambda path: opened.append(path.name) or True)
     assert holds_dicom(tmp_path)
     assert opened == ["z0.dcm"]

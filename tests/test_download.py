@@ -13,8 +13,8 @@ import pytest
 from conftest import AFFINE, OWN, SCRIPTS, merged, run_script
 from web import Server, gzipped, volume
 
-from kits.cli import UserError
-from kits.data.download import CHUNK, check_locked, download
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.download import CHUNK, check_locked, download
 
 HUB = "/datasets/owner/name/resolve/main/images/case_00000.nii.gz"
 IMAGE, OTHER = (gzipped(volume((6, 200, 200), seed=seed)) for seed in (0, 1))
@@ -341,7 +341,7 @@ def test_the_workflow_fetches_its_cohort(server, project):
     assert [image.read_bytes() for image in images] == [gzipped(volume((4, 20, 20)))] * 2
     assert len((project.folder / "config/kits19.sha256").read_text().splitlines()) == 4
     assert server.most_at_once == 1
-    for changed in ("workflow/scripts/kits/download.py", "cohort/case_00000/segmentation.nii.gz"):
+    for changed in ("workflow/scripts/kidney_tumor/download.py", "cohort/case_00000/segmentation.nii.gz"):
         with (project.folder / changed).open("a") as file:
             file.write("\n")
     patient = merged(config, download={"attempts": 2, "timeout": 5, "connections": 2})

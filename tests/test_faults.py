@@ -15,10 +15,10 @@ import torch
 import yaml
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, run_script
 
-from kits.data.cohort import parse_name
-from kits.data.slices import load_stored
-from kits.networks import models
-from kits.networks.device import Device
+from kidney_tumor.data.cohort import parse_name
+from kidney_tumor.data.slices import load_stored
+from kidney_tumor.networks import models
+from kidney_tumor.networks.device import Device
 
 pytestmark = pytest.mark.slow
 

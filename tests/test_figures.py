@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 from drawings import read_legend, scores
 
-from kits.analysis.ceiling import STEPS, Loss, summarize_steps
-from kits.analysis.summary import compare_variants, measure_effect
-from kits.figures.ablation import plot_ablation
-from kits.figures.ceiling import plot_ceiling, plot_losses
-from kits.figures.dice import plot_dice, plot_pairs
-from kits.figures.morphometry import plot_volumes
-from kits.figures.network import plot_network
-from kits.figures.pipeline import plot_pipeline
-from kits.figures.training import plot_training
-from kits.filter.options import CONSTRAINTS_OFF, FilterOptions
-from kits.networks.unet import UNet, trace_features
+from kidney_tumor.analysis.ceiling import STEPS, Loss, summarize_steps
+from kidney_tumor.analysis.summary import compare_variants, measure_effect
+from kidney_tumor.figures.ablation import plot_ablation
+from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
+from kidney_tumor.figures.dice import plot_dice, plot_pairs
+from kidney_tumor.figures.morphometry import plot_volumes
+from kidney_tumor.figures.network import plot_network
+from kidney_tumor.figures.pipeline import plot_pipeline
+from kidney_tumor.figures.training import plot_training
+from kidney_tumor.filter.options import CONSTRAINTS_OFF, FilterOptions
+from kidney_tumor.networks.unet import UNet, trace_features
 
 
 def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from conftest import AFFINE, save, save_case, turn
 
-from kits.cli import UserError
-from kits.data import nifti
-from kits.data.grid import Geometry
-from kits.data.slices import extract
-from kits.filter.masks import read_label_masks, read_mask
+from kidney_tumor.cli import UserError
+from kidney_tumor.data import nifti
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.slices import extract
+from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 EVERY = [codes for order in itertools.permutations(("RL", "AP", "IS")) for codes in itertools.product(*order)]
 """The 48 ways to store a volume, by the direction in which each axis runs."""

@@ -6,13 +6,13 @@ import sys
 
 from conftest import SCRIPTS
 
-from kits import locks
+from kidney_tumor import locks
 
 
 def test_locks_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = "import sys, time; sys.path[0:0] = [sys.argv[2]]; import tempfile; tempfile.tempdir = sys.argv[1]; "
-    code += "from kits import locks; print(locks.acquire('thing', ['a', 'b']), flush=True); time.sleep(60)"
+    code += "from kidney_tumor import locks; print(locks.acquire('thing', ['a', 'b']), flush=True); time.sleep(60)"
     others = []
     for expected in ("a", "b"):
         process = subprocess.Popen(
@@ -28,7 +28,9 @@ def test_locks_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
 
 def test_each_process_claims_another_of_several_gpus(tmp_path):
     """And a process that sees one GPU, or none, keeps what it sees."""
-    code = "import os, sys; sys.path[0:0] = [sys.argv[1]]; from kits.networks.gpu import claim_gpu; claim_gpu(); "
+    code = (
+        "import os, sys; sys.path[0:0] = [sys.argv[1]]; from kidney_tumor.networks.gpu import claim_gpu; claim_gpu(); "
+    )
     code += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); sys.stdin.read()"
     others, claimed = [], []
     for seen in ("2,5", "2,5", "2", ""):

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from conftest import RESULTS, ROOT, TINY, errors, list_jobs, merged, refused, save, turn
 
-from kits import configuration
-from kits.cli import UserError
-from kits.data import methods
+from kidney_tumor import configuration
+from kidney_tumor.cli import UserError
+from kidney_tumor.data import methods
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 NAN = float("nan")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from conftest import RESULTS, list_training_cases
 
-from kits.analysis.model_card import write_card
+from kidney_tumor.analysis.model_card import write_card
 
 
 def test_the_manifest_is_true(finished):

@@ -10,11 +10,11 @@ import torch
 from conftest import AFFINE, run_script
 from toys import CPU, SMALL, fitted, squares
 
-from kits.cli import UserError
-from kits.data.nifti import read_label, write_volume
-from kits.data.slices import extract
-from kits.networks import models
-from kits.networks.unet import Architecture, UNet
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.nifti import read_label, write_volume
+from kidney_tumor.data.slices import extract
+from kidney_tumor.networks import models
+from kidney_tumor.networks.unet import Architecture, UNet
 
 
 def test_window():

@@ -10,9 +10,14 @@ from conftest import run_script
 from scipy.spatial import ConvexHull, Delaunay
 from scipy.spatial.distance import pdist
 
-from kits.analysis.attachment import classify_exophytic, count_inside_hull, measure_contact, measure_exophytic_share
-from kits.analysis.morphometry import classify_radius, find_axial_diameter, measure_diameter, measure_masks
-from kits.filter.masks import RunLengthMask
+from kidney_tumor.analysis.attachment import (
+    classify_exophytic,
+    count_inside_hull,
+    measure_contact,
+    measure_exophytic_share,
+)
+from kidney_tumor.analysis.morphometry import classify_radius, find_axial_diameter, measure_diameter, measure_masks
+from kidney_tumor.filter.masks import RunLengthMask
 
 SPACING = (3.0, 0.8, 0.7)
 

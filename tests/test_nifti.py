@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import AFFINE, save
 
-from kits.cli import UserError
-from kits.data import nifti
-from kits.filter.masks import read_label_masks, read_mask
+from kidney_tumor.cli import UserError
+from kidney_tumor.data import nifti
+from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 
 def whole(path):

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from conftest import AFFINE, RESULTS, ROOT, SHARED, TINY, merged, run_script, turn
 
-from kits.cli import UserError
-from kits.data.nnunet import link_cases, link_file
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.nnunet import link_cases, link_file
 
 MINI = SHARED / "kits19-mini"
 CASES = [f"case_{number:05d}" for number in range(6)]

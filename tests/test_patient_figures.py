@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kits.analysis.agreement import find_outliers, tabulate_agreement
-from kits.analysis.morphometry import MEASURES
-from kits.analysis.outcomes import BASELINE
-from kits.data.record import BINARY, CONTINUOUS
-from kits.figures.agreement import plot_agreement, plot_outliers
-from kits.figures.morphometry import plot_errors
-from kits.figures.outcomes import plot_outcomes
-from kits.figures.ratios import plot_ratios
+from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.outcomes import BASELINE
+from kidney_tumor.data.record import BINARY, CONTINUOUS
+from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
+from kidney_tumor.figures.morphometry import plot_errors
+from kidney_tumor.figures.outcomes import plot_outcomes
+from kidney_tumor.figures.ratios import plot_ratios
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from kits.data.nifti import read_label
-from kits.data.phantom import write_case
-from kits.filter.tumors import measure_label
+from kidney_tumor.data.nifti import read_label
+from kidney_tumor.data.phantom import write_case
+from kidney_tumor.filter.tumors import measure_label
 
 
 @pytest.fixture(scope="module")

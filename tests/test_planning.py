@@ -85,7 +85,7 @@ def test_forcerun_postprocess(finished):
 
 def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     project = copy_of(finished)
-    module = project.folder / "workflow/scripts/kits/filter/postprocessing.py"
+    module = project.folder / "workflow/scripts/kidney_tumor/filter/postprocessing.py"
     os.utime(module)
     assert project.planned(TINY) == {}
     module.write_text(module.read_text() + "\n# edited\n")

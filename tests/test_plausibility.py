@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import AFFINE
 
-from kits.data.grid import Geometry
-from kits.data.plausibility import describe_cohort, describe_scan, list_doubts, measure_hu
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.plausibility import describe_cohort, describe_scan, list_doubts, measure_hu
 
 GEOMETRY = Geometry((100, 512, 512), AFFINE.tolist())
 SCAN = describe_scan(GEOMETRY, (-1000, -100, 800))

@@ -8,8 +8,8 @@ import pytest
 from conftest import AFFINE, run_script, save
 from filters import box, merge, postprocess, run
 
-from kits.cli import write_json
-from kits.data.nifti import read_label
+from kidney_tumor.cli import write_json
+from kidney_tumor.data.nifti import read_label
 
 
 def test_ends_are_included_through_the_files_too(tmp_path):

@@ -6,11 +6,11 @@ from conftest import run_script, save
 from filters import WIDE, box, merge, postprocess
 from scipy import ndimage
 
-from kits.cli import UserError, write_json
-from kits.filter import postprocessing
-from kits.filter.components import compute_eigenvalues, compute_ratio, find_components
-from kits.filter.masks import RunLengthMask
-from kits.filter.postprocessing import EVERY_RATIO, derive_ratio_range
+from kidney_tumor.cli import UserError, write_json
+from kidney_tumor.filter import postprocessing
+from kidney_tumor.filter.components import compute_eigenvalues, compute_ratio, find_components
+from kidney_tumor.filter.masks import RunLengthMask
+from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range
 
 
 def test_two_largest_kidneys_are_kept(kidneys):

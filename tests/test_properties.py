@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import ndimage
 
-from kits.analysis.scoring import compute_dice
-from kits.cli import UserError
-from kits.data.nifti import read_geometry, read_label, write_volume
-from kits.data.restoration import NEAREST, restore
-from kits.data.slices import extract, resize
-from kits.filter.components import compute_eigenvalues, compute_ratio, fill_holes, find_components, mark_largest
-from kits.filter.masks import RunLengthMask, read_label_masks, read_mask
-from kits.filter.options import FilterOptions
-from kits.filter.postprocessing import merge, postprocess
+from kidney_tumor.analysis.scoring import compute_dice
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.nifti import read_geometry, read_label, write_volume
+from kidney_tumor.data.restoration import NEAREST, restore
+from kidney_tumor.data.slices import extract, resize
+from kidney_tumor.filter.components import compute_eigenvalues, compute_ratio, fill_holes, find_components, mark_largest
+from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.postprocessing import merge, postprocess
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kits import provenance
+from kidney_tumor import provenance
 
 RECORD = dict.fromkeys(("commit", "device", "versions", "started", "seconds"))
 

@@ -12,8 +12,8 @@ import pytest
 from conftest import ROOT, SCRIPTS, SHARED, TINY, merged
 from scipy import ndimage, stats
 
-from kits.analysis.morphometry import find_axial_diameter, find_main_tumor, measure_diameter
-from kits.filter.masks import read_label_masks
+from kidney_tumor.analysis.morphometry import find_axial_diameter, find_main_tumor, measure_diameter
+from kidney_tumor.filter.masks import read_label_masks
 
 LABELS, MINI, ALL_LABELS = SHARED / "kits19-labels", SHARED / "kits19-mini", SHARED / "kits19-all-labels"
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from conftest import run_script
 
-from kits.cli import UserError
-from kits.data.grid import Geometry
-from kits.data.nifti import write_volume
-from kits.data.phantom_record import draw_record
-from kits.data.record import BINARY, COLUMNS, CONTINUOUS, read_record
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.phantom_record import draw_record
+from kidney_tumor.data.record import BINARY, COLUMNS, CONTINUOUS, read_record
 
 GEOMETRY = Geometry((10, 20, 20), [[0, 0, -0.7, 0], [0, -0.8, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
 ENTRY = {

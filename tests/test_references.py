@@ -5,7 +5,7 @@ import pytest
 from conftest import ROOT
 from drawings import scores
 
-from kits.figures.references import COLUMNS, plot_references
+from kidney_tumor.figures.references import COLUMNS, plot_references
 
 TABLE = ROOT / "workflow" / "resources" / "references.tsv"
 REFERENCES = pd.read_csv(TABLE, sep="\t")

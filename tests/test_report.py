@@ -14,10 +14,10 @@ from browser import check_nothing_was_loaded, start
 from conftest import RESULTS, ROOT, TINY, merged, run_script
 from selenium.webdriver.support.ui import WebDriverWait
 
-from kits.analysis import first_page
-from kits.analysis.claims import NOT_STATED
-from kits.analysis.summary import describe_effect
-from kits.configuration import fill_defaults, list_changes
+from kidney_tumor.analysis import first_page
+from kidney_tumor.analysis.claims import NOT_STATED
+from kidney_tumor.analysis.summary import describe_effect
+from kidney_tumor.configuration import fill_defaults, list_changes
 
 pytestmark = pytest.mark.slow
 

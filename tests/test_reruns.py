@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT, SCRIPTS, TINY, merged
 
-from kits.sources import NEUTRAL
+from kidney_tumor.sources import NEUTRAL
 
 # The workflow, written by hand: for each rule, those that read what it writes and so run after it.
 READERS = {
@@ -217,7 +217,7 @@ def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
 
 def test_each_rule_reads_its_script_and_the_modules_that_it_loads(planner, loaded):
     """All jobs of a rule have the same ones as inputs, none of them as an ancient one."""
-    neutral = {f"kits/{name.replace('.', '/')}.py" for name in NEUTRAL}
+    neutral = {f"kidney_tumor/{name.replace('.', '/')}.py" for name in NEUTRAL}
     expected = {}
     for script in loaded.keys() - NOT_PLANNED:
         modules = {str(path.relative_to(SCRIPTS)) for path in loaded[script] if path.name != "__init__.py"}
@@ -234,7 +234,7 @@ def test_an_edited_module_reruns_what_imports_it(planner):
         ("data/split.py", "cli.py", {"split_cases", "ablate", "summarize"}),
     ]
     for *names, rules in edits:
-        paths = [planner.folder / "workflow" / "scripts" / "kits" / name for name in names]
+        paths = [planner.folder / "workflow" / "scripts" / "kidney_tumor" / name for name in names]
         kept = [(path.read_bytes(), path.stat()) for path in paths]
         for path in paths:
             path.write_bytes(path.read_bytes() + b"# edited\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from kits.data.restoration import restore, restore_probabilities
+from kidney_tumor.data.restoration import restore, restore_probabilities
 
 SHAPES = [(3, 64, 64), (2, 51, 79), (1, 16, 200), (2, 7, 5), (2, 16, 16)]
 

@@ -16,13 +16,13 @@ import torch
 import yaml
 from conftest import RESULTS, ROOT, SCRIPTS, TINY, list_training_cases, merged, run_script
 
-from kits import locks
-from kits.cli import UserError
-from kits.networks.checkpoint import Checkpoint
-from kits.networks.dataset import MemoryDataset
-from kits.networks.device import Device
-from kits.networks.training import Hyperparameters, compute_loss, train
-from kits.networks.unet import Architecture
+from kidney_tumor import locks
+from kidney_tumor.cli import UserError
+from kidney_tumor.networks.checkpoint import Checkpoint
+from kidney_tumor.networks.dataset import MemoryDataset
+from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.unet import Architecture
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
 EPOCHS = 12
@@ -121,7 +121,7 @@ def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
 def test_told_to_stop_twice(tmp_path, number, asked):
     """After two signals SIGTERM, as SLURM sends them, a training still saves; a second Ctrl-C ends it."""
     code = (
-        "import pathlib, signal, sys; from kits.networks.checkpoint import Checkpoint;"
+        "import pathlib, signal, sys; from kidney_tumor.networks.checkpoint import Checkpoint;"
         "checkpoint = Checkpoint(pathlib.Path(sys.argv[1])); checkpoint.open();"
         f"signal.raise_signal({number:d}); signal.raise_signal({number:d}); print(checkpoint.stop_asked)"
     )
@@ -157,7 +157,7 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, b
     Where the loss rises, because its gradient is turned round, the weights of the first epoch are to be kept.
     """
     if rising:
-        monkeypatch.setattr("kits.networks.training.compute_loss", lambda *given: turned(compute_loss(*given)))
+        monkeypatch.setattr("kidney_tumor.networks.training.compute_loss", lambda *given: turned(compute_loss(*given)))
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
     slices = MemoryDataset(images, (images > 100).to(torch.uint8))

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from conftest import RESULTS, TINY, merged, refused, run_script, save
 
-from kits.cli import UserError
-from kits.data.cohort import find_hidden, name_scan
-from kits.data.scans import find_scans, holds_dicom
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.cohort import find_hidden, name_scan
+from kidney_tumor.data.scans import find_scans, holds_dicom
 
 
 @pytest.mark.parametrize(

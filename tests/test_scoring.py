@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from conftest import run_script, save
 
-from kits.analysis.scoring import compute_dice, score_case
-from kits.filter.masks import RunLengthMask
+from kidney_tumor.analysis.scoring import compute_dice, score_case
+from kidney_tumor.filter.masks import RunLengthMask
 
 
 def test_dice_by_hand():

@@ -59,11 +59,12 @@ def test_an_unwritable_output_is_one_line(tmp_path):
 def test_the_snakefile_needs_no_torch():
     """The Snakefile imports no heavy package."""
     code = (
-        "import sys; from kits import cli, configuration, provenance; from kits.data import cohort, methods, split; "
-        "from kits.filter import options; from kits.networks import gpu; print(sorted(sys.modules))"
+        "import sys; from kidney_tumor import cli, configuration, provenance; "
+        "from kidney_tumor.data import cohort, methods, split; from kidney_tumor.filter import options; "
+        "from kidney_tumor.networks import gpu; print(sorted(sys.modules))"
     )
     loaded = python(code)
-    assert "'kits.data.cohort'" in loaded
+    assert "'kidney_tumor.data.cohort'" in loaded
     for heavy in ("torch", "numpy", "nibabel", "pandas", "matplotlib"):
         assert f"'{heavy}'" not in loaded
     assert "torch" not in (ROOT / "Snakefile").read_text()

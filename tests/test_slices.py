@@ -8,8 +8,8 @@ import pytest
 from conftest import save_case
 from skimage.transform import resize as skimage_resize
 
-from kits.cli import UserError
-from kits.data import nifti, slices
+from kidney_tumor.cli import UserError
+from kidney_tumor.data import nifti, slices
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (512, 796), (128, 160), (511, 301), (40, 100), (17, 1)])

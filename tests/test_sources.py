@@ -3,9 +3,9 @@
 import pytest
 from conftest import SCRIPTS
 
-from kits.sources import NEUTRAL, find_sources
+from kidney_tumor.sources import NEUTRAL, find_sources
 
-PACKAGE = SCRIPTS / "kits"
+PACKAGE = SCRIPTS / "kidney_tumor"
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
@@ -24,17 +24,17 @@ def test_neutral_modules_exist():
 
 def test_every_form_of_import_is_found(tmp_path):
     """Imports are found through other modules, within functions and in circles; a name may be that of a function."""
-    package = tmp_path / "kits"
+    package = tmp_path / "kidney_tumor"
     (package / "wing").mkdir(parents=True)
     contents = {
-        "kits/one.py": "import kits.wing.two as other\n",
-        "kits/wing/two.py": "def late():\n    from kits import three, one\n",
-        "kits/three.py": "from kits.wing import four\nimport numpy\n",
-        "kits/wing/four.py": "from kits.wing.five import compute\nfrom kits import cli\n",
-        "kits/wing/five.py": "def compute(): ...\n",
-        "kits/cli.py": "from kits import unused\n",
-        "kits/unused.py": "",
-        "script.py": "from kits.one import (\n    something,\n)\n",
+        "kidney_tumor/one.py": "import kidney_tumor.wing.two as other\n",
+        "kidney_tumor/wing/two.py": "def late():\n    from kidney_tumor import three, one\n",
+        "kidney_tumor/three.py": "from kidney_tumor.wing import four\nimport numpy\n",
+        "kidney_tumor/wing/four.py": "from kidney_tumor.wing.five import compute\nfrom kits import cli\n",
+        "kidney_tumor/wing/five.py": "def compute(): ...\n",
+        "kidney_tumor/cli.py": "from kidney_tumor import unused\n",
+        "kidney_tumor/unused.py": "",
+        "script.py": "from kidney_tumor.one import (\n    something,\n)\n",
     }
     for name, content in contents.items():
         (tmp_path / name).write_text(content)

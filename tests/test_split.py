@@ -3,8 +3,8 @@
 import pytest
 from conftest import run_script
 
-from kits.cli import UserError
-from kits.data.split import read_split, select_effective, split_cases, write_split
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.split import read_split, select_effective, split_cases, write_split
 
 NAMES = [f"case_{number:05d}" for number in range(210)]
 

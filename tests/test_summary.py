@@ -9,16 +9,16 @@ import pytest
 from conftest import run_script
 from scored import FIVE, NAN, scores_of
 
-from kits import tables
-from kits.analysis.statistics import (
+from kidney_tumor import tables
+from kidney_tumor.analysis.statistics import (
     bound_next_mean,
     bound_next_median,
     compare_pairs,
     estimate_interval,
     summarize_values,
 )
-from kits.analysis.summary import describe_effect, measure_effect, summarize_dice
-from kits.cli import UserError
+from kidney_tumor.analysis.summary import describe_effect, measure_effect, summarize_dice
+from kidney_tumor.cli import UserError
 
 
 def test_summary_by_hand():

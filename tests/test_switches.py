@@ -9,16 +9,16 @@ import torch
 from conftest import AFFINE, run_script
 from toys import CPU, SMALL, chosen, slices_of, squares
 
-from kits.cli import UserError
-from kits.data.nifti import read_label, write_volume
-from kits.data.slices import extract
-from kits.networks import models
-from kits.networks.augmentation import augment
-from kits.networks.checkpoint import Checkpoint
-from kits.networks.dataset import load_dataset
-from kits.networks.training import Hyperparameters, train
-from kits.networks.unet import Architecture, UNet
-from kits.networks.validation import draw_cases, list_positive, measure_dice
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.nifti import read_label, write_volume
+from kidney_tumor.data.slices import extract
+from kidney_tumor.networks import models
+from kidney_tumor.networks.augmentation import augment
+from kidney_tumor.networks.checkpoint import Checkpoint
+from kidney_tumor.networks.dataset import load_dataset
+from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 
 WINDOW = (-79, 304)
 

@@ -9,11 +9,11 @@ import torch
 from conftest import run_script
 from toys import CPU, SMALL, Counted, chosen, fitted, slices_of, squares
 
-from kits.cli import UserError
-from kits.networks import models
-from kits.networks.device import Device
-from kits.networks.training import Hyperparameters, compute_loss, train
-from kits.networks.unet import Architecture, UNet
+from kidney_tumor.cli import UserError
+from kidney_tumor.networks import models
+from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.unet import Architecture, UNet
 
 
 def loss_by_hand(logits, mask, weight):
@@ -115,7 +115,7 @@ def following(monkeypatch, losses):
     def loss(logits, *_):
         return logits.mean() - logits.mean().detach() + next(coming)
 
-    monkeypatch.setattr("kits.networks.training.compute_loss", loss)
+    monkeypatch.setattr("kidney_tumor.networks.training.compute_loss", loss)
 
 
 def test_the_best_epochs_weights_are_kept(rng, monkeypatch):
@@ -139,7 +139,7 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     """Without loss scaling the gradients vanish: the loss is divided so that they are below float16's range."""
     images, masks = squares(rng, 8)
     whole = compute_loss
-    monkeypatch.setattr("kits.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
+    monkeypatch.setattr("kidney_tumor.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
     settings = Hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
     before = UNet(**asdict(SMALL))
     before.initialize(torch.Generator().manual_seed(settings.seed))
@@ -171,7 +171,7 @@ def test_a_network_is_compiled_once_although_the_last_batch_is_short(rng, monkey
 def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
     """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
     said, slices = [], Counted(slices_of(*squares(rng, 24)), lambda number: None)
-    monkeypatch.setattr("kits.networks.training.time.time", lambda: 12.0 * slices.count)
+    monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: 12.0 * slices.count)
     train(slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append)
     # After 3 of 6 batches, 36 s; the end, 36 s later, is the epoch's own line.
     assert said[0] == "epoch  1/1  50% of its slices  0.333 slices/s  0.6 min left in it"
@@ -250,7 +250,9 @@ def test_rate_falls_and_training_stops_when_the_loss_does_not(rng):
 def test_a_slow_fall_does_not_count(rng, monkeypatch):
     """Improvement is measured from the last loss that counted, as the scheduler does: 1 % over ten epochs is one."""
     falling = iter(1 - 0.001 * step for step in range(100))
-    monkeypatch.setattr("kits.networks.training.compute_loss", lambda logits, *_: logits.sum() * 0 + next(falling))
+    monkeypatch.setattr(
+        "kidney_tumor.networks.training.compute_loss", lambda logits, *_: logits.sum() * 0 + next(falling)
+    )
     images, masks = squares(rng, 4)
     settings = {"epochs": 40, "min_improvement": 0.0095, "scheduler_patience": 50, "early_stopping_patience": 12}
     assert fitted(images, masks, batch_size=4, **settings)[1]["epochs_run"] == 40

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from kits.networks.unet import UNet
+from kidney_tumor.networks.unet import UNet
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 32, 32), (2, 1, 16, 32), (1, 1, 37, 53), (3, 1, 16, 17)])

@@ -15,13 +15,13 @@ from conftest import AFFINE, ROOT, save
 from nibabel.affines import apply_affine
 from pages import AFTER, HOSTILE, SHAPE, TRUTH, WINDOW, put, write
 
-from kits.cli import UserError
-from kits.data.grid import Geometry
-from kits.data.nifti import read_geometry
-from kits.figures import viewer
-from kits.figures.crop import Crop, choose_box, choose_steps, read_grays, read_labels
-from kits.figures.surfaces import encode_surface, trace_surface
-from kits.filter.masks import RunLengthMask
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.figures import viewer
+from kidney_tumor.figures.crop import Crop, choose_box, choose_steps, read_grays, read_labels
+from kidney_tumor.figures.surfaces import encode_surface, trace_surface
+from kidney_tumor.filter.masks import RunLengthMask
 
 
 def encode(labels):
@@ -83,7 +83,7 @@ def test_what_is_shown_lies_where_it_lies_in_the_file(tmp_path, rng, steps):
 @pytest.mark.parametrize("steps", [(1, 1, 1), (2, 3, 4), (7, 9, 11)])
 @pytest.mark.parametrize("chunk", [1, 2**24])
 def test_no_label_is_lost_by_coarsening(monkeypatch, rng, steps, chunk):
-    monkeypatch.setattr("kits.figures.crop.CHUNK", chunk)
+    monkeypatch.setattr("kidney_tumor.figures.crop.CHUNK", chunk)
     labels = (rng.random(SHAPE) < 0.01).astype(np.uint8) + (rng.random(SHAPE) < 0.002)
     labels[labels > 0] = rng.integers(1, 3, (labels > 0).sum())
     crop = Crop(np.s_[2:29, 0:40, 5:50], steps)

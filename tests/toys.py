@@ -5,10 +5,10 @@ import argparse
 import numpy as np
 import torch
 
-from kits.networks.dataset import MemoryDataset
-from kits.networks.device import Device, add_device_options, choose_device
-from kits.networks.training import Hyperparameters, train
-from kits.networks.unet import Architecture
+from kidney_tumor.networks.dataset import MemoryDataset
+from kidney_tumor.networks.device import Device, add_device_options, choose_device
+from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.unet import Architecture
 
 CPU = Device(torch.device("cpu"))
 SMALL = Architecture(base_channels=4, depth=2)

@@ -58,7 +58,7 @@ def read_scores(folder: Path) -> bytes:
 
 def main(arguments: argparse.Namespace) -> int:
     arguments.configfile = [path.resolve() for path in arguments.configfile]
-    with tempfile.TemporaryDirectory(prefix="kits-kills-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="kidney-tumor-kills-") as temporary:
         parent = Path(temporary)
         reference = copy_workflow(parent, "undisturbed")
         started = time.monotonic()

@@ -2,7 +2,7 @@
 # A real SLURM cluster of one node on this machine, for tests: slurmctld, slurmd, slurmdbd, munge, MariaDB, and two
 # stand-in GPUs. Debian packages, as root. Usage: cluster.sh up | down | status | pause SECONDS (of the controller).
 set -euo pipefail
-FOLDER=${SLURM_TEST_DIR:-/tmp/kits-slurm}
+FOLDER=${SLURM_TEST_DIR:-/tmp/kidney-tumor-slurm}
 CPUS=${SLURM_TEST_CPUS:-4}
 MEMORY_MB=${SLURM_TEST_MEM:-64000} # may exceed the real, of which nothing is used
 NODE=$(hostname -s)

@@ -13,11 +13,11 @@ VIEWER_TEMPLATE = os.path.relpath(WORKFLOW / "resources" / "viewer.html")
 PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
 sys.path.insert(0, str(WORKFLOW / "scripts"))
 
-from kits import cli, configuration, manifest, provenance
-from kits.data import cohort, methods, scans, split, targets
-from kits.filter import options as filter_options
-from kits.networks import gpu
-from kits.sources import find_sources
+from kidney_tumor import cli, configuration, manifest, provenance
+from kidney_tumor.data import cohort, methods, scans, split, targets
+from kidney_tumor.filter import options as filter_options
+from kidney_tumor.networks import gpu
+from kidney_tumor.sources import find_sources
 
 # A missing cohort is reported when jobs are planned, since --lint and --list-rules need no cohort.
 MISSING_COHORT = None

@@ -1,16 +1,16 @@
 """Filter the predictions of a run with a variant of the filter, and score the results."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.ablation import score_variant
-from kits.data.split import read_split
-from kits.filter.options import FilterOptions, format_options
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.ablation import score_variant
+from kidney_tumor.data.split import read_split
+from kidney_tumor.filter.options import FilterOptions, format_options
 
 
 def main(arguments: argparse.Namespace) -> None:

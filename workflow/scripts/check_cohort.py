@@ -1,14 +1,14 @@
 """Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from kits import cli
-from kits.data import cohort
-from kits.data.checks import check_case, check_folders, write_cohort
+from kidney_tumor import cli
+from kidney_tumor.data import cohort
+from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 
 
 def main(arguments: argparse.Namespace) -> None:

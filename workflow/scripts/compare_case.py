@@ -1,17 +1,17 @@
 """Score a test case as one method segments it: Dice, surface Dice and error of the volume."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.method_scores import COLUMNS, list_targets, score_files
-from kits.data.nifti import read_geometry
-from kits.data.slices import check_grids
-from kits.filter.masks import read_label_masks
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.method_scores import COLUMNS, list_targets, score_files
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.slices import check_grids
+from kidney_tumor.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,12 +1,12 @@
 """Fetch a volume of the cohort: resume an earlier download, try again after a failure, and verify the file."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.download import download
+from kidney_tumor import cli
+from kidney_tumor.data.download import download
 
 
 def main(arguments: argparse.Namespace) -> None:

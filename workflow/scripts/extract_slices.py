@@ -1,12 +1,12 @@
 """Resize every slice of a case and its labels, and store them for training and prediction."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.slices import extract
+from kidney_tumor import cli
+from kidney_tumor.data.slices import extract
 
 
 def main(arguments: argparse.Namespace) -> None:

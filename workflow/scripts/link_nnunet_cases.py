@@ -1,13 +1,13 @@
 """Make a dataset of nnU-Net v2 from a cohort, by links but for labels that do not fit their images."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data import cohort
-from kits.data.nnunet import link_cases
+from kidney_tumor import cli
+from kidney_tumor.data import cohort
+from kidney_tumor.data.nnunet import link_cases
 
 
 def main(arguments: argparse.Namespace) -> None:

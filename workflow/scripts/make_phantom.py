@@ -1,12 +1,12 @@
 """Write one phantom case in KiTS19 layout: imaging.nii.gz and segmentation.nii.gz."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.phantom import write_case
+from kidney_tumor import cli
+from kidney_tumor.data.phantom import write_case
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,12 +1,12 @@
 """Draw the clinical record of a phantom cohort, kits.json, from the measures of its labels and noise."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.data.phantom_record import draw_record
+from kidney_tumor import cli, tables
+from kidney_tumor.data.phantom_record import draw_record
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Write results/<run>/report.html, if the results there are those of a configuration file."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 import shlex
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kits import cli, configuration
+from kidney_tumor import cli, configuration
 
 WORKFLOW = Path(__file__).parents[1]
 NOTHING_TO_DO = "Nothing to be done"

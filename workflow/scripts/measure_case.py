@@ -1,16 +1,16 @@
 """Measure the kidneys and tumors of a segmented case: the true ones, and those before and after post-processing."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.morphometry import measure_masks
-from kits.data.nifti import read_geometry
-from kits.filter.masks import read_label_masks, read_mask
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import measure_masks
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Measure the kidneys and tumors of a case's label volume: volumes, diameters, contact and shape."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.morphometry import cut_axial_slice, measure_masks
-from kits.data.nifti import read_geometry
-from kits.filter.masks import read_label_masks
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import cut_axial_slice, measure_masks
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,18 +1,18 @@
 """Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.morphometry import measure_masks
-from kits.data.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
-from kits.data.slices import get_geometry, read_record
-from kits.data.targets import NETWORKS
-from kits.filter.masks import read_label_masks
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import measure_masks
+from kidney_tumor.data.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
+from kidney_tumor.data.slices import get_geometry, read_record
+from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:

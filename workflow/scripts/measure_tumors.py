@@ -1,6 +1,6 @@
 """Measure every connected component of the labeled tumors: its voxels, its eigenvalues and their ratio."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits import cli
-from kits.data import cohort
-from kits.filter.tumors import measure_label
+from kidney_tumor import cli
+from kidney_tumor.data import cohort
+from kidney_tumor.filter.tumors import measure_label
 
 
 def main(arguments: argparse.Namespace) -> None:

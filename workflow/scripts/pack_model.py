@@ -1,14 +1,14 @@
 """Write the manifest of trained networks: checksums, and on what they were trained; and put the range beside them."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 import shutil
 from pathlib import Path
 
-from kits import cli, manifest, tables
-from kits.data.plausibility import describe_cohort, describe_scan
-from kits.data.slices import LOWER_HALF, get_geometry, read_record
+from kidney_tumor import cli, manifest, tables
+from kidney_tumor.data.plausibility import describe_cohort, describe_scan
+from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_record
 
 
 def main(arguments: argparse.Namespace) -> None:

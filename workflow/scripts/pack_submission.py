@@ -1,14 +1,14 @@
 """Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 import zipfile
 from pathlib import Path
 
-from kits import cli
-from kits.data.cohort import CASE
-from kits.data.nifti import read_geometry
+from kidney_tumor import cli
+from kidney_tumor.data.cohort import CASE
+from kidney_tumor.data.nifti import read_geometry
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same segmentations give the same bytes."""

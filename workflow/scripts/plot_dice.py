@@ -1,13 +1,13 @@
 """Draw Figure 3, box plots of Dice before and after post-processing, and a plot of the same cases in pairs."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.scoring import COLUMNS
-from kits.figures.dice import plot_dice, plot_pairs
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.figures.dice import plot_dice, plot_pairs
 
 
 def main(arguments: argparse.Namespace) -> None:

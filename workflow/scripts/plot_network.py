@@ -1,6 +1,6 @@
 """Draw Figure 2, the levels of a trained network."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kits import cli
-from kits.data.slices import crop_to_view
-from kits.figures.network import plot_network
-from kits.networks import models
-from kits.networks.device import Device
-from kits.networks.unet import trace_features
+from kidney_tumor import cli
+from kidney_tumor.data.slices import crop_to_view
+from kidney_tumor.figures.network import plot_network
+from kidney_tumor.networks import models
+from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.unet import trace_features
 
 
 def main(arguments: argparse.Namespace) -> None:

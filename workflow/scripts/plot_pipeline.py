@@ -1,12 +1,12 @@
 """Draw Figure 1, the pipeline, from the graph of its rules."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.figures.pipeline import plot_pipeline
+from kidney_tumor import cli
+from kidney_tumor.figures.pipeline import plot_pipeline
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,12 +1,12 @@
 """Draw the distribution of the labeled tumors' eigenvalue ratios, with the accepted range and the paper's."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.figures.ratios import plot_ratios
+from kidney_tumor import cli, tables
+from kidney_tumor.figures.ratios import plot_ratios
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Draw the Dice after post-processing beside results that others have published."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis import scoring
-from kits.figures.references import COLUMNS, plot_references
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis import scoring
+from kidney_tumor.figures.references import COLUMNS, plot_references
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,16 +1,16 @@
 """Draw the slice of a case with the most tumor: image, true labels, before and after post-processing."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.nifti import read_label
-from kits.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
-from kits.figures.cases import plot_slice
-from kits.filter.masks import read_mask
-from kits.filter.postprocessing import merge
+from kidney_tumor import cli
+from kidney_tumor.data.nifti import read_label
+from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
+from kidney_tumor.figures.cases import plot_slice
+from kidney_tumor.filter.masks import read_mask
+from kidney_tumor.filter.postprocessing import merge
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,16 +1,16 @@
 """Draw Figure 4, the surfaces of the case from which the filter removed most false positives, before and after."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.scoring import COLUMNS
-from kits.data.nifti import read_geometry, read_label
-from kits.figures.cases import find_most_filtered, plot_surfaces
-from kits.filter.masks import read_mask
-from kits.filter.postprocessing import merge
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.data.nifti import read_geometry, read_label
+from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
+from kidney_tumor.filter.masks import read_mask
+from kidney_tumor.filter.postprocessing import merge
 
 
 def main(arguments: argparse.Namespace) -> None:

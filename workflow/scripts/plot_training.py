@@ -1,12 +1,12 @@
 """Plot the loss and learning rate of a training, epoch by epoch."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.figures.training import plot_training
+from kidney_tumor import cli
+from kidney_tumor.figures.training import plot_training
 
 
 def main(arguments: argparse.Namespace) -> None:

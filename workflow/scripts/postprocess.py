@@ -1,16 +1,16 @@
 """Filter the two raw masks of a case by anatomy and tumor shape, and merge them into one segmentation."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.nifti import read_geometry, write_volume
-from kits.filter.candidates import judge, write_candidates
-from kits.filter.masks import read_mask
-from kits.filter.options import FilterOptions
-from kits.filter.postprocessing import postprocess, read_ratio_range
+from kidney_tumor import cli
+from kidney_tumor.data.nifti import read_geometry, write_volume
+from kidney_tumor.filter.candidates import judge, write_candidates
+from kidney_tumor.filter.masks import read_mask
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.postprocessing import postprocess, read_ratio_range
 
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""

@@ -1,19 +1,19 @@
 """Segment every slice of some cases with both networks, and write two masks of the input volume's size."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from itertools import chain
 from pathlib import Path
 
-from kits import cli
-from kits.data.cohort import parse_name
-from kits.data.nifti import write_volume
-from kits.data.restoration import LINEAR, METHODS, restore, restore_probabilities
-from kits.data.slices import open_slices
-from kits.data.targets import NETWORKS
-from kits.networks import models
-from kits.networks.device import add_device_options, choose_device
+from kidney_tumor import cli
+from kidney_tumor.data.cohort import parse_name
+from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.restoration import LINEAR, METHODS, restore, restore_probabilities
+from kidney_tumor.data.slices import open_slices
+from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.networks import models
+from kidney_tumor.networks.device import add_device_options, choose_device
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,15 +1,15 @@
 """Derive the range of accepted eigenvalue ratios from the labeled tumors."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from kits import cli, tables
-from kits.data.cohort import parse_case
-from kits.filter.postprocessing import derive_ratio_range
+from kidney_tumor import cli, tables
+from kidney_tumor.data.cohort import parse_case
+from kidney_tumor.filter.postprocessing import derive_ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,14 @@
 """Check a cohort's clinical record, and write the tumors' stated sizes and the outcomes of its cases as a table."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.data.cohort import parse_case
-from kits.data.nifti import read_geometry
-from kits.data.record import read_record
+from kidney_tumor import cli, tables
+from kidney_tumor.data.cohort import parse_case
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.record import read_record
 
 
 def main(arguments: argparse.Namespace) -> None:

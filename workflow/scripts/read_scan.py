@@ -1,15 +1,15 @@
 """Extract the slices of a scan, NIfTI or DICOM, or record in their place why it cannot be segmented."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 import sys
 from pathlib import Path
 
-from kits import cli
-from kits.data.dicom import convert_series
-from kits.data.nifti import VolumeError
-from kits.data.slices import extract, refuse_scan
+from kidney_tumor import cli
+from kidney_tumor.data.dicom import convert_series
+from kidney_tumor.data.nifti import VolumeError
+from kidney_tumor.data.slices import extract, refuse_scan
 
 
 def main(arguments: argparse.Namespace) -> None:

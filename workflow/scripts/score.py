@@ -1,13 +1,13 @@
 """Score a case: compute the Dice of kidney + tumor and of tumor, before and after post-processing."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.scoring import score_case
-from kits.filter.masks import read_label_masks, read_mask
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.scoring import score_case
+from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Print what was segmented and what to distrust; fail, with a line for each, if some scans could not be segmented."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.morphometry import MEASURES, describe_measures
-from kits.data.plausibility import SEPARATOR
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
+from kidney_tumor.data.plausibility import SEPARATOR
 
 
 def main(arguments: argparse.Namespace) -> None:

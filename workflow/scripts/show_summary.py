@@ -1,14 +1,14 @@
 """Print a run's Dice before and after post-processing, what that changed, and where its figure and report lie."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli
-from kits.analysis.summary import describe_effect
+from kidney_tumor import cli
+from kidney_tumor.analysis.summary import describe_effect
 
 
 def main(arguments: argparse.Namespace) -> None:

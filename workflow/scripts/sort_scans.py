@@ -1,14 +1,14 @@
 """Sort scans into those that can be segmented and those that cannot, each with the reason."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.data.slices import read_record
+from kidney_tumor import cli, tables
+from kidney_tumor.data.slices import read_record
 
 
 def find_problem(folder: Path) -> str:

@@ -1,13 +1,13 @@
 """Split the cases at random into training and test cases."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data import cohort
-from kits.data.split import split_cases, write_split
+from kidney_tumor import cli
+from kidney_tumor.data import cohort
+from kidney_tumor.data.split import split_cases, write_split
 
 
 def main(arguments: argparse.Namespace) -> None:

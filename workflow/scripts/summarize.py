@@ -1,16 +1,16 @@
 """Collect and summarize the cases' scores, test the effect of post-processing, and check the paper's claims."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis import claims, summary
-from kits.analysis.scoring import COLUMNS
-from kits.data.split import read_split
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis import claims, summary
+from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.data.split import read_split
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,14 @@
 """Collect the Dice under every variant of the filter, compare it with the configured one, and draw it."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.summary import compare_variants
-from kits.figures.ablation import plot_ablation
-from kits.filter.options import CONSTRAINTS_OFF, parse_options
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.summary import compare_variants
+from kidney_tumor.figures.ablation import plot_ablation
+from kidney_tumor.filter.options import CONSTRAINTS_OFF, parse_options
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,15 +1,15 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from kits import cli, tables
-from kits.analysis.agreement import find_outliers, tabulate_agreement
-from kits.figures.agreement import plot_agreement, plot_outliers
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
+from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
 
 WORST = 3
 """The number of cases that are drawn."""

@@ -1,16 +1,16 @@
 """Collect and draw the oracle upper bound, which is what a perfect network would score after each step."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import numpy as np
 
-from kits import cli, tables
-from kits.analysis import ceiling
-from kits.data.slices import LOWER_HALF, TUMOR_ROWS
-from kits.figures.ceiling import plot_ceiling, plot_losses
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis import ceiling
+from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
+from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,14 @@
 """Collect the scores of all methods, compare each with this run, draw them, and name the cases that are left out."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis import comparison
-from kits.analysis.method_scores import COLUMNS, TEXTS
-from kits.figures.comparison import plot_comparison
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis import comparison
+from kidney_tumor.analysis.method_scores import COLUMNS, TEXTS
+from kidney_tumor.figures.comparison import plot_comparison
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,16 +1,16 @@
 """Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.agreement import pair_errors, tabulate_mask_agreement
-from kits.analysis.morphometry import MEASURES
-from kits.figures.morphometry import plot_errors, plot_volumes
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.agreement import pair_errors, tabulate_mask_agreement
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Measure the association of each tumor measure with each clinical outcome, in a table and a figure."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.outcomes import tabulate_outcomes
-from kits.figures.outcomes import plot_outcomes
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.outcomes import tabulate_outcomes
+from kidney_tumor.figures.outcomes import plot_outcomes
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,14 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from kits import cli, tables
-from kits.analysis.morphometry import MEASURES
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import MEASURES
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Trace a case's oracle upper bound: send its true masks, without its image, through the method's own steps."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from dataclasses import asdict
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kits import cli, tables
-from kits.analysis.ceiling import trace_case
-from kits.data.restoration import LINEAR, METHODS
-from kits.data.slices import LOWER_HALF, TUMOR_ROWS
-from kits.filter.options import FilterOptions
-from kits.filter.postprocessing import read_ratio_range
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.ceiling import trace_case
+from kidney_tumor.data.restoration import LINEAR, METHODS
+from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.postprocessing import read_ratio_range
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,23 +1,23 @@
 """Train the kidney or the tumor network on the extracted slices of the training cases."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from kits import cli, provenance
-from kits.data.cohort import parse_case
-from kits.data.slices import LOWER_HALF, TUMOR_ROWS
-from kits.data.targets import NETWORKS
-from kits.networks import models
-from kits.networks.checkpoint import Checkpoint, compute_fingerprint
-from kits.networks.dataset import MemoryDataset, load_dataset
-from kits.networks.device import add_device_options, choose_device
-from kits.networks.training import Hyperparameters, train
-from kits.networks.unet import Architecture, UNet
-from kits.networks.validation import draw_cases, list_positive, measure_dice
-from kits.sources import find_sources
+from kidney_tumor import cli, provenance
+from kidney_tumor.data.cohort import parse_case
+from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
+from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.networks import models
+from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
+from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
+from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
+from kidney_tumor.sources import find_sources
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """Write the first page of the report, in HTML, from a run's tables and figures."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 import json
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kits import cli
-from kits.analysis import first_page
-from kits.tables import read_tables
+from kidney_tumor import cli
+from kidney_tumor.analysis import first_page
+from kidney_tumor.tables import read_tables
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Write the model card of trained networks: data, settings, Dice with intervals, intended use and limits."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, manifest, tables
-from kits.analysis.model_card import write_card
-from kits.data.targets import NETWORKS
+from kidney_tumor import cli, manifest, tables
+from kidney_tumor.analysis.model_card import write_card
+from kidney_tumor.data.targets import NETWORKS
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,13 +1,13 @@
 """Write the splits of a run as nnU-Net v2 reads them: a fold for each, which validates the test cases."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli
-from kits.data.nnunet import list_folds
-from kits.data.split import read_split
+from kidney_tumor import cli
+from kidney_tumor.data.nnunet import list_folds
+from kidney_tumor.data.split import read_split
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,16 +1,16 @@
 """Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
 
-import kits.interrupt  # noqa: F401
+import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from pathlib import Path
 
-from kits import cli, tables
-from kits.analysis.morphometry import MEASURES, describe_measures
-from kits.data.nifti import read_geometry
-from kits.data.plausibility import SEPARATOR
-from kits.figures.viewer import Layer, make_page
-from kits.filter.masks import read_label_masks, read_mask
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
+from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.plausibility import SEPARATOR
+from kidney_tumor.figures.viewer import Layer, make_page
+from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
 

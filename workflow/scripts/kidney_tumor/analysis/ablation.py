@@ -1,0 +1,54 @@
+"""The effect of each constraint of the filter (paper, section 2.2) on the predictions of a run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kidney_tumor.analysis.scoring import compute_dice
+from kidney_tumor.data.nifti import TUMOR
+from kidney_tumor.data.targets import NETWORKS, TARGETS
+from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.postprocessing import EVERY_RATIO, Filtered, derive_ratio_range, postprocess
+
+
+def apply_variant(kidney: RunLengthMask, tumor: RunLengthMask, ratios: np.ndarray, variant: FilterOptions) -> Filtered:
+    """Filter a case's raw masks with a variant of the filter, its percentiles included.
+
+    Args:
+        kidney: The raw mask of kidney and tumor together.
+        tumor: The raw mask of the tumor, of the same shape.
+        ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
+        variant: The options of the filter.
+
+    Raises:
+        UserError: The reasons are those of `postprocess` and `derive_ratio_range`.
+    """
+    accepted = derive_ratio_range(ratios, variant.percentiles) if variant.percentiles else EVERY_RATIO
+    return postprocess(kidney, tumor, accepted, variant)
+
+
+def score_variant(
+    prediction: Path, label: Path, ratios: np.ndarray, variant: FilterOptions
+) -> list[tuple[str, str, float, int]]:
+    """Compute the Dice of a case under a variant of the filter.
+
+    Args:
+        prediction: The folder of the raw masks `kidney.nii.gz` and `tumor.nii.gz`; its name is the case's.
+        label: The case's `segmentation.nii.gz`.
+        ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
+        variant: The options of the filter.
+
+    Returns:
+        The case, the target, its Dice and its predicted voxels, for each target.
+
+    Raises:
+        UserError: A file is not a mask or a label volume, or the masks differ in shape.
+    """
+    kidney, tumor = (read_mask(prediction / f"{network}.nii.gz") for network in NETWORKS)
+    segmentation = apply_variant(kidney, tumor, ratios, variant).segmentation
+    masks = RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
+    return [
+        (prediction.name, target, compute_dice(truth, mask), mask.voxels)
+        for target, truth, mask in zip(TARGETS, read_label_masks(label), masks, strict=True)
+    ]

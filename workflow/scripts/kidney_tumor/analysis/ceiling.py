@@ -1,0 +1,177 @@
+"""The oracle upper bound: what a perfect network would score after the method's own steps. It needs only labels.
+
+Files, rules and scripts call it `ceiling`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from kidney_tumor.analysis.scoring import compute_dice
+from kidney_tumor.data.nifti import TUMOR, read_geometry, read_label_columns
+from kidney_tumor.data.restoration import LINEAR, restore
+from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
+from kidney_tumor.data.targets import TARGETS
+from kidney_tumor.filter.masks import RunLengthMask, read_label_masks
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.postprocessing import postprocess
+
+STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
+SOFTNESS = 0.7
+"""The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
+HAIR = 1e-4
+"""What lifts the pixels of a true mask above one half, so that what lies exactly between two pixels belongs to it."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The slice of a case in which the method loses most of the tumor.
+
+    Attributes:
+        number: The number of the slice, from 0.
+        truth: The true labels 0 background, 1 kidney and 2 tumor, shape (size, size), uint8.
+        left: The labels that the method leaves, in the same form.
+        aspect: The height of a pixel over its width, both in mm, after resizing.
+    """
+
+    number: int
+    truth: np.ndarray
+    left: np.ndarray
+    aspect: float
+
+
+def soften(mask: np.ndarray, method: str) -> np.ndarray:
+    """Make a true mask the probabilities of a perfect network, whose edges are as soft as those of a real one.
+
+    They decide which of two neighboring pixels a voxel between them resembles more; between 0 and 1, it would be a tie.
+    Every pixel of the mask stays above one half, so that no part of it is lost by the blur.
+
+    Args:
+        mask: The mask, shape (slices, H, W), bool.
+        method: How pixels become voxels; only `linear` looks at more than whether a pixel is above the threshold.
+
+    Returns:
+        The mask, blurred in each slice by a Gaussian of `SOFTNESS` pixels for `linear`.
+    """
+    if method != LINEAR:
+        return mask
+    soft = np.zeros(mask.shape, np.float32)
+    for number in np.flatnonzero(mask.any((1, 2))):
+        soft[number] = ndimage.gaussian_filter(mask[number].astype(np.float32), SOFTNESS)
+    return np.where(mask, np.maximum(soft, 0.5) + np.float32(HAIR), soft)
+
+
+def trace_case(
+    case: str,
+    label_path: Path,
+    size: int,
+    tumor_rows: str,
+    method: str,
+    ratios: tuple[float, float],
+    options: FilterOptions,
+) -> tuple[pd.DataFrame, Loss]:
+    """Send a case's true masks through every step, as if both networks were perfect.
+
+    Args:
+        case: The name of the case.
+        label_path: The case's `segmentation.nii.gz`.
+        size: The rows and columns of the slices that the networks see, in pixels.
+        tumor_rows: The rows that the tumor network sees, `lower_half` or `all`.
+        method: How pixels become voxels, `nearest` or `linear`.
+        ratios: The lowest and the highest accepted eigenvalue ratio.
+        options: The constraints of the filter.
+
+    Returns:
+        A table with the columns case, target, step, dice, label_voxels and voxels (left after the step) and a row for
+        each target and step; and the slice that loses most.
+
+    Raises:
+        UserError: The file is not a label volume.
+    """
+    geometry = read_geometry(label_path)
+    truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
+    small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
+    kidney, tumor, seen = (
+        RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method).view(bool))
+        for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
+    )
+    filtered = postprocess(kidney, seen, ratios, options)
+    segmentation = filtered.segmentation
+    steps = [
+        ("resize", kidney, tumor),
+        ("lower_half", kidney, seen),
+        *filtered.apply_steps(),
+        ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
+    ]
+    rows = [
+        (case, target, step, compute_dice(truth[target], mask), truth[target].voxels, mask.voxels)
+        for target, place in zip(TARGETS, (1, 2), strict=True)
+        for step, mask in ((entry[0], entry[place]) for entry in steps)
+    ]
+    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
+    return table, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
+
+
+def _find_worst_slice(
+    truth: np.ndarray, left: np.ndarray, shape: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> Loss:
+    """Find the slice with the most lost tumor pixels; of equal ones, the one with the most tumor, then the first."""
+    tumor = truth == TUMOR
+    lost, shown = (tumor & (left != TUMOR)).sum((1, 2)), tumor.sum((1, 2))
+    number = max(range(len(truth)), key=lambda i: (lost[i], shown[i]))
+    return Loss(number, truth[number], left[number], (shape[1] * spacing[1]) / (shape[2] * spacing[2]))
+
+
+def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
+    """Compute the mean and median Dice after each step, the cost of the step, and how many cases it empties.
+
+    Args:
+        ceiling: The tables that `trace_case` returns, of all cases; those without the target are left out.
+
+    Returns:
+        A table with the columns target, step, n, mean, median, cost (the fall of the mean Dice at this step) and
+        emptied (the number of cases that lose the last voxel of the target at this step).
+    """
+    labeled = ceiling[ceiling["label_voxels"] > 0]
+    rows = []
+    for target in TARGETS:
+        wide = labeled[labeled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
+        before, gone = 1.0, pd.Series(False, wide.index)
+        for step in STEPS:
+            dice, empty = wide["dice", step], wide["voxels", step] == 0
+            rows.append(
+                {
+                    "target": target,
+                    "step": step,
+                    "n": len(dice),
+                    "mean": dice.mean(),
+                    "median": dice.median(),
+                    "cost": before - dice.mean(),
+                    "emptied": int((empty & ~gone).sum()),
+                }
+            )
+            before, gone = dice.mean(), gone | empty
+    return pd.DataFrame(rows)
+
+
+def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
+    """Find the step at which the Dice of a case's tumor falls most; of equal ones, the first.
+
+    Args:
+        tumor: The rows of the tumor in the table that `trace_case` returns.
+
+    Returns:
+        The name of the step, and the Dice before and after it; before the first step, it is 1.
+    """
+    dices = [1.0, *tumor.set_index("step").loc[list(STEPS), "dice"]]
+    return max(zip(STEPS, dices, dices[1:], strict=False), key=lambda entry: entry[1] - entry[2])
+
+
+def find_worst_cases(ceiling: pd.DataFrame, count: int = 3) -> list[str]:
+    """Find the cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
+    final = ceiling[(ceiling["target"] == "tumor") & (ceiling["step"] == STEPS[-1]) & (ceiling["label_voxels"] > 0)]
+    lost = final.assign(lost=final["label_voxels"] - final["voxels"])
+    return lost.sort_values(["dice", "lost", "case"], ascending=[True, False, True])["case"].head(count).tolist()

@@ -1,0 +1,119 @@
+"""The Dice over the cases with its uncertainty, and the effect of post-processing and of each constraint on it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from kidney_tumor.analysis.scoring import STAGES, average_by_case
+from kidney_tumor.analysis.statistics import CONFIDENCE, compare_pairs, format_p, summarize_values
+from kidney_tumor.data.targets import TARGETS
+from kidney_tumor.filter.options import FilterOptions, format_options, name_change
+
+
+def count_emptied(scores: pd.DataFrame) -> pd.Series:
+    """Count the cases of each target in which post-processing removed every predicted voxel, in at least one split."""
+    keys = [key for key in ("split", "case", "target") if key in scores]
+    empty = scores.assign(empty=scores["predicted_voxels"] == 0).pivot(index=keys, columns="stage", values="empty")
+    lost = (empty["after"] & ~empty["before"]).groupby(["case", "target"]).any()
+    return lost.groupby("target").sum()
+
+
+def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Summarize the Dice over the cases.
+
+    Args:
+        scores: The tables that `scoring.score_case` returns, of all test cases.
+        seed: The seed of the bootstrap.
+
+    Returns:
+        A table with a row for each stage and target: n (the cases with a defined Dice), undefined (those in which both
+        masks are empty), emptied (those in which post-processing removed every predicted voxel), mean and median with
+        their 95 % intervals, and the quartiles q1 and q3.
+    """
+    dices, lost = average_by_case(scores), count_emptied(scores)
+    rows = []
+    for stage in STAGES:
+        for target in TARGETS:
+            values = dices[stage, target]
+            rows.append(
+                {
+                    "stage": stage,
+                    "target": target,
+                    "n": values.count(),
+                    "undefined": values.isna().sum(),
+                    "emptied": lost[target] if stage == "after" else 0,
+                    **summarize_values(values, seed),
+                    "q1": values.quantile(0.25),
+                    "q3": values.quantile(0.75),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def measure_effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Measure what post-processing changes for each target: a row of `statistics.compare_pairs`, after minus before."""
+    dices = average_by_case(scores)
+    return pd.DataFrame(
+        {"target": target, **compare_pairs(dices["before", target], dices["after", target], seed)} for target in TARGETS
+    )
+
+
+def describe_effect(row: Mapping[str, Any]) -> str:
+    """Describe in a sentence what post-processing changed.
+
+    There is an effect if the 95 % interval of the mean change excludes 0 and the signed-rank test gives p < 0.05. The
+    interval alone is too narrow for a few cases, and the test cannot reach p < 0.05 with fewer than six.
+
+    Args:
+        row: A row of the table that `measure_effect` returns.
+    """
+    name, count = row["target"].replace("_", " + ").capitalize(), int(row["n"])
+    if count == 0:
+        return f"{name}: Dice is defined in no case, before and after post-processing."
+    moved = f"{name}: Dice rose in {row['improved']} of {count} cases and fell in {row['worsened']}"
+    if count == 1:
+        return f"{moved}; mean change {row['mean']:+.3f}: one case shows no effect."
+    low, high = row["mean_low"], row["mean_high"]
+    verdict = "not distinguishable from no effect"
+    if (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
+        verdict = f"{'higher' if low > 0 else 'lower'} after post-processing"
+    interval = f"[{low:+.3f}, {high:+.3f}], {format_p(row['wilcoxon_p'])}"
+    return f"{moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
+
+
+def compare_variants(variants: Sequence[FilterOptions], tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
+    """Compute the Dice over the cases under each variant of the filter.
+
+    Args:
+        variants: The variants of the filter; the first has the configured options.
+        tables: For each variant, a table with the columns case, target, dice and predicted_voxels.
+        seed: The seed of the bootstrap.
+
+    Returns:
+        A table with a row for each variant and target: the constraints of the variant as text, changed (the result of
+        `name_change`), target, n, mean and median with their 95 % intervals, empty (the number of cases with no voxel
+        left, in at least one split), difference (the mean over the cases of Dice minus that with the configured
+        options), and difference_low and difference_high (its 95 % interval, paired by case).
+    """
+    base = tables[0].groupby(["case", "target"])["dice"].mean()
+    rows = []
+    for variant, table in zip(variants, tables, strict=True):
+        dice = table.groupby(["case", "target"])["dice"].mean()
+        for target in TARGETS:
+            of_target = table[table["target"] == target]
+            difference = compare_pairs(base.xs(target, level="target"), dice.xs(target, level="target"), seed)
+            rows.append(
+                {
+                    **format_options(variant),
+                    "changed": name_change(variant, variants[0]),
+                    "target": target,
+                    "n": dice.xs(target, level="target").count(),
+                    **summarize_values(dice.xs(target, level="target"), seed),
+                    "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
+                    "difference": difference["mean"],
+                    "difference_low": difference["mean_low"],
+                    "difference_high": difference["mean_high"],
+                }
+            )
+    return pd.DataFrame(rows)

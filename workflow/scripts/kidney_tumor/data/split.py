@@ -1,0 +1,102 @@
+"""The split of the cohort into training and test cases.
+
+This module imports nothing heavy, since the Snakefile imports it.
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kidney_tumor.cli import UserError, suggest_remake, write_atomically
+from kidney_tumor.data.cohort import CASE
+
+SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
+
+
+def split_cases(
+    cases: Sequence[str],
+    *,
+    scheme: str = "holdout",
+    repeats: int = 1,
+    test_cases: int | None = None,
+    test_fraction: float | None = 0.1,
+    seed: int = 0,
+) -> list[dict[str, str]]:
+    """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
+
+    Args:
+        cases: The names of the cases, in any order.
+        scheme: `holdout` draws the test cases of each split independently; `kfold` divides all cases into `repeats`
+            folds whose sizes differ by at most one, and each split tests on one fold.
+        repeats: The number of splits.
+        test_cases: The number of cases to hold out, which takes precedence over `test_fraction`; `kfold` uses neither.
+        test_fraction: The share of cases to hold out, rounded to the nearest number of cases, at least one.
+        seed: The seed of the first split; each further split has the next number.
+
+    Returns:
+        For each split, `train` or `test` for each case, in the order of the names.
+
+    Raises:
+        UserError: No case would be left to train on, or none to test on.
+    """
+    names = sorted(cases)
+    if scheme == "kfold":
+        if not 2 <= repeats <= len(names):
+            raise UserError(
+                f"split.repeats: {repeats} folds of {len(names)} cases; set it to 2 or more, at most one per case"
+            )
+        shuffled = random.Random(seed).sample(names, len(names))
+        held_out = [set(shuffled[fold::repeats]) for fold in range(repeats)]
+    else:
+        count = test_cases
+        if count is None:
+            if test_fraction is None:
+                raise UserError("split: set test_cases or test_fraction")
+            count = max(1, round(len(names) * test_fraction))
+        if not 1 <= count < len(names):
+            raise UserError(
+                f"split: {len(names)} cases are too few for {count} test cases and at least one to train on; "
+                "set split.test_cases lower, set it to null to use split.test_fraction, or add cases"
+            )
+        held_out = [set(random.Random(seed + repeat).sample(names, count)) for repeat in range(repeats)]
+    return [{name: "test" if name in test else "train" for name in names} for test in held_out]
+
+
+def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Select the keys of the configuration's section `split` that decide one of its splits.
+
+    Args:
+        section: The whole section.
+        number: The number of the split, from 1.
+
+    Returns:
+        The arguments of `split_cases` that decide this split, and its number.
+    """
+    if section["scheme"] == "kfold":
+        keys = {key: section[key] for key in ("scheme", "repeats", "seed")}
+    else:
+        held_out = "test_fraction" if section["test_cases"] is None else "test_cases"
+        keys = {key: section[key] for key in ("scheme", held_out, "seed")} | {"repeats": number}
+    return keys | {"number": number}
+
+
+def write_split(path: Path, subset: Mapping[str, str]) -> None:
+    """Write a split as a table with the columns `case` and `subset` (train or test)."""
+    with write_atomically(path) as temporary:
+        temporary.write_text("case\tsubset\n" + "".join(f"{case}\t{part}\n" for case, part in subset.items()))
+
+
+def read_split(path: Path) -> dict[str, str]:
+    """Read a split that `write_split` wrote.
+
+    Raises:
+        UserError: The file does not have the two columns, or ends within a line.
+    """
+    _, *lines = path.read_text(errors="replace").split("\n")
+    if len(lines) > 1 and lines.pop() == "" and all(SUBSET.fullmatch(line) for line in lines):
+        return dict(line.split("\t") for line in lines)
+    raise UserError(
+        f"{path} is not a split; expected the columns case and subset, train or test; {suggest_remake(path)}"
+    )

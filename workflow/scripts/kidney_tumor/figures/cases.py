@@ -1,0 +1,161 @@
+"""Single cases: surfaces (the paper's Fig. 4) and slices."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib import patheffects
+from matplotlib.colors import LightSource, to_rgba
+from matplotlib.ticker import MaxNLocator, MultipleLocator, NullFormatter
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from scipy import ndimage
+from skimage.measure import block_reduce, marching_cubes
+
+from kidney_tumor.analysis.scoring import count_false_positives
+from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.nifti import KIDNEY, TUMOR
+from kidney_tumor.data.slices import LOWER_HALF
+from kidney_tumor.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
+
+FINEST = 96
+"""Voxels along an edge of what is drawn in 3-D: more take minutes."""
+AZIMUTH, ELEVATION = 80, 12
+"""The reader looks at the surfaces from the patient's front, a little from the side and from above, degrees."""
+LONGEST = 3.5
+"""Inches that the longer side of the drawn box takes in its panel."""
+
+
+def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
+    """Find the row of the case in which filtering removed most false positive voxels, both targets together.
+
+    Of equal cases, the first.
+
+    Args:
+        scores: The table that `scoring.score_case` returns, with a column split if there are several splits.
+    """
+    keys = [key for key in ("split", "case") if key in scores]
+    wide = scores.assign(false=count_false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
+    chosen = (wide["before"] - wide["after"]).idxmax()
+    return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
+
+
+def plot_surfaces(
+    case: str, before: np.ndarray, after: np.ndarray, spacing: tuple[float, float, float], path: Path
+) -> None:
+    """Draw the paper's Fig. 4: the surfaces of a case before (left) and after filtering (right).
+
+    The patient stands upright and faces the reader, at the same scale along all three axes. Both panels show the box
+    that encloses what is labelled in either, or the whole volume where nothing is. Of voxels drawn as one, the highest
+    label counts, so that nothing is too small to be seen.
+
+    Args:
+        case: The name of the case.
+        before: The raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
+        after: The post-processed labels, of the same shape.
+        spacing: The distance between neighboring slices, rows and columns in mm.
+        path: The file to write, .png.
+    """
+    # To axes that run to the patient's right, front and head.
+    before, after = (volume.T[::-1, ::-1, ::-1] for volume in (before, after))
+    spacing = np.array(spacing[::-1])
+    found = ndimage.find_objects(np.logical_or(before, after).view(np.uint8))
+    box = found[0] if found else (slice(None),) * 3
+    before, after = before[box], after[box]
+    extent = spacing * before.shape
+    width, depth, height = extent
+    turn, tilt = np.deg2rad((AZIMUTH, ELEVATION))
+    drawn = (
+        width * np.sin(turn) + depth * np.cos(turn),
+        height * np.cos(tilt) + (width * np.cos(turn) + depth * np.sin(turn)) * np.sin(tilt),
+    )  # of the box on the page, across and upwards, mm
+    scale = LONGEST / max(drawn)
+    panel = scale * drawn[1] + 0.8
+    total = 0.3 + panel + 0.4  # legend, panels, titles, inches
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, total), subplot_kw={"projection": "3d", "proj_type": "ortho"},
+        gridspec_kw={"left": 0, "right": 1, "wspace": 0, "bottom": 0.3 / total, "top": 1 - 0.4 / total},
+    )  # fmt: skip
+    grid = np.diff(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, max(extent)))[0]
+    for axis, volume in zip(axes, (before, after), strict=True):
+        _draw_surfaces(axis, volume, spacing)
+        axis.set(xlim=(0, width), ylim=(0, depth), zlim=(0, height))
+        axis.set_box_aspect(tuple(extent), zoom=scale * np.linalg.norm(extent) / panel)  # it would scale in place
+        axis.view_init(elev=ELEVATION, azim=AZIMUTH)
+        for line in (axis.xaxis, axis.yaxis, axis.zaxis):
+            line.set_major_locator(MultipleLocator(grid))
+            line.set_major_formatter(NullFormatter())
+        axis.text(width, depth, 0, "R  ", ha="right", va="center")
+        axis.text(0, depth, 0, "  L", ha="left", va="center")
+    for middle, stage in ((0.25, "before"), (0.75, "after")):
+        figure.text(middle, 1 - 0.15 / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
+    add_label_legend(figure, [plt.Line2D([], [], color="tab:gray", label=f"grid of {grid:g} mm")])
+    save(figure, [path])
+
+
+def _draw_surfaces(axis: plt.Axes, volume: np.ndarray, spacing: np.ndarray) -> None:
+    """Draw the surfaces of both labels of a volume, whose voxels reach from 0 to its extent in mm."""
+    steps = tuple(-(-length // FINEST) for length in volume.shape)
+    small = block_reduce(volume, steps, np.max)
+    triangles, colors = [], []
+    for label, color, opacity in ((KIDNEY, LABEL_COLORS["kidney"], 0.45), (TUMOR, LABEL_COLORS["tumor"], 0.95)):
+        mask = np.pad(small == label, 1)  # closed where it touches the border
+        if mask.any():
+            points, faces, *_ = marching_cubes(mask.astype(np.float32), 0.5)
+            points = np.minimum((points - 0.5) * steps, volume.shape) * spacing  # blocks may reach beyond the volume
+            triangles.append(points[faces])
+            colors.append(np.tile(to_rgba(color, opacity), (len(faces), 1)))
+    if triangles:  # in one collection, since each is drawn whole, in front of another or behind it
+        axis.add_collection3d(
+            Poly3DCollection(
+                np.concatenate(triangles), facecolors=np.concatenate(colors), shade=True,
+                lightsource=LightSource(225, 45),
+            )
+        )  # fmt: skip
+
+
+def plot_slice(
+    case: str,
+    image: np.ndarray,
+    labels: dict[str, np.ndarray],
+    window: tuple[float, float],
+    geometry: Geometry,
+    path: Path,
+    tumor_rows: str = LOWER_HALF,
+) -> None:
+    """Draw the slice that shows most true tumor: image, truth, before and after post-processing.
+
+    Letters at the sides of the image name the patient's side that lies there.
+
+    Args:
+        case: The name of the case.
+        image: (slices, size, size), HU.
+        labels: A volume for each further panel by its title, truth first, each in the image's shape, 0 background,
+            1 kidney, 2 tumor.
+        window: The HU shown as black and as white.
+        geometry: The grid of the volume that the slices come from.
+        path: The file to write, .png.
+        tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
+    """
+    truth = labels["truth"]
+    tumor, organ = (truth == TUMOR).sum((1, 2)), (truth > 0).sum((1, 2))
+    number = max(range(len(truth)), key=lambda i: (tumor[i], organ[i]))
+    height, width = np.array(geometry.shape[1:]) * geometry.spacing[1:]
+    panels = 1 + len(labels)
+    size = (2.8 * panels, 2.8 * height / width + 0.7)
+    figure, axes = plt.subplots(1, panels, figsize=size, layout="constrained")
+    edges = []
+    for axis, (name, label) in zip(axes, {"image": None, **labels}.items(), strict=True):
+        axis.imshow(image[number], cmap="gray", vmin=window[0], vmax=window[1], aspect=height / width)
+        axis.set_title(f"{case}, slice {number}" if label is None else name, fontsize=10)
+        axis.set_axis_off()
+        if tumor_rows == LOWER_HALF:
+            edges.append(draw_lower_half(axis, image.shape[1]))
+        for x, side, place in zip((0.02, 0.98), "RL", ("left", "right"), strict=True):
+            text = axis.text(x, 0.97, side, transform=axis.transAxes, color="white", fontsize=10, ha=place, va="top")
+            text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="black")])
+        for value, color in zip((KIDNEY, TUMOR), LABEL_COLORS.values(), strict=True):
+            if label is not None and (label[number] == value).any():
+                axis.contour(label[number] == value, [0.5], colors=[color], linewidths=1.4)
+    add_label_legend(figure, edges[:1])
+    save(figure, [path])

@@ -1,0 +1,55 @@
+"""What all figures share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from kidney_tumor.cli import write_atomically
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.colors import ListedColormap
+
+COLORS = {"before": "tab:blue", "after": "tab:red"}
+TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
+LABEL_COLORS = {"kidney": "#3f9f8f", "tumor": "#e0653a"}
+
+# Without these, every run of the same data would write other bytes into SVG and PDF.
+plt.rcParams["svg.hashsalt"] = "kits"
+METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+def add_label_legend(figure: plt.Figure, further: Sequence[Artist] = ()) -> None:
+    """Explain the colors of kidney and tumor, and further artists by their labels, below a figure's panels."""
+    patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLORS.items()]
+    figure.legend(handles=[*patches, *further], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+
+
+def draw_labels(axis: plt.Axes, labels: np.ndarray, aspect: float) -> None:
+    """Draw a slice of labels, shape (rows, columns), whose pixels are `aspect` times as high as wide."""
+    colors = ListedColormap(["black", *LABEL_COLORS.values()])
+    axis.imshow(labels, cmap=colors, vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
+
+
+def draw_lower_half(axis: plt.Axes, size: int) -> plt.Line2D:
+    """Draw the upper edge of the lower half of a slice of `size` rows: the tumor network sees what lies below it."""
+    label = "upper edge of the lower half, which the tumor network sees"
+    return axis.axhline(size // 2 - 0.5, color="#f2c14e", linestyle="--", linewidth=1, label=label)
+
+
+def mark_phantom(figure: plt.Figure, phantom: bool) -> None:
+    """Say on a figure that its cases are phantoms, if they are."""
+    if phantom:
+        figure.suptitle("PHANTOM COHORT: generated cases and a generated record, no patients", color="tab:red")
+
+
+def save(figure: plt.Figure, paths: Sequence[Path]) -> None:
+    """Write a figure as .png, .svg or .pdf, each whole or not at all, and close it."""
+    for path in paths:
+        with write_atomically(path) as temporary:
+            figure.savefig(temporary, dpi=200, metadata=METADATA.get(path.suffix))
+    plt.close(figure)
