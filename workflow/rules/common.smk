@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import time
+from functools import cache
 
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
@@ -118,9 +119,14 @@ if not workflow.deployment_settings.deployment_method:
 LOGGED = " 2>&1 | (trap '' INT PIPE TERM; tee {log:q} || true)"
 
 
+@cache
 def strip_name(rule):
-    """Return the name of a rule in this workflow, without what an importer makes of it; None if it is another's rule."""
-    return next((name for name, own in rules._rules.items() if own.rule is rule), None)
+    """Return the name of a rule in this workflow, whatever an importer calls it; None if it is another workflow's.
+
+    If an importer takes single rules once more, this file is read again, and the rules of both readings have one place.
+    """
+    places = {(own.rule.snakefile, own.rule.lineno): name for name, own in rules._rules.items()}
+    return places.get((rule.snakefile, rule.lineno))
 
 
 def require_cohort(wildcards):

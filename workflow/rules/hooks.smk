@@ -1,9 +1,11 @@
 # The messages before and after the jobs, and for unknown targets.
 import difflib
+import io
 import shutil
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 
 RENAMED_RULES = {
     "download_image": "download",
@@ -58,6 +60,31 @@ def hear_sigterm_in_thread():
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread() and callable(handler):
         signal.signal(signal.SIGTERM, lambda *given: threading.Thread(target=handler, args=given).start())
+
+
+class UnreadStream:
+    """A stream that goes on if its reader is gone, as with `snakemake 2>&1 | head`; what it is given then is lost."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with suppress(BrokenPipeError):
+            self.stream.write(text)
+
+    def flush(self):
+        with suppress(BrokenPipeError):
+            self.stream.flush()
+
+
+def go_on_without_reader():
+    """Let Snakemake and its jobs go on if nobody reads its messages any longer. Its log has them all."""
+    for handler in logger.handlers:
+        if isinstance(getattr(handler, "stream", None), io.TextIOBase):
+            handler.stream = UnreadStream(handler.stream)
 
 
 def require_slurm():
@@ -134,6 +161,12 @@ def state_ignored_scans():
         logger.warning(
             f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected .nii.gz, .nii, folders of DICOM)"
         )
+
+
+def show_summary():
+    """Show the table of Dice and the effect of post-processing."""
+    command = [sys.executable, str(find_script("show_summary")), "--run", RESULTS]
+    shell(shlex.join(command) + LOGGED.replace("{log:q}", shlex.quote(f"{RESULTS}/logs/show_summary.log")))
 
 
 def repeat_errors():
