@@ -64,6 +64,12 @@ def save(path: Path, volume: np.ndarray) -> Path:
     return path
 
 
+def replace(path: Path, volume: np.ndarray) -> Path:
+    """Write a volume in place of another one."""
+    nib.save(nib.Nifti1Image(volume, nib.load(path).affine), path)
+    return path
+
+
 def turn(image: nib.Nifti1Image, codes: str) -> nib.Nifti1Image:
     """The same image stored in other axes, by nibabel."""
     return image.as_reoriented(ornt_transform(io_orientation(image.affine), axcodes2ornt(codes)))

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import OWN, RESULTS, TINY, cohort_of, errors, merged, save
+from conftest import OWN, RESULTS, TINY, cohort_of, errors, merged, replace
 
 
 def test_no_cohort_stops_at_once(project):
@@ -42,13 +42,13 @@ def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, projec
     root = cohort_of(finished, project.folder / "cohort")
     (root / "case_00000" / "imaging.nii.gz").write_bytes(b"not a volume")
     label = np.asarray(nib.load(root / "case_00001" / "segmentation.nii.gz").dataobj)
-    save(root / "case_00001" / "segmentation.nii.gz", label[:-1])
-    save(root / "case_00002" / "segmentation.nii.gz", np.where(label == 2, 7, label))
+    replace(root / "case_00001" / "segmentation.nii.gz", label[:-1])
+    replace(root / "case_00002" / "segmentation.nii.gz", np.where(label == 2, 7, label))
     result = project.snakemake(OWN, "--keep-going")
     assert result.returncode != 0
     lines = errors(result.stdout)
     log = (project.folder / "results/own/logs/check_cohort.log").read_text()
-    for case, says in (("case_00000", "not a gzipped NIfTI"), ("case_00001", "has shape"), ("case_00002", "labels 7")):
+    for case, says in (("case_00000", "is not a NIfTI file"), ("case_00001", "has shape"), ("case_00002", "labels 7")):
         assert [line for line in lines if case in line and says in line], (case, result.stdout)
         assert [line for line in errors(log) if case in line]
     assert not (project.folder / "results/own/cohort.tsv").exists()
@@ -86,7 +86,7 @@ def test_what_needs_the_voxels_is_found_in_extraction(finished, project):
     path.write_bytes(path.read_bytes()[:-2000])
     volume = nib.load(root / "case_00004" / "imaging.nii.gz").get_fdata()
     volume[2, 3, 4] = np.nan
-    save(root / "case_00004" / "imaging.nii.gz", volume)
+    replace(root / "case_00004" / "imaging.nii.gz", volume)
     result = project.snakemake(OWN, "--keep-going")
     assert result.returncode != 0
     lines = errors(result.stdout)
@@ -119,7 +119,7 @@ def test_a_cohort_of_a_name_with_spaces_and_semicolons(finished, project):
     odd = "my data; touch oops"
     root = cohort_of(finished, project.folder / odd)
     label = np.asarray(nib.load(root / "case_00002" / "segmentation.nii.gz").dataobj)
-    save(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
+    replace(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
     config = merged(OWN, data={"root": odd, "cases": [0, 1, 2]}, split={"test_cases": 1})
     goals = ["cohort.tsv", "tumor_components.tsv", "slices/case_00002/slices.json", "ceiling.tsv"]
     result = project.snakemake(config, *(f"results/own/{goal}" for goal in goals))

@@ -138,10 +138,10 @@ def test_eight_orientations_and_other_labels_score_alike(tmp_path, label):
 def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
     case, volume = label
     wrong = {
-        "text": r"text.nii.gz is truncated or not a gzipped NIfTI-1 file",
-        "small": r"small.nii.gz has shape \(4, 6, 7\), but imaging.nii.gz has \(4, 6, 8\)",
-        "lost": r"lost.nii.gz has the axes R, A, S, but imaging.nii.gz has I, P, L, and they do not cover the same",
-        "moved": r"moved.nii.gz does not cover the place of imaging.nii.gz; write it with the image's affine",
+        "text": r"text.nii.gz is not a NIfTI file",
+        "small": r"small.nii.gz has shape \(4, 6, 7\), but .*imaging.nii.gz has \(4, 6, 8\)",
+        "lost": r"lost.nii.gz does not lie where .*imaging.nii.gz lies, but up to",
+        "moved": r"moved.nii.gz does not lie where .*imaging.nii.gz lies, but up to 3 mm away",
         "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only",
         "case_00004": r"case_00004.nii.gz holds case_00005",
         "gone": r"gone.nii.gz is missing",

@@ -244,7 +244,7 @@ def test_a_full_disk(server, fetch, small_disk, tmp_path):
 def test_a_damaged_label_or_lock_file_costs_no_download(server, fetch, tmp_path):
     label = tmp_path / "segmentation.nii.gz"
     label.write_bytes(b"")
-    with pytest.raises(UserError, match=r"segmentation.nii.gz is truncated"):
+    with pytest.raises(UserError, match=r"segmentation.nii.gz is empty"):
         fetch(like=label)
     (tmp_path / "lock").write_text("# comment\n")
     with pytest.raises(UserError, match="lock has the line '# comment'"):
@@ -274,7 +274,7 @@ def test_other_content_than_the_lock_has(server, fetch, tmp_path):
     [
         (b"<html>sign in</html>", "not a complete gzip file"),
         (IMAGE[:-9], "not a complete gzip file"),
-        (gzipped(b"hello" * 1000), "the download is not a volume in NIfTI-1 format"),
+        (gzipped(b"hello" * 1000), "the download is not a volume in NIfTI format"),
         (gzipped(volume((6, 200, 200))[:100_000]), r"ends before its last voxel \(100000 of 480352 bytes\)"),
         (gzipped(volume((5, 40, 40))), r"has shape \(5, 40, 40\), the label has \(6, 200, 200\)"),
     ],

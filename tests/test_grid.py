@@ -81,7 +81,7 @@ def test_a_plain_file_is_read(tmp_path, rng):
     with pytest.raises(UserError, match=r"scan\.nii is truncated: 471 bytes"):
         whole(tmp_path / "scan.nii")
     (tmp_path / "scan.nii").write_bytes(b"hello")
-    with pytest.raises(UserError, match=r"scan\.nii is truncated or not a NIfTI-1 file"):
+    with pytest.raises(UserError, match=r"scan\.nii is not a NIfTI file"):
         whole(tmp_path / "scan.nii")
 
 
@@ -142,7 +142,7 @@ def test_a_label_with_a_lost_affine_is_refused(tmp_path):
     folder = save_case(tmp_path / "case_00004", np.zeros((8, 8, 8), np.int16), np.zeros((8, 8, 8), np.uint8))
     lost = np.diag([0.75, 0.75, 0.75, 1])
     nib.save(nib.Nifti1Image(np.zeros((8, 8, 8), np.uint8), lost), folder / "segmentation.nii.gz")
-    with pytest.raises(UserError, match=r"case_00004.*segmentation.*axes R, A, S, but imaging.nii.gz has I, P, L"):
+    with pytest.raises(UserError, match=r"case_00004.*segmentation.nii.gz does not lie where .*imaging.nii.gz lies"):
         extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 4, tmp_path / "out")
 
 

@@ -53,15 +53,15 @@ def test_eight_orientations_give_the_same_masks(finished, tmp_path, source):
 
 
 HOSTILE = {
-    "empty": "not a gzipped NIfTI-1 file",
-    "flat": "has shape (4, 5); expected three axes",
-    "four": "has shape (4, 5, 6, 2); expected three axes",
+    "empty": "is empty",
+    "flat": "has shape (4, 5); expected one volume with three axes",
+    "four": "has shape (4, 5, 6, 2); expected one volume with three axes",
     "gapped": "has slices at varying distances, from 3 to 6 mm",
     "gone": "gone.nii.gz is a link to nothing; put the scan there",
     "huge": "cannot hold the shape (1024, 1024, 2048)",
     "one": "has one slice",
     "place": "{place}.nii has < > { } or a control character in its name; rename it",
-    "text": "not a gzipped NIfTI-1 file",
+    "text": "is not a NIfTI file",
     "twice_a": "twice a.nii.gz and twice_a.nii would have the same results folder",
 }
 """Scans that cannot be segmented, by their names, and what is said of them."""

@@ -208,7 +208,7 @@ def test_problems_are_one_line(case, tmp_path, monkeypatch):
     result, _ = write(case, "--tumor", other)
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        f"error: {other} has shape (3, 4, 5), {case}/image.nii.gz has (30, 40, 50); give files of one case"
+        f"error: {other} has shape (3, 4, 5), but {case}/image.nii.gz has (30, 40, 50); copy or export it again"
     ]
     with pytest.raises(UserError, match="differ in name; use the template of this repository"):
         viewer.fill("{{facts}}", facts="", name="")

@@ -9,8 +9,7 @@ import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.method_scores import COLUMNS, list_targets, score_files
-from kidney_tumor.data.nifti import read_geometry
-from kidney_tumor.data.slices import check_grids
+from kidney_tumor.data.nifti import check_places
 from kidney_tumor.filter.masks import read_label_masks
 
 
@@ -24,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
         table = pd.DataFrame(rows, columns=["method", "case", "target", "problem"]).reindex(columns=COLUMNS)
         table["file"] = ""
     else:
-        check_grids(arguments.image, read_geometry(arguments.image), arguments.label, read_geometry(arguments.label))
+        check_places(arguments.image, arguments.label)
         truth = read_label_masks(arguments.label)
         table = score_files(*names, truth, arguments.image, arguments.segmentations, values)
     tables.write_table(arguments.output, table)

@@ -12,7 +12,8 @@ from kidney_tumor.data.nnunet import link_cases
 
 def main(arguments: argparse.Namespace) -> None:
     rewritten = link_cases(arguments.root, arguments.cases, arguments.output, arguments.description)
-    print(f"{len(arguments.cases)} cases in {arguments.output}; {rewritten} labels written anew to fit their images")
+    changed = f"{rewritten} volumes written anew, which nnU-Net would not take"
+    print(f"{len(arguments.cases)} cases in {arguments.output}; {changed}")
 
 
 if __name__ == "__main__":

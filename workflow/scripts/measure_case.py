@@ -9,12 +9,12 @@ import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import measure_masks
-from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.nifti import check_places
 from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
-    spacing = read_geometry(arguments.segmentation).spacing  # that of the image, which the label may not share
+    spacing = check_places(arguments.segmentation, arguments.label, arguments.kidney, arguments.tumor).spacing
     masks = {
         "truth": read_label_masks(arguments.label),
         "before": (read_mask(arguments.kidney), read_mask(arguments.tumor)),

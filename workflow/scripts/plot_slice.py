@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data.nifti import read_label
+from kidney_tumor.data.nifti import check_places, read_label
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
 from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.masks import read_mask
@@ -15,6 +15,7 @@ from kidney_tumor.filter.postprocessing import merge
 
 def main(arguments: argparse.Namespace) -> None:
     stored = open_slices(arguments.slices)
+    check_places(arguments.segmentation, arguments.kidney, arguments.tumor)
     size = stored.images.shape[2]
     labels = {
         "truth": stored.labels,

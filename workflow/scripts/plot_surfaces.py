@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import COLUMNS
-from kidney_tumor.data.nifti import read_geometry, read_label
+from kidney_tumor.data.nifti import check_places, read_label
 from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
 from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.postprocessing import merge
@@ -17,8 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
     chosen = find_most_filtered(tables.read_tables([arguments.scores], *COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
-    raw = [read_mask(run / "predictions" / chosen["case"] / f"{name}.nii.gz") for name in ("kidney", "tumor")]
-    plot_surfaces(chosen["case"], merge(*raw), read_label(after), read_geometry(after).spacing, arguments.output)
+    raw = [run / "predictions" / chosen["case"] / f"{name}.nii.gz" for name in ("kidney", "tumor")]
+    spacing = check_places(after, *raw).spacing
+    plot_surfaces(chosen["case"], merge(*map(read_mask, raw)), read_label(after), spacing, arguments.output)
 
 
 if __name__ == "__main__":

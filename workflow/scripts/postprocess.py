@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data.nifti import read_geometry, write_volume
+from kidney_tumor.data.nifti import check_places, write_volume
 from kidney_tumor.filter.candidates import judge, write_candidates
 from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.options import FilterOptions
@@ -19,13 +19,13 @@ LISTED = 5
 
 
 def main(arguments: argparse.Namespace) -> None:
+    geometry = check_places(arguments.kidney, arguments.tumor)
     filtered = postprocess(
         read_mask(arguments.kidney),
         read_mask(arguments.tumor),
         read_ratio_range(arguments.ratio_range, arguments.ratio),
         cli.read_options(arguments, FilterOptions),
     )
-    geometry = read_geometry(arguments.kidney)
     write_volume(arguments.output, filtered.segmentation, geometry.stored_affine)
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered, geometry.spacing)

@@ -7,16 +7,14 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import score_case
+from kidney_tumor.data.nifti import check_places
 from kidney_tumor.filter.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
+    check_places(arguments.label, arguments.kidney, arguments.tumor, arguments.segmentation)
     truth, after = read_label_masks(arguments.label), read_label_masks(arguments.segmentation)
     before = read_mask(arguments.kidney), read_mask(arguments.tumor)
-    shape, paths = truth[0].shape, (arguments.kidney, arguments.tumor, arguments.segmentation)
-    for path, runs in zip(paths, (*before, after[0]), strict=True):
-        if runs.shape != shape:
-            raise cli.UserError(f"{path} has shape {runs.shape}, {arguments.label} has {shape}; give files of one case")
     tables.write_table(arguments.output, score_case(arguments.case, truth, before, after))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
-from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.nifti import check_places
 from kidney_tumor.data.plausibility import SEPARATOR
 from kidney_tumor.figures.viewer import Layer, make_page
 from kidney_tumor.filter.masks import read_label_masks, read_mask
@@ -23,14 +23,8 @@ def read_notes(path: Path) -> list[str]:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    geometry = read_geometry(arguments.image)
-    paths = (arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
-    for path in filter(None, paths):
-        shape = read_geometry(path).shape
-        if shape != geometry.shape:
-            raise cli.UserError(
-                f"{path} has shape {shape}, {arguments.image} has {geometry.shape}; give files of one case"
-            )
+    masks = (arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
+    geometry = check_places(arguments.image, *filter(None, masks))
     before = read_mask(arguments.kidney), read_mask(arguments.tumor)
     layers = [
         Layer("before", "Before post-processing", *before),

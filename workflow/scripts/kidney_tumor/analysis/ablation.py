@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor.analysis.scoring import compute_dice
-from kidney_tumor.data.nifti import TUMOR
+from kidney_tumor.data.nifti import TUMOR, check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
 from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kidney_tumor.filter.options import FilterOptions
@@ -43,9 +43,11 @@ def score_variant(
         The case, the target, its Dice and its predicted voxels, for each target.
 
     Raises:
-        UserError: A file is not a mask or a label volume, or the masks differ in shape.
+        UserError: A file is not a mask or a label volume, or they differ in shape or place.
     """
-    kidney, tumor = (read_mask(prediction / f"{network}.nii.gz") for network in NETWORKS)
+    paths = [prediction / f"{network}.nii.gz" for network in NETWORKS]
+    check_places(label, *paths)
+    kidney, tumor = map(read_mask, paths)
     segmentation = apply_variant(kidney, tumor, ratios, variant).segmentation
     masks = RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
     return [

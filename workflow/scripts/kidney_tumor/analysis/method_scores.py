@@ -1,6 +1,6 @@
 """The scores of a segmentation by this run or another method, and why one cannot be scored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,7 @@ import pandas as pd
 
 from kidney_tumor.analysis.scoring import Masks, compute_dice
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
-from kidney_tumor.data.nifti import VolumeError, explain_problem, read_columns, read_geometry
-from kidney_tumor.data.slices import check_grids
+from kidney_tumor.data.nifti import VolumeError, check_places, read_geometry, read_integer_columns
 from kidney_tumor.data.targets import NETWORKS, TARGETS
 from kidney_tumor.filter.masks import RunLengthMask, Spacing, read_label_masks
 
@@ -41,20 +40,12 @@ def read_segmentation(path: Path, values: Values) -> Masks:
     shape = read_geometry(path).shape
     tumor = list(values["tumor"])
     kidney_tumor, tumor_alone = (
-        RunLengthMask.from_blocks(shape, ((span, np.isin(block, chosen)) for span, block in _read_values(path)))
+        RunLengthMask.from_blocks(
+            shape, ((span, np.isin(block, chosen)) for span, block in read_integer_columns(path, "labels"))
+        )
         for chosen in ([*values["kidney"], *tumor], tumor)
     )
     return kidney_tumor, tumor_alone
-
-
-def _read_values(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
-    """Stream a volume of labels of any meaning like `read_columns`; raise a `UserError` if its values are no labels."""
-    for span, block in read_columns(path):
-        if block.min() < 0 or (block.dtype.kind == "f" and (block != np.rint(block)).any()):
-            raise explain_problem(
-                path, f"holds {block.min():g} to {block.max():g}; expected labels, whole numbers from 0"
-            )
-        yield span, block
 
 
 def score_segmentation(truth: Masks, prediction: Masks, spacing: Spacing) -> dict[str, dict[str, float]]:
@@ -108,11 +99,7 @@ def score_files(
     for path in paths:
         scores, problem = {}, ""
         try:
-            check_grids(image, geometry, path, other := read_geometry(path))
-            if not geometry.covers(other):
-                raise explain_problem(
-                    path, f"does not cover the place of {image.name}; write it with the image's affine"
-                )
+            check_places(image, path)
             scores = score_segmentation(truth, read_segmentation(path, values), geometry.spacing)
         except VolumeError as error:
             problem = f"{path} {error.what}"

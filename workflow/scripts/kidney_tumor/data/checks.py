@@ -9,8 +9,7 @@ import numpy as np
 
 from kidney_tumor.cli import UserError, collect, write_atomically
 from kidney_tumor.data.cohort import format_cases
-from kidney_tumor.data.nifti import KIDNEY, TUMOR, read_geometry, read_label
-from kidney_tumor.data.slices import check_grids
+from kidney_tumor.data.nifti import KIDNEY, TUMOR, check_places, read_geometry, read_label
 
 
 def check_folders(root: Path, cases: Sequence[str]) -> None:
@@ -26,7 +25,7 @@ def check_folders(root: Path, cases: Sequence[str]) -> None:
 
 
 def check_case(root: Path, case: str) -> dict[str, Any]:
-    """Check that both volumes of a case exist and have one shape of three axes, and that its labels are 0, 1 or 2.
+    """Check that both volumes of a case exist and have one shape and place, and that its labels are 0, 1 or 2.
 
     Returns:
         The case's row of the cohort's table: shape in voxels, spacing in mm, and how many voxels are kidney and tumor,
@@ -37,16 +36,10 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     """
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
-    label_geometry = read_geometry(label_path)
-    check_grids(image_path, geometry, label_path, label_geometry)
-    spacing = label_geometry.spacing
-    if not np.allclose(spacing, geometry.spacing, rtol=0.01):
-        # Only a warning, since the shapes agree and what is segmented is measured in the image's spacing.
-        mm = [" x ".join(f"{step:.4g}" for step in steps) for steps in (spacing, geometry.spacing)]
-        print(
-            f"warning: {label_path}: its voxels are {mm[0]} mm, the image's {mm[1]} mm; the image's are used "
-            "for test cases, the label's for agreement and outcomes"
-        )
+    check_places(image_path, label_path)
+    for path in (image_path, label_path):
+        if doubt := read_geometry(path).doubt:
+            print(f"warning: {path}: {doubt}")
     shown = label.max(axis=(1, 2))
     return {
         "case": case,

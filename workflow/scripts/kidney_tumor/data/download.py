@@ -17,7 +17,7 @@ from huggingface_hub.utils import http_stream_backoff
 from isal import igzip
 
 from kidney_tumor.cli import UserError, name_errors, write_atomically
-from kidney_tumor.data.nifti import BROKEN, count_decompressed_bytes, read_geometry
+from kidney_tumor.data.nifti import CUT, read_geometry, read_volume
 
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
 CHUNK = 2**16
@@ -153,12 +153,13 @@ def check_volume(path: Path, shape: tuple[int, int, int] | None = None) -> None:
         with igzip.open(path) as stream:
             while chunk := stream.read(CHUNK):
                 size += len(chunk)
-    except BROKEN as error:
+    except CUT as error:
         raise WrongContent(f"the download is not a complete gzip file ({error})") from error
     try:
-        found, expected = read_geometry(path).shape, count_decompressed_bytes(path)
+        volume = read_volume(path)
+        found, expected = volume.geometry.shape, volume.stored_bytes
     except UserError as error:
-        raise WrongContent("the download is not a volume in NIfTI-1 format") from error
+        raise WrongContent("the download is not a volume in NIfTI format") from error
     if size < expected:
         raise WrongContent(f"the download ends before its last voxel ({size} of {expected} bytes)")
     if shape and found != shape:

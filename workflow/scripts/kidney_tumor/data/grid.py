@@ -28,6 +28,8 @@ SPACINGS_MM = (0.1, 60.0)
 """The smallest and the largest distance between neighboring voxels that a CT, or a small phantom, can have."""
 SHEAR = 0.02
 """The largest cosine of the angle between two axes that counts as a right angle: rounding, and one degree."""
+SIZE_TOLERANCE = 0.01
+"""The relative difference between the lengths of an affine's columns and the stated voxel sizes that is rounding."""
 PIXEL_RATIO = 1.5
 """The largest ratio between the sides of a pixel: those of axial CT are square."""
 
@@ -39,10 +41,12 @@ class Geometry:
     Attributes:
         stored_shape: The shape of the volume in voxels, in the axes of its file.
         stored_affine: The 4 x 4 affine of the file, from voxel indices to mm to the patient's right, front and head.
+        doubt: What is odd about how the file states its grid, a sentence; empty if nothing is.
     """
 
     stored_shape: tuple[int, int, int]
     stored_affine: list[list[float]]
+    doubt: str = ""
 
     @cached_property
     def codes(self) -> tuple[str, str, str]:
@@ -80,8 +84,11 @@ class Geometry:
 
     def covers(self, other: "Geometry") -> bool:
         """Return whether both grids have one shape and the same place, to half a voxel."""
-        tolerance = min(self.spacing) / 2
-        return self.shape == other.shape and np.allclose(self._locate_corners(), other._locate_corners(), 0, tolerance)
+        return self.shape == other.shape and self.measure_distance(other) <= min(self.spacing) / 2
+
+    def measure_distance(self, other: "Geometry") -> float:
+        """Measure in mm how far apart, along an axis, corners of two grids are that should be one."""
+        return float(np.abs(self._locate_corners() - other._locate_corners()).max())
 
     def _locate_corners(self) -> np.ndarray:
         """Compute where the first voxel and the last of each axis lie, in mm: shape (4, 3)."""
@@ -96,6 +103,43 @@ class Geometry:
 def restore_axes(volume: np.ndarray, affine: list[list[float]]) -> np.ndarray:
     """View a volume, shape (slices, rows, columns), in the axes of a file with this affine."""
     return apply_orientation(volume, ornt_transform(axcodes2ornt(AXES), io_orientation(affine)))
+
+
+def locate_voxels(sform: np.ndarray | None, qform: np.ndarray | None, sizes: np.ndarray) -> tuple[np.ndarray, str]:
+    """Choose the affine of a volume among those that its header has.
+
+    The sform counts before the qform, as nibabel and most programs have it. But some programs write one that lacks the
+    sizes of voxels. So the lengths of its columns are compared with the sizes that the header states, which the qform
+    has by its definition.
+
+    Args:
+        sform: The 4 x 4 affine of the sform, if the header has one.
+        qform: That of the qform, if the header has one.
+        sizes: The sizes of the voxels in mm that the header states (pixdim), shape (3,); 0 where it states none.
+
+    Returns:
+        The affine, and what is odd about it, a sentence; empty if nothing is.
+
+    Raises:
+        ValueError: The two disagree, and which is right cannot be told; the message says what is wrong with the file.
+    """
+    if sform is None:
+        return (np.eye(4) if qform is None else qform), ""
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(sform[:3, :3], axis=0)
+        stated = np.isfinite(sizes) & (sizes > 0)
+        agree = np.isclose(lengths, sizes, rtol=SIZE_TOLERANCE, atol=0) | ~stated
+    if agree.all() or not np.isfinite(lengths).all() or not lengths.all():  # the last are faults of another kind
+        return sform, ""
+    by_affine, by_sizes = (" x ".join(f"{length:.4g}" for length in each) for each in (lengths, sizes))
+    if qform is not None and stated.all() and not np.allclose(sizes, 1):
+        return qform, (
+            f"its sform has voxels of {by_affine} mm, its qform and voxel sizes have {by_sizes} mm; the qform is used"
+        )
+    raise ValueError(
+        f"has voxels of {by_affine} mm by its affine and of {by_sizes} mm by its voxel sizes (pixdim); "
+        "which is right cannot be told"
+    )
 
 
 def find_fault(header: nib.Nifti1Header, geometry: Geometry) -> str | None:

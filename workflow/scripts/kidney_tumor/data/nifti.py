@@ -1,47 +1,47 @@
-"""Reading and writing volumes, which are NIfTI-1 files, in the axes (slices, rows, columns) of the workflow.
+"""Reading and writing volumes, which are NIfTI files, in the axes (slices, rows, columns) of the workflow.
 
 NIfTI stores the first axis fastest, so a file of KiTS19 is a sequence of (slices, rows) planes, one for each column.
 Volumes are therefore streamed by columns, and only two blocks of planes are in memory at a time, however long the
 volume is. A volume that is stored in other axes is read whole, and then passed on by columns, too.
+
+The content of a file decides how it is read, and not its name: NIfTI-1 or NIfTI-2, gzipped or not. nibabel interprets
+the header; what real files have in it, against the letter of the standard, is mended before (`_parse_header`).
 """
 
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
-from nibabel.filebasedimages import ImageFileError
+from nibabel.nifti1 import data_type_codes
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
-from nibabel.wrapstruct import WrapStructError
 
 from kidney_tumor.cli import UserError, suggest_remake, write_atomically
 from kidney_tumor.data.cohort import CASE, VOLUMES
-from kidney_tumor.data.grid import Geometry, find_fault, restore_axes
+from kidney_tumor.data.grid import Geometry, find_fault, locate_voxels, restore_axes
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
+GZIP = b"\x1f\x8b"
 DEFLATE = 1032
 """The largest factor by which gzip can compress."""
 BLOCK_BYTES = 16 * 2**20
 """The size of a block of columns as stored, small enough to stay in the processor's cache."""
-# The errors that gzip and nibabel raise for a file that was cut or changed anywhere.
-BROKEN = (
-    EOFError,
-    OSError,
-    ValueError,
-    TypeError,
-    OverflowError,
-    isal_zlib.error,
-    ImageFileError,
-    HeaderDataError,
-    WrapStructError,
-)
+CUT = (EOFError, isal_zlib.error, igzip.BadGzipFile)
+"""The errors that reading raises for a file that was cut or changed anywhere."""
+ROUNDING = 1e-3
+"""The distance from a whole number within which a value stored as float is this number: its rounding."""
+COARSEST = 0.1
+"""The largest such distance for values that the header scales, which may lie a step of its scaling away."""
+WRITER = "kidney_tumor: "
+"""What the description in the header of this workflow's masks begins with; the name of the mask follows."""
 
 
 class VolumeError(UserError):
@@ -52,10 +52,69 @@ class VolumeError(UserError):
         self.what = what
 
 
-def explain_problem(path: Path, what: str) -> VolumeError:
-    """Make the error for a volume: its case if its folder names one, the file, what is wrong and what to do."""
+class _HeaderError(Exception):
+    """A header that cannot be used; the message says what is wrong with the file."""
+
+
+class _Nifti1Header(nib.Nifti1Header):
+    """A header whose quaternion may be somewhat longer than 1, as single precision makes it; it is normalized."""
+
+    quaternion_threshold = -0.01
+
+
+class _Nifti2Header(nib.Nifti2Header):
+    """The same for NIfTI-2."""
+
+    quaternion_threshold = -0.01
+
+
+HEADERS = {348: _Nifti1Header, 540: _Nifti2Header}
+"""The kinds of header by their length in bytes, with which each begins."""
+TYPES = data_type_codes.value_set()
+MAGIC = {348: (344, b"n+1\0", b"ni1\0"), 540: (4, b"n+2\0", b"ni2\0")}
+"""Where in a header the kind of the file stands, what it is for one file, and for a pair of header and voxels."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """What the header of a volume says.
+
+    Attributes:
+        geometry: The grid of the volume.
+        kind: The type of the stored numbers.
+        offset: The number of bytes before the voxels.
+        slope: The factor from stored numbers to values; None if they are not scaled.
+        intercept: What is added then.
+        is_plain: Whether other programs read the file alike: nothing in its header had to be mended.
+    """
+
+    geometry: Geometry
+    kind: np.dtype
+    offset: int
+    slope: float | None
+    intercept: float | None
+    is_plain: bool
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes of header and voxels before compression."""
+        return self.offset + math.prod(self.geometry.stored_shape) * self.kind.itemsize
+
+    def scale(self, stored: np.ndarray) -> np.ndarray:
+        """Compute the values from stored numbers: float if the header scales them, else the same array."""
+        stored = stored.astype(self.kind.newbyteorder("="), copy=False)
+        return stored if self.slope is None else apply_read_scaling(stored, self.slope, self.intercept)
+
+
+def explain_problem(path: Path, what: str, remedy: str = "") -> VolumeError:
+    """Make the error for a volume: its case if its folder names one, the file, what is wrong and what to do.
+
+    Without a remedy, the error says how to get the file again.
+    """
     is_result = _identify(path) or path.parent.parent.name == "scans"
-    if path.name in VOLUMES:
+    if remedy:
+        pass
+    elif path.name in VOLUMES:
         remedy = "fetch or export it again, or leave the case out (data.exclude)"
     elif not path.is_file():
         remedy = "check the path"
@@ -76,40 +135,123 @@ def _identify(path: Path) -> str:
 
 
 @contextmanager
-def _open_volume(path: Path) -> Iterator[tuple[nib.Nifti1Image, BinaryIO]]:
-    """Open a volume and its decompressed stream; raise a `UserError` for every way in which the file can be broken."""
+def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
+    """Open a volume and its decompressed stream.
+
+    Raises:
+        UserError: The file is missing, or it is no volume that this workflow can read; the message says why.
+    """
     if not path.is_file():
         raise explain_problem(path, "is missing")
+    with path.open("rb") as file:
+        is_gzipped = file.read(len(GZIP)) == GZIP
     try:
-        is_plain = path.suffix == ".nii"
-        with path.open("rb") if is_plain else igzip.open(path) as stream:
-            image = nib.Nifti1Image.from_stream(stream)
-            if image.ndim != 3 or min(image.shape) < 1:
-                raise explain_problem(
-                    path, f"has shape {image.shape}; expected three axes (slices, rows, columns), none empty"
-                )
-            if image.get_data_dtype().kind not in "iuf":
-                raise explain_problem(path, "holds colors or complex numbers; expected plain numbers")
-            if count_stored_bytes(image) > (1 if is_plain else DEFLATE) * path.stat().st_size:
-                raise explain_problem(
-                    path, f"is truncated: {path.stat().st_size} bytes cannot hold the shape {image.shape}"
-                )
-            written = bytes(image.header["descrip"].item()).decode("latin-1")
-            if CASE.search(written) and _identify(path) not in ("", written):
+        with igzip.open(path) if is_gzipped else path.open("rb") as stream:
+            volume, description = _read_header(stream)
+            if volume.stored_bytes > (DEFLATE if is_gzipped else 1) * (size := path.stat().st_size):
+                raise _HeaderError(f"is truncated: {size} bytes cannot hold the shape {volume.geometry.stored_shape}")
+            if description.startswith(WRITER) and _identify(path) not in ("", name := description.removeprefix(WRITER)):
                 raise VolumeError(
-                    f"{path} holds {written}; if it is one of a run's results, {suggest_remake(path)}",
-                    f"holds {written}",
+                    f"{path} holds {name}; if it is one of a run's results, {suggest_remake(path)}", f"holds {name}"
                 )
-            if fault := find_fault(image.header, Geometry(image.shape, image.affine.tolist())):
-                raise explain_problem(path, fault)
-            yield image, stream
-    except BROKEN as error:
-        if isinstance(error, OSError) and error.errno:  # reading failed, the file may be good
-            raise
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise explain_problem(
-            path, f"is truncated or not a {'' if is_plain else 'gzipped '}NIfTI-1 file ({why})"
-        ) from error
+            yield volume, stream
+    except _HeaderError as error:
+        raise explain_problem(path, str(error)) from error
+    except CUT as error:
+        raise explain_problem(path, f"is truncated or damaged ({str(error) or 'it ends early'})") from error
+
+
+def _read_header(stream: BinaryIO) -> tuple[Volume, str]:
+    """Read the header of a volume; return what it says, and its description.
+
+    Raises:
+        _HeaderError: It is no header of a volume, or of one that cannot be used.
+    """
+    start = stream.read(4)
+    for order in ("<", ">"):
+        size = int(np.frombuffer(start, f"{order}i4")[0]) if len(start) == 4 else 0
+        if size in HEADERS:
+            break
+    else:
+        raise _HeaderError("is empty" if not start else "is not a NIfTI file: it does not begin with 348 or 540")
+    content = start + stream.read(size - 4)
+    if len(content) < size:
+        raise _HeaderError(f"is truncated: {len(content)} bytes are no header")
+    place, single, pair = MAGIC[size]
+    magic = content[place : place + 4]
+    if magic == pair:
+        raise _HeaderError("is the header of a pair of files, .hdr and .img; convert both to one file .nii.gz")
+    if magic != single:
+        raise _HeaderError("is not a NIfTI file: its magic string is missing, as in ANALYZE files, which lack a place")
+    header = HEADERS[size](content, endianness=order, check=False)
+    try:
+        return _parse_header(header, size), bytes(header["descrip"].item()).decode("latin-1")
+    except HeaderDataError as error:
+        raise _HeaderError(f"has a header that nibabel cannot read ({error})") from error
+
+
+def _parse_header(header: nib.Nifti1Header, size: int) -> Volume:
+    """Interpret a header, and mend what real files have in it (nifti1.h of the NIfTI standard says what is meant).
+
+    - Voxels begin after the header and its four flags of extensions, 352 or 544 bytes, also where it states less.
+    - Axes after the third that have one voxel say nothing; nor do voxel sizes below 0 about the direction.
+    - A qfac that is neither 1 nor -1 is 1.
+    - Values without a finite factor, or with the factor 0, are not scaled; an intercept that is not finite is 0.
+    - An sform without voxel sizes, whose columns all have the length 1, beside a qform that has them, is left out.
+
+    Raises:
+        _HeaderError: The volume cannot be used.
+    """
+    stated = header.copy()
+    dimensions = max(0, min(int(header["dim"][0]), 7))
+    shape = [int(length) for length in header["dim"][1 : dimensions + 1]]
+    while len(shape) > 3 and shape[-1] in (0, 1):
+        shape.pop()
+    if len(shape) != 3 or min(shape) < 1:
+        raise _HeaderError(
+            f"has shape {tuple(shape)}; expected one volume with three axes (slices, rows, columns), none empty"
+        )
+    code = int(header["datatype"])
+    if code not in TYPES:
+        raise _HeaderError(f"has voxels of the type {code}, which the standard does not know")
+    kind = header.get_data_dtype()
+    if kind.kind not in "iuf":
+        raise _HeaderError("holds colors or complex numbers; expected plain numbers")
+    offset, first = float(header["vox_offset"]), size + 4
+    offset = int(offset) if offset > first else first
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not math.isfinite(intercept):
+        intercept = 0.0
+    if not math.isfinite(slope) or slope == 0 or (slope, intercept) == (1, 0):
+        slope = intercept = None
+    sizes = np.abs(header["pixdim"][1:4].astype(float))
+    header["pixdim"][1:4] = sizes
+    header["pixdim"][0] = -1 if header["pixdim"][0] == -1 else 1
+    try:
+        affine, doubt = locate_voxels(
+            header.get_sform() if int(header["sform_code"]) > 0 else None,
+            header.get_qform() if int(header["qform_code"]) > 0 else None,
+            sizes,
+        )
+    except ValueError as error:
+        raise _HeaderError(str(error)) from error
+    stored_shape = (shape[0], shape[1], shape[2])
+    geometry = Geometry(stored_shape, affine.tolist(), doubt)
+    if fault := find_fault(header, geometry):
+        raise _HeaderError(fault)
+    is_plain = not doubt and len(shape) == dimensions and header.binaryblock == stated.binaryblock
+    is_plain &= float(stated["vox_offset"]) == offset
+    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain))
+
+
+def read_volume(path: Path) -> Volume:
+    """Read what the header of a volume says.
+
+    Raises:
+        UserError: The reasons are those of `read_geometry`.
+    """
+    with _open_volume(path) as (volume, _):
+        return volume
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -119,23 +261,7 @@ def read_geometry(path: Path) -> Geometry:
         UserError: The file is missing, not a NIfTI file, not three-dimensional, without a usable affine, or a mask of
             another case.
     """
-    with _open_volume(path) as (image, _):
-        return Geometry(image.shape, image.affine.tolist())
-
-
-def count_stored_bytes(image: nib.Nifti1Image) -> int:
-    """Count the bytes of a volume's header and voxels before compression, as the header states them."""
-    return image.dataobj.offset + math.prod(image.shape) * image.get_data_dtype().itemsize
-
-
-def count_decompressed_bytes(path: Path) -> int:
-    """Count the bytes to which a volume's file must decompress, as its header states them.
-
-    Raises:
-        UserError: The reasons are those of `read_geometry`.
-    """
-    with _open_volume(path) as (image, _):
-        return count_stored_bytes(image)
+    return read_volume(path).geometry
 
 
 def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
@@ -149,12 +275,13 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
         UserError: The reasons are those of `read_geometry`, or the file ends early, fails its checksum, or holds NaN
             or infinite voxels.
     """
-    with _open_volume(path) as (image, stream), ThreadPoolExecutor(1) as reader:
-        geometry = Geometry(image.shape, image.affine.tolist())
+    with _open_volume(path) as (volume, stream), ThreadPoolExecutor(1) as reader:
+        geometry = volume.geometry
         slices, rows, columns = geometry.shape
-        width = max(1, BLOCK_BYTES // (slices * rows * image.get_data_dtype().itemsize))
+        width = max(1, BLOCK_BYTES // (slices * rows * volume.kind.itemsize))
         spans = [slice(start, min(start + width, columns)) for start in range(0, columns, width)]
-        read = _stream_columns(image) if geometry.is_native else _cut_columns(image, stream, geometry)
+        stream.seek(volume.offset)
+        read = _stream_columns(volume, stream) if geometry.is_native else _cut_columns(volume, stream)
         blocks = (reader.submit(read, span) for span in spans)
         ahead = next(blocks)  # the next block is decompressed while the caller works on this one
         for span in spans:
@@ -169,45 +296,80 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             pass
 
 
-def _stream_columns(image: nib.Nifti1Image) -> Callable[[slice], np.ndarray]:
-    """Make the function that reads the next columns of a volume whose file has the workflow's axes."""
-    return lambda span: np.asanyarray(image.dataobj[..., span])
-
-
-def _cut_columns(image: nib.Nifti1Image, stream: BinaryIO, geometry: Geometry) -> Callable[[slice], np.ndarray]:
-    """Read a whole volume as stored, and make the function that cuts columns out of it, in the workflow's axes."""
-    stored = np.empty(image.shape, image.get_data_dtype(), order="F")
-    stream.seek(image.dataobj.offset)
-    bytes_left = memoryview(stored.T).cast("B")
+def _read_stored(stream: BinaryIO, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+    """Read the next voxels of a stream, the first axis fastest."""
+    stored = np.empty(shape, kind, order="F")
+    bytes_left = memoryview(stored.T.view(np.uint8)).cast("B") if stored.size else memoryview(b"")
     while bytes_left:
         if not (count := stream.readinto(bytes_left[:BLOCK_BYTES])):
             raise EOFError(f"{len(bytes_left)} bytes are missing")
         bytes_left = bytes_left[count:]
-    oriented = geometry.orient(stored)
+    return stored
+
+
+def _stream_columns(volume: Volume, stream: BinaryIO) -> Callable[[slice], np.ndarray]:
+    """Make the function that reads the next columns of a volume whose file has the workflow's axes."""
+    slices, rows, _ = volume.geometry.shape
+    return lambda span: volume.scale(_read_stored(stream, (slices, rows, span.stop - span.start), volume.kind))
+
+
+def _cut_columns(volume: Volume, stream: BinaryIO) -> Callable[[slice], np.ndarray]:
+    """Read a whole volume as stored, and make the function that cuts columns out of it, in the workflow's axes."""
+    oriented = volume.geometry.orient(_read_stored(stream, volume.geometry.stored_shape, volume.kind))
 
     def cut(span: slice) -> np.ndarray:
-        block = np.empty(oriented[..., span].shape, stored.dtype, order="F")
+        block = np.empty(oriented[..., span].shape, volume.kind, order="F")
         for number, plane in enumerate(oriented[..., span]):  # a plane's part of the block fits in the cache
             block[number] = plane
-        return apply_read_scaling(block, image.dataobj.slope, image.dataobj.inter)
+        return volume.scale(block)
 
     return cut
 
 
-def read_label_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
-    """Stream a label volume like `read_columns`, with its voxels as uint8.
+def read_integer_columns(path: Path, expected: str) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stream a volume of labels or a mask like `read_columns`, with its voxels as integers.
+
+    Labels that a tool stored as float, or as integers that the header scales, are rounded if each lies within the
+    rounding of its storage of a whole number.
+
+    Args:
+        path: The volume.
+        expected: What the volume should hold, for the message.
 
     Raises:
-        UserError: The reasons are those of `read_columns`, or a voxel is not 0 (background), 1 (kidney) or 2 (tumor).
+        UserError: The reasons are those of `read_columns`, or a value is negative or no whole number.
     """
+    volume = read_volume(path)
+    step = max(ROUNDING, min(abs(volume.slope or 0), COARSEST))
     for span, block in read_columns(path):
-        with np.errstate(invalid="ignore"):  # a value outside uint8 differs after the cast, and is reported below
-            label = block.astype(np.uint8, copy=False)
-        if label.max() > max(LABELS) or (label is not block and (label != block).any()):
-            strange = block[(label > max(LABELS)) | (label != block)]
-            values = ", ".join(f"{value:g}" for value in np.unique(strange)[:5])
+        if block.dtype.kind == "f":
+            whole = np.rint(block)
+            away = np.abs(block - whole)
+            if away.max() > step:
+                raise explain_problem(
+                    path,
+                    f"holds {block.flat[away.argmax()]:.4g}, as maps of probability and interpolated masks do; "
+                    f"expected {expected}, in whole numbers",
+                    "apply a threshold, or resample it with the nearest neighbor",
+                )
+            block = whole
+        if block.min() < 0:
+            raise explain_problem(path, f"holds {block.min():g}; expected {expected}")
+        yield span, block if block.dtype.kind in "iu" else block.astype(np.int64)
+
+
+def read_label_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stream a label volume like `read_integer_columns`, with its voxels as uint8.
+
+    Raises:
+        UserError: The reasons are those of `read_integer_columns`, or a voxel is not 0 (background), 1 (kidney) or 2
+            (tumor).
+    """
+    for span, block in read_integer_columns(path, "0, 1 and 2 only"):
+        if block.max() > max(LABELS):
+            values = ", ".join(map(str, np.unique(block[block > max(LABELS)])[:5]))
             raise explain_problem(path, f"holds labels {values}; expected 0, 1 and 2 only")
-        yield span, label
+        yield span, block.astype(np.uint8, copy=False)
 
 
 def read_label(path: Path) -> np.ndarray:
@@ -222,8 +384,31 @@ def read_label(path: Path) -> np.ndarray:
     return label
 
 
+def check_places(path: Path, *others: Path) -> Geometry:
+    """Check that further volumes of a case have the shape and, to half a voxel, the place of the first, in any axes.
+
+    Returns:
+        The grid of the first.
+
+    Raises:
+        UserError: One has another shape or lies elsewhere, or cannot be read.
+    """
+    geometry = read_geometry(path)
+    for other in others:
+        found = read_geometry(other)
+        if found.shape != geometry.shape:
+            raise explain_problem(other, f"has shape {found.shape}, but {path} has {geometry.shape}")
+        if not found.covers(geometry):
+            raise explain_problem(
+                other,
+                f"does not lie where {path} lies, but up to {found.measure_distance(geometry):.3g} mm away: "
+                "one affine is wrong, or they are of two scans",
+            )
+    return geometry
+
+
 def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> None:
-    """Write an integer volume as a gzipped file, completely or not at all.
+    """Write a volume in its own type as a gzipped file, completely or not at all.
 
     A mask's header names its case, so that reading it under the name of another case fails.
 
@@ -243,5 +428,6 @@ def write_volume(path: Path, volume: np.ndarray, affine: list[list[float]]) -> N
         igzip.IGzipFile("", "wb", fileobj=file, mtime=0) as stream,  # no name or time: the bytes are always the same
     ):
         image = nib.Nifti1Image(restore_axes(volume, affine), np.array(affine))
-        image.header["descrip"] = _identify(path).encode()  # so that a swapped file is noticed
+        name = _identify(path)
+        image.header["descrip"] = f"{WRITER}{name}".encode() if name else b""  # so that a swapped file is noticed
         image.to_stream(stream)

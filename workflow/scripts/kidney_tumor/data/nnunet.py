@@ -9,12 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
 from kidney_tumor.cli import write_atomically, write_json
-from kidney_tumor.data.nifti import BACKGROUND, KIDNEY, TUMOR, read_geometry, read_label, write_volume
-from kidney_tumor.data.slices import check_grids
+from kidney_tumor.data.nifti import (
+    BACKGROUND,
+    KIDNEY,
+    TUMOR,
+    check_places,
+    read_columns,
+    read_label,
+    read_volume,
+    write_volume,
+)
 
 ENDING = ".nii.gz"
 READER = "NibabelIOWithReorient"
@@ -34,7 +41,7 @@ def link_cases(root: Path, cases: Sequence[str], folder: Path, description: str)
         description: What the cases are, for a reader of dataset.json.
 
     Returns:
-        The number of labels that were written anew, since nnU-Net would not take them as they are.
+        The number of volumes that were written anew, since nnU-Net would not take them as they are.
 
     Raises:
         UserError: A volume cannot be read, or a label does not fit its image.
@@ -49,13 +56,21 @@ def link_cases(root: Path, cases: Sequence[str], folder: Path, description: str)
     rewritten = 0
     for case in cases:
         image, label = (root / case / f"{volume}{ENDING}" for volume in ("imaging", "segmentation"))
-        link_file(image, folder / "imagesTr" / f"{case}_0000{ENDING}")
-        target = folder / "labelsTr" / f"{case}{ENDING}"
-        if fits_image(label, image):
-            link_file(label, target)
+        image_target, label_target = (
+            folder / "imagesTr" / f"{case}_0000{ENDING}",
+            folder / "labelsTr" / f"{case}{ENDING}",
+        )
+        fits, stored = fits_image(label, image), read_volume(image)
+        if stored.is_plain:
+            link_file(image, image_target)
         else:
-            write_volume(target, read_label(label), read_geometry(image).stored_affine)
-            rewritten += 1
+            whole = np.concatenate([block for _, block in read_columns(image)], axis=2)
+            write_volume(image_target, whole, stored.geometry.stored_affine)
+        if fits:
+            link_file(label, label_target)
+        else:
+            write_volume(label_target, read_label(label), stored.geometry.stored_affine)
+        rewritten += (not fits) + (not stored.is_plain)
     write_json(folder / "dataset.json", describe_dataset(len(cases), description))
     return rewritten
 
@@ -78,14 +93,12 @@ def fits_image(label: Path, image: Path) -> bool:
     Raises:
         UserError: One of the two cannot be read, or they differ in shape.
     """
-    geometry, label_geometry = read_geometry(image), read_geometry(label)
-    check_grids(image, geometry, label, label_geometry)
-    stored = nib.load(label)
+    geometry, stored = check_places(image, label), read_volume(label)
     return (
-        np.allclose(geometry.stored_affine, label_geometry.stored_affine)
-        and np.allclose(stored.header.get_zooms(), nib.load(image).header.get_zooms())
-        and stored.get_data_dtype().kind in "iu"
-        and (stored.dataobj.slope, stored.dataobj.inter) == (1, 0)
+        np.allclose(geometry.stored_affine, stored.geometry.stored_affine)
+        and stored.kind.kind in "iu"
+        and stored.slope is None
+        and stored.is_plain
     )
 
 

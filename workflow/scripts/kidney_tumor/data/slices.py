@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 from kidney_tumor.cli import UserError, read_json, suggest_remake, write_atomically, write_json
 from kidney_tumor.data.grid import Geometry
-from kidney_tumor.data.nifti import explain_problem, read_columns, read_geometry, read_label_columns
+from kidney_tumor.data.nifti import check_places, read_columns, read_label_columns
 from kidney_tumor.data.plausibility import measure_hu
 
 Slices = TypeVar("Slices")
@@ -73,12 +73,10 @@ def extract(image_path: Path, label_path: Path | None, size: int, folder: Path) 
     The volumes are decompressed once and streamed, so that little more than the result is in memory.
 
     Raises:
-        UserError: A file is missing, truncated, not three-dimensional or holds NaN, the shapes differ, or a label is
-            not 0, 1 or 2.
+        UserError: A file is missing, truncated, not three-dimensional or holds NaN, the two differ in shape or place,
+            or a label is not 0, 1 or 2.
     """
-    geometry = read_geometry(image_path)
-    if label_path:
-        check_grids(image_path, geometry, label_path, read_geometry(label_path))
+    geometry = check_places(image_path, *([label_path] if label_path else []))
     images = resize_blocks(read_columns(image_path), geometry.shape, size, np.int16)
     labels = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8) if label_path else None
     store = SliceStore(geometry, images, labels)
@@ -97,6 +95,7 @@ def save_slices(folder: Path, store: SliceStore) -> None:
     record = {
         "shape": store.geometry.stored_shape,
         "affine": store.geometry.stored_affine,
+        "doubt": store.geometry.doubt,
         "case": folder.name,
         "size": store.images.shape[2],
         "hu": measure_hu(store.images),
@@ -140,22 +139,6 @@ def transpose(volume: np.ndarray) -> np.ndarray:
     return result
 
 
-def check_grids(image_path: Path, image: Geometry, label_path: Path, label: Geometry) -> None:
-    """Check that a label volume has its image's shape and, where the files differ in their axes, its place.
-
-    Raises:
-        UserError: It does not.
-    """
-    if image.codes != label.codes and not image.covers(label):
-        raise explain_problem(
-            label_path,
-            f"has the axes {', '.join(label.codes)}, but {image_path.name} has {', '.join(image.codes)}, "
-            "and they do not cover the same place: one affine is wrong",
-        )
-    if image.shape != label.shape:
-        raise explain_problem(label_path, f"has shape {label.shape}, but {image_path.name} has {image.shape}")
-
-
 def open_slices(folder: Path) -> SliceStore:
     """Open a case's extracted slices and verify their checksums.
 
@@ -176,7 +159,7 @@ def refuse_scan(folder: Path, problem: str) -> None:
 
 def get_geometry(record: Mapping[str, Any]) -> Geometry:
     """Get the grid of the volume from the record of its slices."""
-    return Geometry(tuple(record["shape"]), record["affine"])
+    return Geometry(tuple(record["shape"]), record["affine"], record["doubt"])
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -188,7 +171,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(folder / "slices.json", "case")
     if "problem" in record:
         raise UserError(record["problem"])
-    record = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "crc32")
+    record = read_json(folder / "slices.json", "case", "shape", "affine", "doubt", "hu", "crc32")
     if record["case"] != folder.name:
         raise UserError(f"{folder} holds the slices of {record['case']}; {suggest_remake(folder / 'slices.json')}")
     return record

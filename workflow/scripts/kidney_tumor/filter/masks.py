@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kidney_tumor.data.nifti import TUMOR, explain_problem, read_columns, read_geometry, read_label_columns
+from kidney_tumor.data.nifti import TUMOR, explain_problem, read_geometry, read_integer_columns, read_label_columns
 
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -158,25 +158,23 @@ class RunLengthMask:
 
 
 def read_mask(path: Path) -> RunLengthMask:
-    """Read a mask from a file, in which everything above 0 is foreground.
+    """Read a mask from a file of whole numbers, in which everything above 0 is foreground.
 
     Raises:
-        UserError: The reasons are those of `nifti.read_columns`, or the file holds other values than a mask.
+        UserError: The reasons are those of `nifti.read_integer_columns`, or the file has more values than a mask.
     """
-    return RunLengthMask.from_blocks(
-        read_geometry(path).shape, ((span, block > 0) for span, block in _check_values(path, read_columns(path)))
-    )
+    return RunLengthMask.from_blocks(read_geometry(path).shape, _read_foreground(path))
 
 
-def _check_values(path: Path, blocks: Iterable[tuple[slice, np.ndarray]]) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield the blocks of a mask; raise a `UserError` if a block holds values that no mask and no label volume has."""
-    found: set[float] = set()
-    for span, block in blocks:
-        if block.min() < 0 or block.max() > TUMOR:
+def _read_foreground(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
+    """Stream the foreground of a mask; raise a `UserError` if it has more values than a mask or a label volume has."""
+    found: set[int] = set()
+    for span, block in read_integer_columns(path, "a mask"):
+        if block.max() > TUMOR:
             found.update(np.unique(block).tolist())
-            if min(found) < 0 or len(found) > MASK_VALUES:
-                raise explain_problem(path, f"holds {min(found):g} to {max(found):g}; expected a mask, not an image")
-        yield span, block
+            if len(found) > MASK_VALUES:
+                raise explain_problem(path, f"holds {min(found)} to {max(found)}; expected a mask, not an image")
+        yield span, block > 0
 
 
 def read_label_masks(path: Path) -> tuple[RunLengthMask, RunLengthMask]:
