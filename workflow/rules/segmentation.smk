@@ -12,7 +12,7 @@ use rule predict as predict_scan with:
     log:
         "<logs>/scans/{scan}/predict.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/predict.tsv"
+        "<benchmarks>/predict_scan/{scan}.tsv"
     params:
         slices=subpath(output[0], ancestor=2),
         case=lambda wildcards: wildcards.scan,
@@ -32,7 +32,7 @@ use rule postprocess as postprocess_scan with:
     log:
         "<logs>/scans/{scan}/postprocess.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/postprocess.tsv"
+        "<benchmarks>/postprocess_scan/{scan}.tsv"
 
 
 rule measure_scan:
@@ -71,7 +71,7 @@ use rule write_viewer as write_viewer_scan with:
     log:
         "<logs>/scans/{scan}/write_viewer.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/write_viewer.tsv"
+        "<benchmarks>/write_viewer_scan/{scan}.tsv"
     params:
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],
