@@ -100,8 +100,8 @@ def _name_places(forms: Iterable[str], case: str) -> list[str]:
 def find_segmentations(method: Method, case: str) -> Found:
     """Find a case's files in the folder of a method.
 
-    A case is there if it has a label volume, or a file of a kidney (of a tumor, if the method has no kidneys). A case in
-    several places counts as missing, since each may be the one that is meant.
+    A case is there if it has a label volume, or a file of a kidney (of a tumor, if the method has no kidneys). In
+    several places it counts as missing, since each may be the one that is meant.
     """
     volumes = [] if method.named else _find_volumes(method.folder, FORMS, case)
     organs = _find_organs(method, case) if method.organs and not volumes else []
