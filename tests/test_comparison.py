@@ -237,6 +237,12 @@ def test_a_method_without_a_usable_case_takes_nothing_from_the_others():
         "bad: no case can be used of 2; a: f is misshapen",
     ]
     plot_comparison(table, [])
+    organs = pd.DataFrame(rows_of("run", [(f"case_0000{number}", 0.5) for number in range(4)]))
+    organs["absent"] = ["left", "", "left", "left, right"]
+    assert list(comparison.list_warnings(organs)) == [
+        "run: no file of left, which counts as not found: case_00000, case_00002",
+        "run: no file of left, right, which counts as not found: case_00003",
+    ]
 
 
 def test_nothing_to_compare_is_an_error():

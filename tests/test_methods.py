@@ -103,6 +103,11 @@ def test_an_organ_without_a_file_was_not_found_but_a_case_needs_a_kidney(tmp_pat
     found = find(named, "case_00001")
     assert found.organs["tumor"] == []
     assert found.absent == ("kidney_left", "mass")
+    method = methods.parse_method(named)
+    assert methods.list_never_found(method, [found, methods.Found(problem="none")]) == ["kidney_left", "mass"]
+    assert methods.list_never_found(method, [found, methods.Found(("f",), absent=("mass",))]) == ["mass"]
+    assert methods.list_never_found(method, [found, methods.Found(("f",))]) == []
+    assert methods.list_never_found(methods.parse_method(str(tmp_path)), [found]) == []
     for entry in (tmp_path, named):
         found = find(entry, "case_00002")
         assert found.files == ()

@@ -19,6 +19,8 @@ def require_methods(wildcards):
             missing.append(f"compare.{name}: there is no folder {method.folder}")
         elif found and not any(one.files for one in found):
             useless.append(f"compare.{name}: none of {len(found)} test cases; {TEST_CASES[0]}: {found[0].problem}")
+        elif never := methods.list_never_found(method, found):
+            missing.append(f"compare.{name}: no test case has a file {never[0]}.nii.gz; correct the name or take it out")
     if missing or len(useless) == len(METHODS):  # a method with a folder does not take the tables of the others
         cli.fail("\n".join(missing + useless))
     return []

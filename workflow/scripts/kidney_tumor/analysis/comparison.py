@@ -16,6 +16,7 @@ from kidney_tumor.analysis.statistics import (
     summarize_values,
 )
 from kidney_tumor.cli import UserError
+from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.targets import TARGETS
 
 
@@ -51,8 +52,9 @@ def list_warnings(table: pd.DataFrame) -> Iterator[str]:
         for _, row in rows.drop_duplicates(["case", "file", "problem"]).iterrows():
             if row["problem"]:
                 yield f"{method}: {row['case']} is left out: {row['problem']}"
-            elif row["absent"]:
-                yield f"{method}: {row['case']} has no file of {row['absent']}, which counts as not found"
+        for names, lacking in rows[(rows["problem"] == "") & (rows["absent"] != "")].groupby("absent"):
+            cases = format_cases(lacking["case"].unique())
+            yield f"{method}: no file of {names}, which counts as not found: {cases}"
 
 
 def average_measure(table: pd.DataFrame, target: str, measure: str) -> pd.DataFrame:

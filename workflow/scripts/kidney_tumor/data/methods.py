@@ -115,6 +115,12 @@ def find_segmentations(method: Method, case: str) -> Found:
     return organs[0] if organs else Found(problem=_explain_missing(method, case))
 
 
+def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:
+    """List the organs that the configuration names, but of which no case has a file: one name is likely mistyped."""
+    absent = [set(one.absent) for one in found if one.files]
+    return sorted(set.intersection(*absent)) if method.named and absent else []
+
+
 def _find_volumes(folder: Path, forms: Iterable[str], case: str) -> list[list[str]]:
     """Find the label volumes of a case: the files of each form of which there are some."""
     found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in _name_places(forms, case)]
