@@ -147,7 +147,7 @@ def test_the_threshold_trains_again_only_where_it_validates(finished):
     lines = [
         line
         for config in (validated, merged(validated, inference={"threshold": 0.4}))
-        for line in finished.snakemake(config, "--dry-run", "--printshellcmds").stdout.splitlines()
+        for line in finished.snakemake(config, "--dry-run", "--printshellcmds", "--quiet", "host").stdout.splitlines()
         if "train.py" in line and "--target tumor" in line
     ]
     assert ["--threshold 0.5" in lines[0], "--threshold 0.4" in lines[1]] == [True, True]

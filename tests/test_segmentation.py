@@ -180,6 +180,11 @@ def test_networks_from_another_machine(finished, project):
     for name in ("kidney", "tumor"):
         masks = [nib.load(folder / f"{name}.nii.gz").get_fdata() for folder in (here, there)]
         np.testing.assert_array_equal(*masks)
+    for threshold in (0.4, 0.5):  # the scans are read already, so that their predictions are planned at once
+        result = project.snakemake(merged(config, inference={"threshold": threshold}), "segment")
+        assert result.returncode == 0, result.stdout
+        assert result.stdout.count("No GPU found") == (not has_gpu)
+    assert "No GPU found" not in project.snakemake(config, "segment").stdout
     shutil.copytree(project.folder / "networks", project.folder / "more")
     ensemble = merged(config, scans={"models": ["networks", "more"]})
     twice = merged(config, scans={"models": ["networks", "more/../networks/"]})

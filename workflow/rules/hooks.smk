@@ -40,12 +40,9 @@ def is_complete():
 
 def warn_without_gpu():
     """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
-    if (
-        is_planned("train", "predict", "predict_scan")
-        and workflow.local_exec
-        and config["device"] == "auto"
-        and not gpu.find_gpu()
-    ):
+    # Predictions of scans are planned once these are sorted.
+    uses_networks = is_planned("train", "predict", "predict_scan", "sort_scans")
+    if uses_networks and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
