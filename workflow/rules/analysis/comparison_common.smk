@@ -1,5 +1,5 @@
 # Other segmentations of the test cases, with which this run is compared, and the helpers of their rules.
-METHODS = {name: methods.parse_method(entry) for name, entry in config["compare"].items()}
+METHODS = {name: methods.parse_method(entry, locate) for name, entry in config["compare"].items()}
 COMPARED = [config["run"], *METHODS]
 TEST_CASES = sorted({case for cases in TESTED.values() for case in cases})
 
@@ -20,7 +20,9 @@ def require_methods(wildcards):
         elif found and not any(one.files for one in found):
             useless.append(f"compare.{name}: none of {len(found)} test cases; {TEST_CASES[0]}: {found[0].problem}")
         elif never := methods.list_never_found(method, found):
-            missing.append(f"compare.{name}: no test case has a file {never[0]}.nii.gz; correct the name or take it out")
+            missing.append(
+                f"compare.{name}: no test case has a file {never[0]}.nii.gz; correct the name or take it out"
+            )
     if missing or len(useless) == len(METHODS):  # a method with a folder does not take the tables of the others
         cli.fail("\n".join(missing + useless))
     return []
@@ -29,7 +31,7 @@ def require_methods(wildcards):
 def find_compared(wildcards):
     """Find a case's segmentations, several if several splits test it, by a method or by this run."""
     if wildcards.method in METHODS:
-        return list(methods.find_segmentations(METHODS[wildcards.method], wildcards.case).files)
+        return mark_located(methods.find_segmentations(METHODS[wildcards.method], wildcards.case).files)
     folders = [folder for folder, cases in TESTED.items() if wildcards.case in cases]
     return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
 

@@ -4,7 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -69,10 +69,15 @@ class Found:
     problem: str = ""
 
 
-def parse_method(entry: str | Mapping[str, Any]) -> Method:
-    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and labels or files."""
+def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
+    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and labels or files.
+
+    Args:
+        entry: The entry.
+        locate: A function that tells where the folder lies, if an importer of the workflow has moved its paths.
+    """
     entry = {"folder": entry} if isinstance(entry, str) else entry
-    folder = Path(os.path.normpath(os.path.expanduser(entry["folder"])))
+    folder = Path(locate(os.path.normpath(os.path.expanduser(entry["folder"]))))
     parts = read_parts(entry)
     if any(isinstance(item, str) for items in parts.values() for item in items):
         return Method(folder, None, {part: [_strip(name) for name in names] for part, names in parts.items()}, True)
