@@ -21,14 +21,18 @@ unexport PYTHONSAFEPATH
 # Run the whole workflow on a phantom cohort, on the CPU.
 demo: .venv
 	$(SNAKEMAKE) --configfile config/demo.yaml
-	$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
+	$(MAKE) --no-print-directory report RUN=demo
 	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
 
-# Write results/<run>/report.html, one page with all results of a finished run; refuse if CONFIG gives other results.
-CONFIG ?= config/config.yaml
+# Write results/<run>/report.html, one page with all results of a complete run, by its name or by its configuration file;
+# refuse if they would change. It installs nothing.
+RUN ?= kits19
+CONFIG ?=
+report: export RUN := $(RUN)
 report: export CONFIG := $(CONFIG)
 report:
-	.venv/bin/python workflow/scripts/make_report.py --configfile "$$CONFIG"
+	@test -x .venv/bin/python || { echo "error: there is no .venv here; make .venv installs it" >&2; exit 1; }
+	.venv/bin/python workflow/scripts/make_report.py $(if $(CONFIG),--configfile "$$CONFIG",--run "$$RUN")
 
 PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
 test: .venv

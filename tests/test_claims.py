@@ -1,6 +1,7 @@
 """The paper's claims beside what a run gives."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -145,3 +146,24 @@ def test_every_dice_of_the_paper_is_a_claim():
     assert stated["mean Dice, kidney_tumor, after"] == "0.97"
     assert stated["mean Dice, tumor, after"] == "0.61"
     assert sum("Dice, " in claim for claim in CLAIMS["claim"]) == 8
+
+
+def test_every_value_that_the_paper_states_counts_as_a_deviation():
+    """The keys that config/README.md takes from a section of the paper, or from what it does not name."""
+    rows = re.findall(
+        r"^\| `([a-z_]+\.[a-z_]+)` \| [^|]* \| (.*) \|$", (ROOT / "config/README.md").read_text(), re.MULTILINE
+    )
+    sourced = re.compile(r"\b(section \d|equation \d|the paper (names|measures))")
+    stated = {key for key, text in rows if sourced.search(text.partition("paper silent")[0])}
+    values = yaml.safe_load((ROOT / "workflow" / "resources" / "paper_values.yaml").read_text())
+    listed = {f"{section}.{key}" for section, keys in values.items() for key in keys}
+    # `data.exclude` shows in the number of cases, and the fraction is read without a number of test cases only.
+    assert stated - {"data.exclude", "split.test_fraction"} <= listed
+    assert {"postprocess.ratio_cases", "training.epochs"} <= stated
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    train = merged(config, postprocess={"ratio_cases": "train"})
+    assert list_deviations(train, ROOT / "workflow" / "resources" / "paper_values.yaml") == ["postprocess.ratio_cases"]
+    verdicts = checked(deviations=["postprocess.ratio_cases"])["verdict"]
+    for claim in ("accepted ratio, low", "accepted ratio, high", "mean Dice, tumor, after"):
+        assert verdicts[claim] == "cannot be checked: postprocess.ratio_cases not as in the paper"
+    assert verdicts["test cases"] == "agrees"

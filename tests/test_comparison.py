@@ -8,7 +8,14 @@ import yaml
 from conftest import AFFINE, ROOT, save, save_case, turn
 
 from kidney_tumor.analysis import comparison
-from kidney_tumor.analysis.method_scores import MEASURES, read_segmentation, score_files, score_segmentation
+from kidney_tumor.analysis.method_scores import (
+    MEASURES,
+    read_segmentation,
+    score_files,
+    score_organs,
+    score_segmentation,
+    unite,
+)
 from kidney_tumor.analysis.statistics import adjust_holm, estimate_interval
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
 from kidney_tumor.cli import UserError
@@ -142,7 +149,7 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
         "small": r"small.nii.gz has shape \(4, 6, 7\), but .*imaging.nii.gz has \(4, 6, 8\)",
         "lost": r"lost.nii.gz does not lie where .*imaging.nii.gz lies, but up to",
         "moved": r"moved.nii.gz does not lie where .*imaging.nii.gz lies, but up to 3 mm away",
-        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only",
+        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say .* as {folder: ..., kidney: \[1, 3\],",
         "case_00004": r"case_00004.nii.gz holds case_00005",
         "gone": r"gone.nii.gz is missing",
     }
@@ -153,7 +160,7 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
     nib.save(nib.Nifti1Image(volume, AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 3])), paths[3])
     save(paths[4], np.where(volume == 2, 3, volume).astype(np.uint8))
     image = nib.Nifti1Image(volume, AFFINE)
-    image.header["descrip"] = b"case_00005"
+    image.header["descrip"] = b"kidney_tumor: case_00005"
     nib.save(image, paths[5])
     good = save(tmp_path / "good.nii.gz", volume)
     table = score_paths(case, [*paths, good])
@@ -173,7 +180,14 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
 def rows_of(method, dices, problem=""):
     """Rows of the table of cases: the tumor's Dice by hand; a case may come twice, as of two splits."""
     return [
-        {"method": method, "case": case, "target": "tumor", "file": "f", "problem": problem if dice is None else ""}
+        {
+            "method": method,
+            "case": case,
+            "target": "tumor",
+            "file": "f",
+            "absent": "",
+            "problem": problem if dice is None else "",
+        }
         | dict.fromkeys(MEASURES, NAN if dice is None else dice)
         for case, dice in dices
     ]
@@ -205,13 +219,110 @@ def test_the_tables_by_hand():
         {"method": "two", "target": "tumor", **pairs.loc[("two", "tumor", "dice")]}, "r"
     )
     assert said.startswith("two minus r: Dice of tumor -0.200 [-0.400, ")
-    assert said.endswith("p = 1 (Holm), n = 3: not distinguishable from no difference")
+    assert said.endswith("p = 1 (Holm), n = 3: too few cases for this test, which needs 7")
 
 
-def test_a_method_without_a_usable_case_is_an_error():
-    table = pd.concat([TABLE, pd.DataFrame(rows_of("bad", [("a", None), ("b", None)], "f is misshapen"))])
-    with pytest.raises(UserError, match=r"^bad: no case can be used of 2; a: f is misshapen$"):
-        comparison.summarize_methods(table, 0)
+def test_a_method_without_a_usable_case_takes_nothing_from_the_others():
+    bad = pd.DataFrame(rows_of("bad", [("a", None), ("b", None)], "f is misshapen"))
+    table = pd.concat([TABLE, bad])
+    keys = ["method", "target", "measure"]
+    for tabulate in (comparison.summarize_methods, comparison.compare_methods):
+        alone, beside = (tabulate(given, 0).set_index(keys).sort_index() for given in (TABLE, table))
+        pd.testing.assert_frame_equal(beside.drop("bad"), alone)
+        assert (beside.loc["bad", "n"] == 0).all()
+    assert comparison.count_unusable(table) == {"run": 0, "one": 1, "two": 0, "bad": 2}
+    assert list(comparison.list_warnings(table)) == [
+        "one: d is left out: is missing",
+        "two: a is left out: is misshapen",
+        "bad: no case can be used of 2; a: f is misshapen",
+    ]
+    plot_comparison(table, [])
+    organs = pd.DataFrame(rows_of("run", [(f"case_0000{number}", 0.5) for number in range(4)]))
+    organs["absent"] = ["left", "", "left", "left, right"]
+    assert list(comparison.list_warnings(organs)) == [
+        "run: no file of left, which counts as not found: case_00000, case_00002",
+        "run: no file of left, right, which counts as not found: case_00003",
+    ]
+
+
+def test_nothing_to_compare_is_an_error():
+    run, bad = TABLE[TABLE["method"] == "run"], pd.DataFrame(rows_of("bad", [("a", None)], "f is misshapen"))
+    for table, name in ((pd.concat([run, bad]), "bad"), (pd.concat([bad.assign(method="run"), TABLE[5:]]), "run")):
+        with pytest.raises(UserError, match=rf"^{name}: no case can be used of 1; a: f is misshapen$"):
+            comparison.summarize_methods(table, 0)
+
+
+def differences(*others, n, run=0.5):
+    """The sentences on the tumor's Dice of other methods, which differ from the run by as much in each of n cases."""
+    cases = [f"case {number}" for number in range(n)]
+    rows = rows_of("run", [(case, run) for case in cases])
+    for number, dice in enumerate(others):
+        rows += rows_of(f"m{number}", [(case, dice and dice + index / 1000) for index, case in enumerate(cases)])
+    pairs = comparison.compare_methods(pd.DataFrame(rows), 0).query("target == 'tumor' and measure == 'dice'")
+    return [comparison.describe_difference(row, "run") for _, row in pairs.iterrows()]
+
+
+@pytest.mark.parametrize(("methods", "needed"), [(1, 6), (2, 7), (3, 7), (4, 8)])
+def test_too_few_cases_are_said_to_be(methods, needed):
+    """Of n equal signs p is 2 / 2**n, and Holm multiplies it by the number of methods: it has to fall below 0.05."""
+    assert methods * 2 / 2**needed < 0.05 <= methods * 2 / 2 ** (needed - 1)
+    for said in differences(*[0.9] * methods, n=needed - 1):
+        assert said.endswith(f": too few cases for this test, which needs {needed}")
+    for said in differences(*[0.9] * methods, n=needed):
+        assert said.endswith(": higher")
+
+
+def test_that_nothing_was_found_comes_first():
+    (said,) = differences(0, n=8)
+    assert said.startswith(
+        "m0 minus run: Dice of tumor: nothing was found by m0, Dice is 0 in all 8 common cases; -0.5"
+    )
+    assert said.endswith(": lower")
+    (said,) = differences(0.9, n=8, run=0)
+    assert said.startswith(
+        "m0 minus run: Dice of tumor: nothing was found by run, Dice is 0 in all 8 common cases; +0.9"
+    )
+    (said,) = differences(0, n=8, run=0)
+    assert said == "m0 minus run: Dice of tumor: nothing was found by m0 and run, Dice is 0 in all 8 common cases"
+
+
+def test_a_mask_for_each_organ(tmp_path, label, rng):
+    """Two kidneys whose masks overlap, a tumor that lies partly outside of them, and no file of a second tumor."""
+    case, volume = label
+    masks = rng.random((3, *volume.shape)) < 0.4
+    paths = []
+    for mask, name, codes in zip(masks, ("left", "right", "mass"), ("IPL", "RAS", "LPS"), strict=True):
+        paths.append(tmp_path / f"{name}.nii.gz")
+        nib.save(turn(nib.Nifti1Image(np.where(mask, 1, 0).astype(np.uint8), AFFINE), codes), paths[-1])
+    truth = read_label_masks(case / "segmentation.nii.gz")
+
+    def score(**organs):
+        table = score_organs("m", "case_00003", truth, case / "imaging.nii.gz", organs)
+        assert set(table["problem"]) == {""}
+        return table.set_index("target")["dice"].to_dict()
+
+    def dice(one, other):
+        return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+    everything, tumor = volume > 0, volume == 2
+    found = score(kidney=paths[:2], tumor=paths[2:])
+    assert found == pytest.approx({"kidney_tumor": dice(everything, masks.any(0)), "tumor": dice(tumor, masks[2])})
+    assert score(kidney=paths[:2]) == pytest.approx({"kidney_tumor": dice(everything, masks[:2].any(0))})
+    assert score(kidney=paths[:1], tumor=[]) == pytest.approx({"kidney_tumor": dice(everything, masks[0]), "tumor": 0})
+    nib.save(nib.Nifti1Image(masks[0].astype(np.uint8), AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 9])), paths[1])
+    table = score_organs("m", "case_00003", truth, case / "imaging.nii.gz", {"kidney": paths[:2], "tumor": paths[2:]})
+    assert table["problem"].str.startswith(f"{paths[1]} does not cover the place of imaging.nii.gz").all()
+    assert table["dice"].isna().all()
+
+
+def test_a_union_is_that_of_the_voxels(rng):
+    for share in (0.02, 0.3, 0.8):
+        masks = rng.random((4, 9, 5, 6)) < share
+        found = unite(masks.shape[1:], [RunLengthMask.from_mask(mask) for mask in masks])
+        expected = RunLengthMask.from_mask(masks.any(0))
+        np.testing.assert_array_equal(found.start, expected.start)
+        np.testing.assert_array_equal(found.stop, expected.stop)
+    assert unite((3, 4, 5), []).voxels == 0
 
 
 def test_holm_by_hand():

@@ -60,3 +60,18 @@ def test_the_card_has_the_limits_of_its_networks(finished):
     assert "lower half" not in card
     assert "show their target only" not in card
     assert "1 of them were not trained on, but chose the weights" in card
+
+
+def test_the_card_says_that_nothing_was_found(finished):
+    models = finished.folder / RESULTS / "models"
+    manifest, ratios, *records = (
+        json.loads((models / f"{name}.json").read_text()) for name in ("model", "ratio_range", "kidney", "tumor")
+    )
+    records = dict(zip(("kidney", "tumor"), records, strict=True))
+    dice = pd.read_csv(finished.folder / RESULTS / "dice.tsv", sep="\t")
+    failed = dice.copy()
+    failed.loc[failed["target"] == "tumor", ["found", "mean", "median"]] = 0
+    says = "**Tumor: nothing was found, Dice is 0 in all 2 test cases after post-processing."
+    assert write_card(manifest, records, ratios, failed).count(says) == 1
+    dice["found"] = 1
+    assert "nothing was found" not in write_card(manifest, records, ratios, dice)

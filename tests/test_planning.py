@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from conftest import OWN, RESULTS, TINY, VARIANTS, cohort_of, errors, list_jobs, merged, refused
+from conftest import OWN, RESULTS, ROOT, TINY, VARIANTS, cohort_of, errors, list_jobs, merged, refused
 
 AFTER_FILTER = {
     "postprocess": 2,
@@ -135,3 +135,29 @@ def test_one_warning_without_a_gpu(finished, project):
 def test_validation_cases_that_leave_none_to_train_on_are_refused(project):
     line = refused(project.snakemake(merged(TINY, training={"validation_cases": 3}), "--dry-run"))
     assert line == ("error: training.validation_cases: 3 of 3 training cases leave none to train on; lower the key")
+
+
+def test_the_threshold_trains_again_only_where_it_validates(finished):
+    lower = merged(TINY, inference={"threshold": 0.4})
+    assert "train" not in finished.planned(lower)
+    validated = merged(TINY, training={"validation_cases": 1})
+    lines = [
+        line
+        for config in (validated, merged(validated, inference={"threshold": 0.4}))
+        for line in finished.snakemake(config, "--dry-run", "--printshellcmds", "--quiet", "host").stdout.splitlines()
+        if "train.py" in line and "--target tumor" in line
+    ]
+    assert ["--threshold 0.5" in lines[0], "--threshold 0.4" in lines[1]] == [True, True]
+    assert lines[1].replace("--threshold 0.4", "--threshold 0.5") == lines[0]
+
+
+def test_what_is_told_its_threads_gets_more_than_one(project):
+    """The option of a script and the line of its rule belong together, or its pool has one worker for ever."""
+    result = project.snakemake(TINY, "--dry-run", "--printshellcmds", "--quiet", "host")
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, re.MULTILINE)
+    told = {rule: what for rule, what in jobs if rule in ("check_cohort", "measure_tumors")}
+    assert len(told) == 2
+    assert all("    threads: 2\n" in what for what in told.values())
+    for path in (ROOT / "workflow" / "rules").rglob("*.smk"):
+        for rule in re.split(r"^ *(?:rule|checkpoint) ", path.read_text(), flags=re.MULTILINE):
+            assert ("{threads}" in rule) == bool(re.search(r"^ +threads:", rule, re.MULTILINE)), rule.partition(":")[0]

@@ -10,6 +10,7 @@ from filters import box, merge, postprocess, run
 
 from kidney_tumor.cli import write_json
 from kidney_tumor.data.nifti import read_label
+from kidney_tumor.filter.candidates import judge
 
 
 def test_ends_are_included_through_the_files_too(tmp_path):
@@ -140,3 +141,87 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
     assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
     assert "kept: none passes, and this is nearest" in said
     assert "kept: none passes, and this is nearest" in (tmp_path / "list.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"low": 2.8, "high": 1.07}', "low is 2.8 and high 1.07; expected the smaller number as low"),
+        ('{"low": NaN, "high": 2.8}', "low is NaN; expected a number"),
+        ('{"low": 1.07, "high": Infinity}', "high is Infinity; expected a number"),
+        ('{"low": 1.07, "high": "2.8"}', 'high is "2.8"; expected a number'),
+        ('{"low": null, "high": 2.8}', "low is null; expected a number"),
+        ('{"low": true, "high": 2.8}', "low is true; expected a number"),
+        ('{"low": [1.07], "high": 2.8}', "low is [1.07]; expected a number"),
+        ('{"low": -1, "high": 2.8}', "low is -1; expected a number"),
+        ('{"low": 1, "high": 1' + 400 * "0" + "}", "high is 1000"),
+        ('{"low": 0.2, "high": 0.8}', "high is 0.8, but every ratio is 1 or more"),
+    ],
+)
+def test_a_range_that_is_none_is_one_line(tmp_path, content, says):
+    """With the ratio switched off, too, since the file is not what its name says."""
+    save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
+    (tmp_path / "r.json").write_text(content)
+    arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    for option in ("--ratio", "--no-ratio"):
+        result = run_script("postprocess", *arguments, option, cwd=tmp_path)
+        assert result.returncode == 1
+        assert result.stderr.startswith(f"error: r.json: {says}")
+        assert result.stderr.endswith('{"low": 1.07, "high": 2.8}\n')
+        assert result.stderr.count("\n") == 1
+        assert not (tmp_path / "s.nii.gz").exists()
+    write_json(tmp_path / "r.json", {"low": 0, "high": 1})  # what only round components pass
+    assert run_script("postprocess", *arguments, cwd=tmp_path).returncode == 0
+
+
+def test_swapped_masks_are_named(tmp_path, kidneys):
+    left, right, _ = kidneys
+    tumor = box(left.shape, (4, 8), (22, 28), (7, 13))
+    save(tmp_path / "k.nii.gz", (left | right).astype(np.uint8))
+    save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    sizes = {"k": (left | right).sum(), "t": tumor.sum()}
+    for kidney, mask, warned in (("k", "t", False), ("t", "k", True), ("k", "k", True), ("t", "t", True)):
+        files = ["--kidney", f"{kidney}.nii.gz", "--tumor", f"{mask}.nii.gz", "--ratio-range", "r.json"]
+        said = run("postprocess", *files, "--output", "s.nii.gz", cwd=tmp_path)
+        warning = (
+            f"warning: s.nii.gz: the kidney mask ({sizes[kidney]} voxels) lies inside the tumor mask ({sizes[mask]}); "
+            "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
+        )
+        assert (warning in said.splitlines()) == warned
+    apart = box(left.shape, (0, 2), (0, 40), (0, 40))  # a larger tumor mask elsewhere: bad, but not swapped
+    save(tmp_path / "t.nii.gz", apart.astype(np.uint8))
+    save(tmp_path / "k.nii.gz", tumor.astype(np.uint8))
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    assert "warning" not in run("postprocess", *files, cwd=tmp_path)
+
+
+def test_the_listing_shows_what_is_kept(tmp_path):
+    """Seven rods of a wrong shape, and behind them two smaller cubes that are kept, and one speck that is not."""
+    tumor = np.zeros((12, 60, 60), bool)
+    for number in range(7):
+        tumor[1:3, 2 + 5 * number, 2:40] = True
+    tumor[6:9, 4:7, 4:7] = tumor[6:9, 14:17, 4:7] = tumor[6, 30, 30] = True
+    save(tmp_path / "k.nii.gz", np.ones(tumor.shape, np.uint8))
+    save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
+    write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
+    files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
+    lines = run("postprocess", *files, cwd=tmp_path).splitlines()
+    assert "s.nii.gz: tumor components: 10 found, 2 kept" in lines
+    listed = [line for line in lines if ": tumor of " in line]
+    assert [line.endswith(": kept") for line in listed] == [False] * 5 + [True] * 2
+    assert lines[-1] == "s.nii.gz: 3 smaller tumor components: removed"
+
+
+def test_a_verdict_without_words_is_not_kept():
+    """A further constraint, whose verdict is a field of the record, is named where it removes a component."""
+    names = ["large", "shaped", "smooth", "rescued", "kept"]
+
+    def verdict(*values):
+        return judge(np.rec.fromrecords([(7, *values)], names=["voxels", *names])[0])
+
+    assert verdict(True, True, True, False, True) == "kept"
+    assert verdict(True, True, False, False, False) == "removed: not smooth"
+    assert verdict(False, True, False, False, False) == "removed: too small, not smooth"
+    assert verdict(True, True, True, False, False) == "removed"
+    assert verdict(True, False, False, True, True) == "kept: none passes, and this is nearest"

@@ -1,8 +1,10 @@
 """The provenance that is recorded in the folder of a run."""
 
 import json
+import re
 
 import pytest
+from conftest import ROOT
 
 from kidney_tumor import provenance
 
@@ -42,3 +44,17 @@ def test_a_rules_time_is_that_of_all_splits(tmp_path):
     provenance.write_provenance(str(tmp_path), {"split": {"repeats": 2}}, started=0)
     record = json.loads((tmp_path / "provenance.json").read_text())
     assert record["rules"] == {"train": {"jobs": 2, "seconds": 8}}
+
+
+def test_the_times_of_each_rule_are_kept_under_its_name():
+    """Of the scans, too, whose rules are variants of others: the folder of a benchmark is the name of its rule."""
+    found = {}
+    for path in (ROOT / "workflow" / "rules").rglob("*.smk"):
+        parts = re.split(
+            r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)[^:\n]*:\n", path.read_text(), flags=re.MULTILINE
+        )
+        for name, body in zip(parts[1::2], parts[2::2], strict=True):
+            for benchmark in re.findall(r'benchmark:\s+f?"<benchmarks>/(?:{split})?([^"/]+)(?:/[^"]*)?"', body):
+                found[name] = benchmark.removesuffix(".tsv")
+    assert {"train", "predict", "predict_scan", "read_dicom_scan", "check_cohort"} <= set(found)
+    assert all(name == folder for name, folder in found.items()), found

@@ -39,6 +39,7 @@ ENTRY = {
     "last_postop_egfr": {"value": 55.5, "days_before_nephrectomy": 300},
     "voxel_spacing": {"z_spacing": 3.0, "y_spacing": 0.8, "x_spacing": 0.7},
 }
+UNKNOWN = "'na', 'not_applicable', 'not_found_in_emr'"
 
 
 def read(tmp_path, *entries, cases=("case_00000",)):
@@ -58,11 +59,24 @@ def test_an_entry_by_hand(tmp_path):
     ("key", "value", "outcome", "expected"),
     [
         ("surgical_procedure", "partial_nephrectomy", "radical_nephrectomy", 0),
+        ("surgical_procedure", "cryoablation", "radical_nephrectomy", 0),
+        ("surgical_procedure", "nephroureterectomy", "radical_nephrectomy", 1),  # it takes the whole kidney
         ("pathology_t_stage", "2b", "stage_pt3_or_more", 0),
         ("pathology_t_stage", "4", "stage_pt3_or_more", 1),
         ("pathology_t_stage", "3a", "stage_pt3_or_more", 1),
         ("pathology_t_stage", "0", "stage_pt3_or_more", 0),  # benign
         ("pathology_t_stage", "X", "stage_pt3_or_more", math.nan),
+        ("pathology_t_stage", "x", "stage_pt3_or_more", math.nan),
+        ("pathology_t_stage", "na", "stage_pt3_or_more", math.nan),
+        ("pathology_t_stage", "a", "stage_pt3_or_more", 0),  # of the renal pelvis, without invasion
+        ("pathology_t_stage", 3, "stage_pt3_or_more", 1),
+        ("tumor_isup_grade", "4", "isup_grade_3_or_more", 1),
+        ("tumor_isup_grade", "2", "isup_grade_3_or_more", 0),
+        ("tumor_isup_grade", "na", "isup_grade_3_or_more", math.nan),
+        ("tumor_isup_grade", "not_found_in_emr", "isup_grade_3_or_more", math.nan),
+        ("clavien_surgical_complications", 0, "complication", 1),
+        ("malignant", "na", "malignant", math.nan),
+        ("radiographic_size", "4.25", "radiographic_mm", 42.5),
         ("tumor_isup_grade", 2, "isup_grade_3_or_more", 0),
         ("tumor_isup_grade", None, "isup_grade_3_or_more", math.nan),
         ("tumor_isup_grade", math.nan, "isup_grade_3_or_more", math.nan),
@@ -116,16 +130,25 @@ def test_a_key_that_no_case_has_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"radiographic_size": "4.5"}, "radiographic_size is '4.5'; expected a number of at least 0 or null"),
+        ({"radiographic_size": "4,5"}, f"radiographic_size is '4,5'; expected a number of at least 0, {UNKNOWN} or"),
+        ({"radiographic_size": "-4"}, "radiographic_size is '-4'"),
         ({"radiographic_size": -1}, "radiographic_size is -1"),
         ({"operative_time": True}, "operative_time is True"),
-        ({"operative_time": 10**401}, "expected a number of at least 0 or null"),
+        ({"operative_time": 10**401}, f"expected a number of at least 0, {UNKNOWN} or null"),
         ({"radiographic_size": 1e308}, "radiographic_size is 1e+308"),
-        ({"tumor_isup_grade": 7}, "tumor_isup_grade is 7; expected 1, 2, 3, 4 or null"),
+        ({"tumor_isup_grade": 7}, 'tumor_isup_grade is 7; expected "1", "2", "3", "4", "na", "not_applicable"'),
         ({"pathology_t_stage": "T3"}, "pathology_t_stage is 'T3'"),
+        ({"tumor_isup_grade": 2.5}, "tumor_isup_grade is 2.5"),
+        ({"tumor_isup_grade": True}, "tumor_isup_grade is True"),
         ({"malignant": 1}, "malignant is 1; expected true, false or null"),
-        ({"surgical_procedure": "biopsy"}, 'expected "partial_nephrectomy", "radical_nephrectomy" or null'),
-        ({"ischemia_time": "n/a"}, "ischemia_time is 'n/a'; expected a number of at least 0, 'not_applicable' or null"),
+        ({"malignant": "true"}, "malignant is 'true'"),
+        ({"pathology_t_stage": "5"}, "pathology_t_stage is '5'"),
+        ({"clavien_surgical_complications": "3c"}, "clavien_surgical_complications is '3c'"),
+        (
+            {"surgical_procedure": "biopsy"},
+            'surgical_procedure is \'biopsy\'; expected "partial_nephrectomy", "radical_nephrectomy", "neph',
+        ),
+        ({"ischemia_time": "n/a"}, f"ischemia_time is 'n/a'; expected a number of at least 0, {UNKNOWN} or null"),
         ({"last_preop_egfr": 80}, "last_preop_egfr is 80; expected an object"),
         ({"voxel_spacing": {"z_spacing": 1.0, "y_spacing": 0.8, "x_spacing": 0.7}}, "voxel_spacing.z_spacing is 1 mm"),
     ],

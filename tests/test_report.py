@@ -89,9 +89,10 @@ def test_the_tables_of_the_first_page_are_those_on_disk(browser, finished):
     ]
     assert rows == expected
     dice = read_table(finished, "dice").set_index(["target", "stage"])
-    for target, stage, count, mean, _, emptied in read_cells(page, ["target", "post-processing"]):
+    for target, stage, count, mean, _, found, emptied in read_cells(page, ["target", "post-processing"]):
         row = dice.loc[target.replace(" + ", "_"), stage]
-        assert [count, mean.split()[0], emptied] == [f"{row['n']:.0f}", f"{row['mean']:.3f}", f"{row['emptied']:.0f}"]
+        assert mean.split()[0] == f"{row['mean']:.3f}"
+        assert [count, found, emptied] == [f"{row[name]:.0f}" for name in ("n", "found", "emptied")]
     assert len(read_cells(page, ["target", "step"])) == len(read_table(finished, "ceiling_summary"))
 
 
@@ -238,6 +239,43 @@ def make_report(project, config):
     return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
 
 
+def report_run(project, name):
+    """`make report RUN=...` without make."""
+    command = [sys.executable, project.folder / "workflow/scripts/make_report.py", "--run", name]
+    return subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+
+
+def test_a_run_is_reported_however_it_was_configured(finished, copy_of):
+    """By a file and `--config`; after a change of its results by other values, it is refused."""
+    project = copy_of(finished)
+    keys = ["--config", "postprocess={percentiles: [10, 90]}", "statistics={seed: 3}"]
+    result = project.snakemake(TINY, *keys)
+    assert result.returncode == 0, result.stdout
+    assert f"`make report RUN={TINY['run']}` writes it" in result.stdout
+    made = report_run(project, TINY["run"])
+    assert (made.returncode, made.stdout) == (0, f"report: {RESULTS}/report.html\n"), made.stderr
+    assert "What made these results?" in (project.folder / RESULTS / "report.html").read_text()
+    (project.folder / RESULTS / "report.html").unlink()
+    result = project.snakemake(TINY, "ratio_range")
+    assert result.returncode == 0, result.stdout
+    refused = report_run(project, RESULTS)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
+        f"error: {RESULTS} does not belong to the configuration in its provenance.json and"
+    )
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (project.folder / RESULTS / "report.html").exists()
+
+
+def test_a_run_that_is_not_complete_is_one_line(project):
+    for name, says in (("none", "there is no run results/none;"), ("half", "results/half/provenance.json, which")):
+        (project.folder / "results" / "half").mkdir(parents=True, exist_ok=True)
+        refused = report_run(project, name)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith(f"error: {says}")
+        assert len(refused.stderr.splitlines()) == 1
+
+
 def test_a_report_of_other_results_is_refused(finished, copy_of):
     project = copy_of(finished)
     report = project.folder / RESULTS / "report.html"
@@ -289,7 +327,7 @@ def test_an_old_report_is_not_named(finished, tmp_path):
     def show():
         return run_script("show_summary", "--run", run).stdout.splitlines()[-1]
 
-    assert show().startswith("report: not written yet; `make report CONFIG=...`")
+    assert show().startswith("report: not written yet; `make report RUN=mine`")
     report = run / "report.html"
     report.touch()
     for name in ("dice.tsv", "effect.tsv", "provenance.json"):
@@ -298,7 +336,7 @@ def test_an_old_report_is_not_named(finished, tmp_path):
     assert show() == f"report: {report}"
     for name in ("dice.tsv", "provenance.json"):
         os.utime(run / name, (3000, 3000))
-        assert show().startswith("report: older than these results; `make report CONFIG=...`")
+        assert show().startswith("report: older than these results; `make report RUN=mine`")
         os.utime(run / name, (1000, 1000))
 
 

@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import AFFINE, RESULTS, SHARED, TINY, errors, merged, refused, run_script, save, turn
 from dicoms import write_series
 
@@ -168,15 +169,22 @@ def test_networks_from_another_machine(finished, project):
     shutil.copytree(finished.folder / RESULTS / "models", project.folder / "networks")
     (project.folder / "scans").mkdir()
     shutil.copy(first_case(finished), project.folder / "scans" / "a.nii.gz")
-    config = {"run": "away", "device": "cpu", "cpu_threads": 1, "precision": "float32"}
+    has_gpu = torch.cuda.is_available()
+    config = {"run": "away", "device": "cpu" if has_gpu else "auto", "cpu_threads": 1, "precision": "float32"}
     config |= {"scans": {"root": "scans", "models": "networks/"}}
     result = project.snakemake(config, "segment")
     assert result.returncode == 0, result.stdout
+    assert result.stdout.count("No GPU found") == (not has_gpu)
     here = project.folder / "results" / "away" / "scans" / "a"
     there = finished.folder / RESULTS / "predictions" / "case_00001"
     for name in ("kidney", "tumor"):
         masks = [nib.load(folder / f"{name}.nii.gz").get_fdata() for folder in (here, there)]
         np.testing.assert_array_equal(*masks)
+    for threshold in (0.4, 0.5):  # the scans are read already, so that their predictions are planned at once
+        result = project.snakemake(merged(config, inference={"threshold": threshold}), "segment")
+        assert result.returncode == 0, result.stdout
+        assert result.stdout.count("No GPU found") == (not has_gpu)
+    assert "No GPU found" not in project.snakemake(config, "segment").stdout
     shutil.copytree(project.folder / "networks", project.folder / "more")
     ensemble = merged(config, scans={"models": ["networks", "more"]})
     twice = merged(config, scans={"models": ["networks", "more/../networks/"]})

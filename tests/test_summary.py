@@ -13,7 +13,9 @@ from kidney_tumor import tables
 from kidney_tumor.analysis.statistics import (
     bound_next_mean,
     bound_next_median,
+    bound_p,
     compare_pairs,
+    count_needed,
     estimate_interval,
     summarize_values,
 )
@@ -24,7 +26,7 @@ from kidney_tumor.cli import UserError
 def test_summary_by_hand():
     summary = summarize_dice(FIVE, seed=1).set_index(["stage", "target"])
     before, after = summary.loc[("before", "tumor")], summary.loc[("after", "tumor")]
-    assert (before["n"], before["undefined"], before["emptied"]) == (4, 1, 0)
+    assert (before["n"], before["undefined"], before["emptied"], before["found"]) == (4, 1, 0, 3)
     assert before["mean"] == pytest.approx(0.3)
     assert before["median"] == pytest.approx(0.3)
     assert before["q1"] == pytest.approx(0.15)  # of 0, 0.2, 0.4, 0.6
@@ -201,7 +203,8 @@ def test_a_sentence_for_every_effect():
     names = ["target", "n", "improved", "worsened", "mean", "mean_low", "mean_high", "wilcoxon_p"]
 
     def said(*values):
-        return describe_effect(pd.Series(dict(zip(names, values, strict=True))))
+        found = {"found_before": values[1], "found_after": values[1]}
+        return describe_effect(pd.Series(dict(zip(names, values, strict=True)) | found))
 
     start = "Tumor: Dice rose in 4 of 8 cases and fell in 3; mean change +0.020 [-0.050, +0.090], p = 0.47: "
     assert said("tumor", 8, 4, 3, 0.02, -0.05, 0.09, 0.469) == start + "not distinguishable from no effect."
@@ -211,7 +214,7 @@ def test_a_sentence_for_every_effect():
     assert said("tumor", 20, 1, 18, -0.03, -0.05, -0.01, 0.0004).endswith(": lower after post-processing.")
     unsure = ": not distinguishable from no effect."
     assert said("tumor", 20, 9, 2, 0.01, 0.0, 0.02, 0.01).endswith(unsure)  # only the test finds something
-    assert said("tumor", 4, 4, 0, 0.01, 0.005, 0.02, 0.125).endswith(unsure)  # only the interval does
+    assert said("tumor", 8, 5, 1, 0.01, 0.005, 0.02, 0.0625).endswith(unsure)  # only the interval does
 
 
 def test_a_sentence_for_the_effect_of_few_cases():
@@ -223,9 +226,37 @@ def test_a_sentence_for_the_effect_of_few_cases():
     none = measure_effect(scores_of([(NAN, 0, NAN, 0)]), seed=1).set_index("target", drop=False)
     assert describe_effect(none.loc["tumor"]).startswith("Tumor: Dice is defined in no case")
     three = measure_effect(scores_of([(0.1, 5, 0.3, 5), (0.2, 5, 0.5, 5), (0.4, 5, 0.8, 5)]), seed=1)
-    assert describe_effect(three.iloc[1]).endswith(", p = 0.25: not distinguishable from no effect.")
+    assert describe_effect(three.iloc[1]).endswith(", p = 0.25: too few cases for this test, which needs 6.")
     same = describe_effect(three.iloc[0])
-    assert same.endswith("fell in 0; mean change +0.000 [+0.000, +0.000], p = 1: not distinguishable from no effect.")
+    assert same.endswith("mean change +0.000 [+0.000, +0.000], p = 1: too few cases for this test, which needs 6.")
+    risen = [(0.1 + step / 100, 5, 0.3 + step / 50, 5) for step in range(6)]
+    for count, verdict in ((5, "too few cases for this test, which needs 6."), (6, "higher after post-processing.")):
+        assert describe_effect(measure_effect(scores_of(risen[:count]), seed=1).iloc[1]).endswith(verdict)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_the_smallest_p_is_that_of_equal_signs(count):
+    assert bound_p(count) == pytest.approx(signed_rank(np.arange(1, count + 1)))
+    assert (bound_p(count) < 0.05) == (count >= count_needed())
+
+
+def test_that_nothing_was_found_comes_first():
+    def said(*pairs):
+        scores = scores_of([(before, 5 * (before > 0), after, 5 * (after > 0)) for before, after in pairs])
+        return describe_effect(measure_effect(scores, seed=1).iloc[1])
+
+    assert said(*[(0, 0)] * 5) == (
+        "Tumor: nothing was found, Dice is 0 in all 5 cases, before and after post-processing."
+    )
+    assert said((0, 0)) == "Tumor: nothing was found, Dice is 0 in the only case, before and after post-processing."
+    assert said(*[(0.01, 0)] * 2, *[(0, 0)] * 5).startswith(
+        "Tumor: nothing was found, Dice is 0 in all 7 cases after post-processing; before, it was above 0 in 2. "
+        "Dice rose in 0 of 7 cases and fell in 2; mean change -0.003 ["
+    )
+    assert said(*[(0, 0.5)] * 7).startswith(
+        "Tumor: nothing was found before post-processing, Dice is 0 in all 7 cases. "
+    )
+    assert said(*[(0, 0)] * 6, (0.5, 0.4)).startswith("Tumor: Dice rose in 0 of 7 cases and fell in 1; ")
 
 
 def test_the_end_of_a_run_says_what_changed(tmp_path):
@@ -233,7 +264,7 @@ def test_the_end_of_a_run_says_what_changed(tmp_path):
     tables.write_table(tmp_path / "dice.tsv", summarize_dice(FIVE, seed=1))
     tables.write_table(tmp_path / "effect.tsv", found)
     printed = run_script("show_summary", "--run", tmp_path).stdout.splitlines()
-    sentences = [line for line in printed if ": Dice rose in " in line]
+    sentences = [line for line in printed if "Dice rose in " in line]
     assert sentences == [describe_effect(row) for _, row in found.iterrows()]
     assert sentences[1].startswith("Tumor: Dice rose in 1 of 4 cases and fell in 2; mean change +0.025 [")
 

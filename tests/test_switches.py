@@ -162,24 +162,29 @@ def test_validation_cases_are_not_trained_on():
 
 
 def test_validation_dice_is_the_mean_over_cases(tmp_path):
-    """A network that finds what is brighter than 50 HU: Dice 2/3 in one case, 1 in another; one shows no kidney."""
+    """A network whose probability is the HU in percent: Dice 2/3 in one case, 1 in another; one shows no kidney.
 
-    class Threshold(torch.nn.Module):
+    Below a threshold of 0.3, a pixel of 30 HU beside the label counts, too.
+    """
+
+    class Percent(torch.nn.Module):
         def forward(self, image):
-            return 100 * (image - 0.5)
+            return torch.logit(image, 0.01)
 
     folders = []
     for number, (bright, labeled) in enumerate([(4, 2), (3, 3), (5, 0)]):
         image, label = np.zeros((2, 8, 8), np.int16), np.zeros((2, 8, 8), np.uint8)
         image[1, 4, :bright], label[1, 4, :labeled] = 100, 1
+        image[1, 6, 0] = 30
         for name, volume in (("i", image), ("l", label)):
             write_volume(tmp_path / f"{name}.nii.gz", volume, AFFINE.tolist())
         folders.append(tmp_path / f"case_{number:05d}")
         extract(tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", 8, folders[-1])
-    model = models.Model(Threshold(), "kidney", 8, (0, 100))
+    model = models.Model(Percent(), "kidney", 8, (0, 100))
     positive = list_positive(folders, "kidney", "lower_half")
     assert positive == folders[:2]
-    assert measure_dice(model, positive, CPU, 1) == pytest.approx((2 / 3 + 1) / 2)
+    assert measure_dice(model, positive, CPU, 1, 0.5) == pytest.approx((2 / 3 + 1) / 2)
+    assert measure_dice(model, positive, CPU, 1, 0.2) == pytest.approx((4 / 7 + 6 / 7) / 2)
     with pytest.raises(UserError, match="no validation case shows any kidney"):
         list_positive(folders[2:], "kidney", "lower_half")
 

@@ -70,6 +70,7 @@ rule check_cohort:
     priority: 100
     conda:
         "../../envs/imaging.yaml"
+    threads: 4  # as many volumes at once, each of which takes up to 0.8 GB
     resources:
         **grow(mem_mb=4000, runtime=30),
     params:

@@ -42,7 +42,9 @@ def is_complete():
 
 def warn_without_gpu():
     """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
-    if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
+    # Predictions of scans are planned once these are sorted.
+    uses_networks = is_planned("train", "predict", "predict_scan", "sort_scans")
+    if uses_networks and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config, RESOURCES / "paper_values.yaml")}
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
@@ -165,7 +167,7 @@ def state_ignored_scans():
 
 def show_summary():
     """Show the table of Dice and the effect of post-processing."""
-    command = [sys.executable, str(find_script("show_summary")), "--run", RESULTS]
+    command = [sys.executable, str(SCRIPTS / "show_summary.py"), "--run", RESULTS]
     shell(shlex.join(command) + LOGGED.replace("{log:q}", shlex.quote(f"{RESULTS}/logs/show_summary.log")))
 
 

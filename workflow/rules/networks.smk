@@ -35,6 +35,7 @@ rule train:
         + list_options("training", without=["loading", "slices"])
         + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})
         + list_options("slices", "hu_window", *(["tumor_rows"] if wildcards.network == "tumor" else []))
+        + (list_options("inference", "threshold") if config["training"]["validation_cases"] else [])
         + list_device_options(),
     shell:
         # A signal to the whole job must reach the training, which saves its state, and not end the shell before.

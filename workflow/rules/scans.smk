@@ -13,7 +13,7 @@ rule read_scan:
     log:
         "<logs>/scans/{scan}/read_scan.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/read_scan.tsv"
+        "<benchmarks>/read_scan/{scan}.tsv"
     wildcard_constraints:
         scan=cohort.make_pattern(NIFTI),
     conda:
@@ -40,7 +40,7 @@ use rule read_scan as read_dicom_scan with:
     log:
         "<logs>/scans/{scan}/read_dicom_scan.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/read_dicom_scan.tsv"
+        "<benchmarks>/read_dicom_scan/{scan}.tsv"
     wildcard_constraints:
         scan=cohort.make_pattern(DICOM),
     params:

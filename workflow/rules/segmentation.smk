@@ -11,7 +11,7 @@ use rule predict as predict_scan with:
     log:
         "<logs>/scans/{scan}/predict.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/predict.tsv"
+        "<benchmarks>/predict_scan/{scan}.tsv"
     params:
         **run_script("predict"),
         slices=subpath(output[0], ancestor=2),
@@ -31,7 +31,7 @@ use rule postprocess as postprocess_scan with:
     log:
         "<logs>/scans/{scan}/postprocess.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/postprocess.tsv"
+        "<benchmarks>/postprocess_scan/{scan}.tsv"
 
 
 rule measure_scan:
@@ -68,7 +68,7 @@ use rule write_viewer as write_viewer_scan with:
     log:
         "<logs>/scans/{scan}/write_viewer.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/write_viewer.tsv"
+        "<benchmarks>/write_viewer_scan/{scan}.tsv"
     params:
         **run_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.scan,

@@ -8,16 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.method_scores import COLUMNS, list_targets, score_files
+from kidney_tumor.analysis.method_scores import COLUMNS, list_targets, score_files, score_organs
 from kidney_tumor.data.nifti import check_places
 from kidney_tumor.filter.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:
     names = arguments.method, arguments.case
-    values = None
-    if arguments.kidney_values is not None:
-        values = {"kidney": arguments.kidney_values, "tumor": arguments.tumor_values}
+    values = _pair(arguments.kidney_values, arguments.tumor_values)
+    organs = _pair(arguments.kidney_files, arguments.tumor_files)
     if arguments.problem:
         rows = [(*names, target, arguments.problem) for target in list_targets(values)]
         table = pd.DataFrame(rows, columns=["method", "case", "target", "problem"]).reindex(columns=COLUMNS)
@@ -25,10 +24,20 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         check_places(arguments.image, arguments.label)
         truth = read_label_masks(arguments.label)
-        table = score_files(*names, truth, arguments.image, arguments.segmentations, values)
+        if organs:
+            table = score_organs(*names, truth, arguments.image, organs)
+        else:
+            table = score_files(*names, truth, arguments.image, arguments.segmentations, values)
+    table["absent"] = ", ".join(arguments.absent)
     tables.write_table(arguments.output, table)
     for problem in table["problem"].loc[table["problem"] != ""].unique():
         print(f"warning: {arguments.method}: {arguments.case} is left out: {problem}")
+
+
+def _pair(kidney: list | None, tumor: list | None) -> dict[str, list] | None:
+    """Pair what means kidney and what means tumor; None if neither is given."""
+    parts = {part: given for part, given in (("kidney", kidney), ("tumor", tumor)) if given is not None}
+    return parts or None
 
 
 if __name__ == "__main__":
@@ -43,5 +52,8 @@ if __name__ == "__main__":
     parser.add_argument("--problem", default="", help="why there is no label volume")
     parser.add_argument("--kidney-values", type=int, nargs="*", help="labels that mean kidney; all others are nothing")
     parser.add_argument("--tumor-values", type=int, nargs="*", help="labels that mean tumor, with --kidney-values")
+    parser.add_argument("--kidney-files", type=Path, nargs="*", help="masks of kidneys, in place of a label volume")
+    parser.add_argument("--tumor-files", type=Path, nargs="*", help="masks of tumors; without one, none was found")
+    parser.add_argument("--absent", nargs="*", default=[], help="organs without a mask, since none was found")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each file and target, .tsv")
     cli.run(main, parser)

@@ -1,11 +1,13 @@
-"""Write results/<run>/report.html, if the results there are those of a configuration file."""
+"""Write results/<run>/report.html, if the results there are those of a finished run's configuration, or of a file."""
 
 import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
+import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from kidney_tumor import cli, configuration
@@ -17,20 +19,46 @@ TRIGGERS = ("code", "input", "mtime", "params")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    config = configuration.read_config(arguments.configfile, WORKFLOW.parent / "config" / "config.yaml")
-    run = Path("results", config["run"])
-    remedy = f"run `.venv/bin/snakemake --cores 2 --configfile {shlex.quote(str(arguments.configfile))}` first"
+    if arguments.configfile:
+        config = configuration.read_config(arguments.configfile, WORKFLOW.parent / "config" / "config.yaml")
+        remedy = f"run `.venv/bin/snakemake --cores 2 --configfile {shlex.quote(str(arguments.configfile))}` first"
+        run = Path("results", config["run"])
+        if not run.is_dir():
+            raise cli.UserError(f"{run} holds no results yet; {remedy}")
+        write_report(run, arguments.configfile, str(arguments.configfile), remedy)
+        return
+    run = Path("results", Path(arguments.run).name)
+    remedy = "run the snakemake command of this run again, to its end"
+    record = run / "provenance.json"
     if not run.is_dir():
-        raise cli.UserError(f"{run} holds no results yet; {remedy}")
-    plan = call_snakemake(arguments.configfile, "--dry-run", "--quiet", "rules", "--rerun-triggers", *TRIGGERS)
+        raise cli.UserError(f"there is no run {run}; name one by RUN, as make report RUN=demo")
+    if not record.is_file():
+        raise cli.UserError(f"{record}, which the end of a complete run writes, is missing; {remedy}")
+    with tempfile.TemporaryDirectory() as folder:
+        configfile = Path(folder, "config.json")
+        configfile.write_text(json.dumps(cli.read_json(record, "config")["config"]))
+        write_report(run, configfile, f"the configuration in its {record.name}", remedy)
+
+
+def write_report(run: Path, configfile: Path, name: str, remedy: str) -> None:
+    """Write the report of a run.
+
+    Args:
+        run: The folder of the run.
+        configfile: A file with the configuration that its results must have.
+        name: What the file is called in an error.
+        remedy: What to do if the results are others.
+
+    Raises:
+        UserError: They are, or snakemake failed.
+    """
+    plan = call_snakemake(configfile, "--dry-run", "--quiet", "rules", "--rerun-triggers", *TRIGGERS)
     if NOTHING_TO_DO not in plan:
         jobs = next((line.split()[1] for line in plan.splitlines() if line.startswith("total ")), "some")
-        raise cli.UserError(
-            f"{run} does not belong to {arguments.configfile} and the present code: {jobs} jobs would run; {remedy}"
-        )
+        raise cli.UserError(f"{run} does not belong to {name} and the present code: {jobs} jobs would run; {remedy}")
     with cli.write_atomically(run / "report.html") as temporary:
         style = WORKFLOW / "report" / "style.css"
-        call_snakemake(arguments.configfile, "--report", str(temporary), "--report-stylesheet", str(style))
+        call_snakemake(configfile, "--report", str(temporary), "--report-stylesheet", str(style))
     print(f"report: {run / 'report.html'}")
 
 
@@ -51,5 +79,7 @@ def call_snakemake(configfile: Path, *arguments: str) -> str:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--configfile", type=Path, required=True, help="configuration of the run")
+    results = parser.add_mutually_exclusive_group(required=True)
+    results.add_argument("--run", help="name of a complete run, however it was configured")
+    results.add_argument("--configfile", type=Path, help="configuration file whose run it is")
     cli.run(main, parser)

@@ -5,39 +5,47 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor import cli
 from kidney_tumor.data.nifti import check_places, write_volume
 from kidney_tumor.filter.candidates import judge, write_candidates
 from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.options import FilterOptions
-from kidney_tumor.filter.postprocessing import postprocess, read_ratio_range
+from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
 
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""
 LISTED = 5
-"""The number of largest tumor components that are reported."""
+"""The number of largest tumor components that are reported; of smaller ones, those that are kept are."""
 
 
 def main(arguments: argparse.Namespace) -> None:
+    ratios = read_ratio_range(arguments.ratio_range, arguments.ratio)
     geometry = check_places(arguments.kidney, arguments.tumor)
-    filtered = postprocess(
-        read_mask(arguments.kidney),
-        read_mask(arguments.tumor),
-        read_ratio_range(arguments.ratio_range, arguments.ratio),
-        cli.read_options(arguments, FilterOptions),
-    )
+    kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
+    filtered = postprocess(kidney, tumor, ratios, cli.read_options(arguments, FilterOptions))
     write_volume(arguments.output, filtered.segmentation, geometry.stored_affine)
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered, geometry.spacing)
     tests = filtered.tests
     name = arguments.output.parent.name if arguments.output.name == SEGMENTATION else arguments.output.name
+    if look_swapped(kidney, tumor):
+        print(
+            f"warning: {name}: the kidney mask ({kidney.voxels} voxels) lies inside the tumor mask ({tumor.voxels}); "
+            "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
+        )
     for organ, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
         print(f"{name}: {organ} components: {len(kept)} found, {kept.sum()} kept")
-    for tumor in tests[(-tests.voxels).argsort(kind="stable")[:LISTED]]:
+    ordered = tests[(-tests.voxels).argsort(kind="stable")]
+    listed = ordered.kept | (np.arange(len(ordered)) < LISTED)
+    for component in ordered[listed]:
         print(
-            f"{name}: tumor of {tumor.voxels} voxels, ratio {tumor.ratio:.2f}, "
-            f"{tumor.overlap:.1%} inside the kidney mask: {judge(tumor)}"
+            f"{name}: tumor of {component.voxels} voxels, ratio {component.ratio:.2f}, "
+            f"{component.overlap:.1%} inside the kidney mask: {judge(component)}"
         )
+    if not listed.all():
+        print(f"{name}: {(~listed).sum()} smaller tumor components: removed")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +17,10 @@ def main(arguments: argparse.Namespace) -> None:
         raise cli.UserError(f"{arguments.run} holds no results yet; run snakemake first")
     summary = pd.read_csv(arguments.run / "dice.tsv", sep="\t").set_index(["target", "stage"])
     print(f"\nDice on the test cases of {arguments.run}:\n")
-    print(summary[["n", "median", "mean", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())
-    print("\nemptied: cases in which post-processing removed all that was predicted\n")
+    print(summary[["n", "median", "mean", "found", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())
+    print(
+        "\nfound: cases with a Dice above 0; emptied: cases in which post-processing removed all that was predicted\n"
+    )
     for _, row in pd.read_csv(arguments.run / "effect.tsv", sep="\t").iterrows():
         print(describe_effect(row))
     print(
@@ -34,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"report: {report}")
     else:
         state = "older than these results" if report.exists() else "not written yet"
-        print(f"report: {state}; `make report CONFIG=...`, with this run's configuration file, writes it")
+        print(f"report: {state}; `make report RUN={shlex.quote(arguments.run.name)}` writes it")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
     plot_comparison(table, arguments.figure)
     for _, row in differences[differences["measure"] == "dice"].iterrows():
         print(comparison.describe_difference(row, arguments.methods[0]))
-    named = table[table["problem"] != ""].drop_duplicates(["method", "case", "file"])
-    for _, row in named.iterrows():
-        print(f"warning: {row['method']}: {row['case']} is left out: {row['problem']}")
+    for warning in comparison.list_warnings(table):
+        print(f"warning: {warning}")
 
 
 if __name__ == "__main__":

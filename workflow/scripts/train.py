@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> None:
 
     def validate(network: UNet) -> float:
         model = models.Model(network, target, dataset.shape[2], window, arguments.tumor_rows)
-        return measure_dice(model, followed, device, hyperparameters.batch_size)
+        return measure_dice(model, followed, device, hyperparameters.batch_size, arguments.threshold)
 
     decided = {
         "target": target,
@@ -59,6 +59,8 @@ def main(arguments: argparse.Namespace) -> None:
         "tumor_rows": arguments.tumor_rows,
         "training": asdict(hyperparameters),
     }
+    if validation_cases:
+        decided["threshold"] = arguments.threshold
     code = digest_code(Path(__file__))
     checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, code)
     follow = validate if validation_cases else None
@@ -84,6 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
+    parser.add_argument("--threshold", type=float, default=0.5, help="output above which validation sees foreground")
     cli.add_options(parser, Architecture)
     cli.add_options(parser, Hyperparameters)
     places = ("auto", "memory", "disk")

@@ -17,7 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
         cli.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
         {name: cli.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
         cli.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
-        tables.read_tables([arguments.dice], "target", "stage", "n", "mean", "median"),
+        tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,
     )
     with cli.write_atomically(arguments.output) as temporary:

@@ -12,22 +12,26 @@ def require_methods(wildcards):
             "compare: there is nothing to compare with; name folders with other segmentations of the test cases: "
             "--config compare='{other: results/other}'"
         )
-    problems = []
+    missing, useless = [], []
     for name, method in METHODS.items():
-        found = [methods.find_segmentations(method.folder, case) for case in TEST_CASES]
+        found = [methods.find_segmentations(method, case) for case in TEST_CASES]
         if not method.folder.is_dir():
-            problems.append(f"compare.{name}: there is no folder {method.folder}")
-        elif found and not any(paths for paths, _ in found):
-            problems.append(f"compare.{name}: none of {len(found)} test cases; {TEST_CASES[0]}: {found[0][1]}")
-    if problems:
-        cli.fail("\n".join(problems))
+            missing.append(f"compare.{name}: there is no folder {method.folder}")
+        elif found and not any(one.files for one in found):
+            useless.append(f"compare.{name}: none of {len(found)} test cases; {TEST_CASES[0]}: {found[0].problem}")
+        elif never := methods.list_never_found(method, found):
+            missing.append(
+                f"compare.{name}: no test case has a file {never[0]}.nii.gz; correct the name or take it out"
+            )
+    if missing or len(useless) == len(METHODS):  # a method with a folder does not take the tables of the others
+        cli.fail("\n".join(missing + useless))
     return []
 
 
 def find_compared(wildcards):
     """Find a case's segmentations, several if several splits test it, by a method or by this run."""
     if wildcards.method in METHODS:
-        return mark_located(methods.find_segmentations(METHODS[wildcards.method].folder, wildcards.case)[0])
+        return mark_located(methods.find_segmentations(METHODS[wildcards.method], wildcards.case).files)
     folders = [folder for folder, cases in TESTED.items() if wildcards.case in cases]
     return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
 
@@ -37,9 +41,11 @@ def describe_compared(wildcards):
     if wildcards.method not in METHODS:
         return []
     method = METHODS[wildcards.method]
-    problem = methods.find_segmentations(method.folder, wildcards.case)[1]
-    values = {f"{part}_values": labels for part, labels in (method.values or {}).items()}
-    return configuration.make_options(values | ({"problem": problem} if problem else {}))
+    found = methods.find_segmentations(method, wildcards.case)
+    options = {f"{part}_values": labels for part, labels in (method.values or {}).items()}
+    options |= {f"{part}_files": paths for part, paths in found.organs.items()}
+    options |= {"absent": found.absent} if found.absent else {}
+    return configuration.make_options(options | ({"problem": found.problem} if found.problem else {}))
 
 
 def stamp_compared(wildcards):

@@ -29,6 +29,8 @@ RENAMED = {
 }
 LABELS = {"kidney": [1], "tumor": [2]}
 """The labels of kidney and tumor in KiTS19, which a method has if the section `compare` names no others."""
+ORGANS = {"kidney": ["kidney_left", "kidney_right"], "tumor": []}
+"""The names of TotalSegmentator's files, which a method has if it has a file for each organ and names no others."""
 SOURCES = {"download", "phantom"}
 """The sections that are read only if `data.source` names them."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -143,11 +145,14 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for name, entry in config["compare"].items():
         if name == config["run"]:
             yield f"compare.{name} has the name of this run; give it another"
-        values = LABELS | entry if isinstance(entry, dict) else LABELS
-        if both := sorted(set(values["kidney"]) & set(values["tumor"])):
-            yield f"compare.{name}: {both[0]} is both kidney and tumor; name each label once"
-        if not values["kidney"] + values["tumor"]:
-            yield f"compare.{name} has labels of neither kidney nor tumor; name at least one"
+        parts = read_parts(entry if isinstance(entry, dict) else {})
+        items = parts["kidney"] + parts["tumor"]
+        if both := sorted(set(parts["kidney"]) & set(parts["tumor"]), key=str):
+            yield f"compare.{name}: {both[0]} is both kidney and tumor; name each once"
+        if not items:
+            yield f"compare.{name} has neither kidney nor tumor; name a label or a file of one"
+        if len({isinstance(item, str) for item in items}) > 1:
+            yield f"compare.{name} mixes labels and names of files; name either labels, as 1, or files, as kidney_left"
     halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
     shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]
     if shortest < 2**poolings:
@@ -155,6 +160,13 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"network.depth: {poolings} poolings are too many for the {shortest} rows of the tumor network; "
             "lower network.depth or raise slices.size"
         )
+
+
+def read_parts(entry: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Read what means kidney and tumor in an entry of the section `compare`: labels, or names of files."""
+    named = {part: list(entry[part]) for part in LABELS if part in entry}
+    has_files = any(isinstance(item, str) for items in named.values() for item in items)
+    return (ORGANS if has_files else LABELS) | named
 
 
 def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:

@@ -1,13 +1,22 @@
 """The comparison of this run with other methods on the same test cases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from kidney_tumor.analysis.method_scores import MEASURES
-from kidney_tumor.analysis.statistics import CONFIDENCE, adjust_holm, compare_pairs, format_p, summarize_values
+from kidney_tumor.analysis.statistics import (
+    CONFIDENCE,
+    adjust_holm,
+    bound_p,
+    compare_pairs,
+    count_needed,
+    format_p,
+    summarize_values,
+)
 from kidney_tumor.cli import UserError
+from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.targets import TARGETS
 
 
@@ -15,19 +24,37 @@ def count_unusable(table: pd.DataFrame) -> dict[str, int]:
     """Count the cases of each method that have no usable file.
 
     Raises:
-        UserError: A method has no usable case at all; the message has a line for each such method.
+        UserError: There is nothing to compare, since this run, which is the first method, or all others have no usable
+            case at all; the message has a line for each such method.
     """
-    counts, refused = {}, []
+    counts = {method: table.loc[table["method"] == method, "case"].nunique() for method in table["method"].unique()}
+    usable = table[table["problem"] == ""].groupby("method")["case"].nunique()
+    run, *others = counts
+    useless = [method for method in counts if method not in usable]
+    if run in useless or len(useless) == len(others) > 0:
+        raise UserError("\n".join(describe_unusable(table, method) for method in useless))
+    return {method: count - usable.get(method, 0) for method, count in counts.items()}
+
+
+def describe_unusable(table: pd.DataFrame, method: str) -> str:
+    """Describe that no case of a method can be used, by the first of them."""
+    cases = table[table["method"] == method].drop_duplicates("case")
+    first = cases.iloc[0]
+    return f"{method}: no case can be used of {len(cases)}; {first['case']}: {first['problem']}"
+
+
+def list_warnings(table: pd.DataFrame) -> Iterator[str]:
+    """List in words what is left out of the comparison, and which organs have no file."""
     for method, rows in table.groupby("method", sort=False):
-        usable = set(rows.loc[rows["problem"] == "", "case"])
-        left = rows[~rows["case"].isin(usable)].drop_duplicates("case")
-        counts[method] = len(left)
-        if not usable:
-            first = left.iloc[0]
-            refused.append(f"{method}: no case can be used of {len(left)}; {first['case']}: {first['problem']}")
-    if refused:
-        raise UserError("\n".join(refused))
-    return counts
+        if (rows["problem"] != "").all():
+            yield describe_unusable(table, method)
+            continue
+        for _, row in rows.drop_duplicates(["case", "file", "problem"]).iterrows():
+            if row["problem"]:
+                yield f"{method}: {row['case']} is left out: {row['problem']}"
+        for names, lacking in rows[(rows["problem"] == "") & (rows["absent"] != "")].groupby("absent"):
+            cases = format_cases(lacking["case"].unique())
+            yield f"{method}: no file of {names}, which counts as not found: {cases}"
 
 
 def average_measure(table: pd.DataFrame, target: str, measure: str) -> pd.DataFrame:
@@ -82,11 +109,14 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Returns:
         A table with a row for each other method, target and measure: n (the cases in which both are defined), mean and
-        median of the method minus this run with their intervals, the confidence of these, wilcoxon_p and holm_p.
+        median of the method minus this run with their intervals, the confidence of these, wilcoxon_p and holm_p;
+        smallest_p, the smallest holm_p that so many cases can give; and found and run_found, the numbers of these cases
+        in which the method's Dice and that of this run are above 0.
     """
     run, *others = table["method"].unique()
     parts = []
     for target in TARGETS:
+        dices = average_measure(table, target, "dice")
         for measure in MEASURES:
             values = average_measure(table, target, measure)
             paired = sum((values[method] - values[run]).notna().any() for method in others)
@@ -98,22 +128,30 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
                     "measure": measure,
                     **compare_pairs(values[run], values[method], seed, confidence),
                     "confidence": confidence,
+                    **_count_found(dices[[run, method]].dropna()),
                 }
                 for method in others
             ]
             part = pd.DataFrame(rows)
-            parts.append(part.assign(holm_p=adjust_holm(part["wilcoxon_p"])))
+            smallest = adjust_holm(part["n"].map(bound_p))
+            parts.append(part.assign(holm_p=adjust_holm(part["wilcoxon_p"]), smallest_p=smallest))
     joined = pd.concat(parts, ignore_index=True).drop(columns=["improved", "worsened", "unchanged"])
-    order = [*(column for column in joined if not column.endswith("_p")), "wilcoxon_p", "holm_p"]
+    last = ["wilcoxon_p", "holm_p", "smallest_p", "found", "run_found"]
+    order = [*(column for column in joined if column not in last), *last]
     ranks = joined["method"].map(others.index)
     return joined[order].loc[ranks.sort_values(kind="stable").index]
 
 
+def _count_found(dices: pd.DataFrame) -> dict[str, int]:
+    """Count the cases with a Dice above 0 of this run, in the first column, and of another method, in the second."""
+    return {"run_found": int((dices.iloc[:, 0] > 0).sum()), "found": int((dices.iloc[:, 1] > 0).sum())}
+
+
 def describe_difference(row: Mapping[str, Any], run: str) -> str:
-    """Describe in a sentence how a method's Dice differs from that of this run.
+    """Describe in a sentence how a method's Dice differs from that of this run; that nothing was found comes first.
 
     It differs if the interval of the mean difference excludes 0 and Holm's p is below 0.05, as for the effect of
-    post-processing.
+    post-processing. Where no differences of so many cases could give such a p, nothing is concluded.
 
     Args:
         row: A row of the table that `compare_methods` returns.
@@ -122,9 +160,17 @@ def describe_difference(row: Mapping[str, Any], run: str) -> str:
     text, count = f"{row['method']} minus {run}: Dice of {row['target'].replace('_', ' + ')}", int(row["n"])
     if count < 2:
         return f"{text}: {count} common case{'s' * (count != 1)}, too few to compare"
+    empty = [name for name, found in ((row["method"], row["found"]), (run, row["run_found"])) if not found]
+    if empty:
+        text += f": nothing was found by {' and '.join(empty)}, Dice is 0 in all {count} common cases"
+    if len(empty) == 2:
+        return text
     low, high = row["mean_low"], row["mean_high"]
     verdict = "not distinguishable from no difference"
-    if (low > 0 or high < 0) and row["holm_p"] < 1 - CONFIDENCE:
+    if row["smallest_p"] >= 1 - CONFIDENCE:
+        tests = round((1 - CONFIDENCE) / (1 - row["confidence"]))
+        verdict = f"too few cases for this test, which needs {count_needed(tests)}"
+    elif (low > 0 or high < 0) and row["holm_p"] < 1 - CONFIDENCE:
         verdict = "higher" if low > 0 else "lower"
     p = f"{format_p(row['holm_p'])} (Holm)"
-    return f"{text} {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], {p}, n = {count}: {verdict}"
+    return f"{text}{';' * bool(empty)} {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], {p}, n = {count}: {verdict}"

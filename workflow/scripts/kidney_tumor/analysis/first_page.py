@@ -59,13 +59,15 @@ def show_dice(dice: pd.DataFrame) -> str:
             "cases": ordered["n"],
             "mean Dice": _join_intervals(ordered, "mean", ".3f"),
             "median Dice": _join_intervals(ordered, "median", ".3f"),
+            "found": ordered["found"],
             "emptied": ordered["emptied"],
         }
     )
     return _join(
         "<h2>How good are the segmentations?</h2>",
         _show_table(table),
-        "<p>Emptied: cases in which post-processing removed all that was predicted.</p>",
+        "<p>Found: cases with a Dice above 0. Emptied: cases in which post-processing removed all that was"
+        " predicted.</p>",
     )
 
 

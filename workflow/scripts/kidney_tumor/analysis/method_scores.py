@@ -1,7 +1,8 @@
 """The scores of a segmentation by this run or another method, and why one cannot be scored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -10,19 +11,23 @@ from kidney_tumor.analysis.scoring import Masks, compute_dice
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
 from kidney_tumor.data.nifti import VolumeError, check_places, read_geometry, read_integer_columns
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.masks import RunLengthMask, Spacing, read_label_masks
+from kidney_tumor.filter.masks import RunLengthMask, Shape, Spacing, read_label_masks, read_mask
+
+T = TypeVar("T")
 
 Values = Mapping[str, Sequence[int]] | None
 """The labels that mean `kidney` and `tumor`, of which a list may be empty; all others are background. None stands for
 files that hold 0, 1 (kidney) and 2 (tumor) only."""
+Organs = Mapping[str, Sequence[Path]]
+"""The masks of `kidney` and `tumor`; a part that a method does not segment is not in it, one without mask is empty."""
 
 TOLERANCES_MM = {"kidney_tumor": 1.0330772532390826, "tumor": 1.1498198361434828}
 """The tolerances of the surface Dice in the official evaluation of KiTS21 and KiTS23: how far their readers differ."""
 MEASURES = ("dice", "surface_dice", "error_ml", "error_percent", "absolute_error_ml")
 """What a case is compared by; `score_segmentation` explains them."""
-TEXTS = ("method", "case", "target", "file", "problem")
-COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "problem")
-"""The columns of the table of cases, of which `TEXTS` are no numbers."""
+TEXTS = ("method", "case", "target", "file", "absent", "problem")
+COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")
+"""The columns of the table of cases, of which `TEXTS` are no numbers; `absent` names the organs that have no file."""
 
 
 def read_segmentation(path: Path, values: Values) -> Masks:
@@ -95,19 +100,66 @@ def score_files(
         A table with the columns `COLUMNS` and a row for each file and target; a target for which the method has no
         label has none. A file that cannot be used has no scores, but a problem in words.
     """
-    geometry, rows = read_geometry(image), []
+
+    rows = []
     for path in paths:
         scores, problem = {}, ""
         try:
-            check_places(image, path)
-            scores = score_segmentation(truth, read_segmentation(path, values), geometry.spacing)
-        except VolumeError as error:
-            problem = f"{path} {error.what}"
-        except PermissionError as error:
-            problem = f"{path}: {error.strerror}"
-        given = {"method": method, "case": case, "file": str(path), "problem": problem}
+            masks = _read_in_place(image, path, lambda path: read_segmentation(path, values))
+            scores = score_segmentation(truth, masks, read_geometry(image).spacing)
+        except _UnusableError as error:
+            problem = str(error)
+            if values is None and "holds labels" in problem:
+                problem += "; say in compare what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}"
+        given = {"method": method, "case": case, "file": str(path), "absent": "", "problem": problem}
         rows += [given | {"target": target} | scores.get(target, {}) for target in list_targets(values)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def score_organs(method: str, case: str, truth: Masks, image: Path, organs: Organs) -> pd.DataFrame:
+    """Score a case that has a mask for each organ, in which everything above 0 is the organ.
+
+    The arguments and the table are those of `score_files`, with one row for each target.
+    """
+    scores, problem, shape = {}, "", read_geometry(image).shape
+    try:
+        kidney, tumor = (
+            unite(shape, [_read_in_place(image, path, read_mask) for path in organs.get(part, [])]) for part in NETWORKS
+        )
+        scores = score_segmentation(truth, (unite(shape, [kidney, tumor]), tumor), read_geometry(image).spacing)
+    except _UnusableError as error:
+        problem = str(error)
+    files = ", ".join(str(path) for paths in organs.values() for path in paths)
+    given = {"method": method, "case": case, "file": files, "absent": "", "problem": problem}
+    targets = [target for target, part in zip(TARGETS, NETWORKS, strict=True) if part in organs]
+    return pd.DataFrame([given | {"target": target} | scores.get(target, {}) for target in targets], columns=COLUMNS)
+
+
+class _UnusableError(Exception):
+    """A file of a method that cannot be used; the message names it and says why."""
+
+
+def _read_in_place(image: Path, path: Path, read: Callable[[Path], T]) -> T:
+    """Read a file of a method if it lies in the grid of the image."""
+    try:
+        check_places(image, path)
+        return read(path)
+    except VolumeError as error:
+        raise _UnusableError(f"{path} {error.what}") from error
+    except PermissionError as error:
+        raise _UnusableError(f"{path}: {error.strerror}") from error
+
+
+def unite(shape: Shape, masks: Sequence[RunLengthMask]) -> RunLengthMask:
+    """Unite masks of a shape; of none, the union is empty."""
+    empty = np.zeros(0, np.int64)
+    starts = np.sort(np.concatenate([empty, *(mask.start for mask in masks)]))
+    stops = np.sort(np.concatenate([empty, *(mask.stop for mask in masks)]))
+    # A run begins where none is open, and ends where all that began have ended; runs that touch become one.
+    count = np.arange(len(starts))
+    begins = np.searchsorted(stops, starts, side="left") == count
+    ends = np.searchsorted(starts, stops, side="right") == count + 1
+    return RunLengthMask(shape, starts[begins], stops[ends])
 
 
 def list_targets(values: Values) -> list[str]:

@@ -52,6 +52,7 @@ def write_card(
             ],
         ),
         "## Dice on the test cases",
+        *_list_failures(dice),
         _make_table(
             ["target", "post-processing", "cases", "mean [95 % interval]", "median [95 % interval]"],
             [
@@ -87,6 +88,17 @@ def write_card(
         "\n".join(_list_limits(records)),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
+
+
+def _list_failures(dice: pd.DataFrame) -> Iterator[str]:
+    """List the targets that were found in no test case after post-processing."""
+    for _, row in dice.iterrows():
+        if row["stage"] == "after" and row["n"] and not row["found"]:
+            name = str(row["target"]).replace("_", " + ").capitalize()
+            yield (
+                f"**{name}: nothing was found, Dice is 0 in all {row['n']:.0f} test cases after post-processing. "
+                "These networks are of no use for it.**"
+            )
 
 
 def _list_limits(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

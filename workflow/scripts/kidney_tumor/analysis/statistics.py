@@ -1,5 +1,6 @@
 """The uncertainty of the results: bootstrap intervals, prediction intervals and the paired test."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -112,6 +113,19 @@ def compare_pairs(before: pd.Series, after: pd.Series, seed: int, confidence: fl
         **summarize_values(difference, seed, confidence),
         "wilcoxon_p": p,
     }
+
+
+def bound_p(count: int) -> float:
+    """Compute the smallest p value that the two-sided signed-rank test can give for a number of pairs; NaN for none.
+
+    It is that of differences with the same sign, one of the 2 ** count assignments of signs and its opposite.
+    """
+    return min(2.0 ** (1 - count), 1.0) if count else float("nan")
+
+
+def count_needed(tests: int = 1) -> int:
+    """Count the pairs with which the signed-rank test can find a difference, each of several tests by Holm's method."""
+    return next(count for count in itertools.count(1) if tests * bound_p(count) < 1 - CONFIDENCE)
 
 
 def adjust_holm(ps: pd.Series) -> pd.Series:

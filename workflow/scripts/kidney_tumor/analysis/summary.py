@@ -6,7 +6,14 @@ from typing import Any
 import pandas as pd
 
 from kidney_tumor.analysis.scoring import STAGES, average_by_case
-from kidney_tumor.analysis.statistics import CONFIDENCE, compare_pairs, format_p, summarize_values
+from kidney_tumor.analysis.statistics import (
+    CONFIDENCE,
+    bound_p,
+    compare_pairs,
+    count_needed,
+    format_p,
+    summarize_values,
+)
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.options import FilterOptions, format_options, name_change
 
@@ -28,8 +35,8 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Returns:
         A table with a row for each stage and target: n (the cases with a defined Dice), undefined (those in which both
-        masks are empty), emptied (those in which post-processing removed every predicted voxel), mean and median with
-        their 95 % intervals, and the quartiles q1 and q3.
+        masks are empty), emptied (those in which post-processing removed every predicted voxel), found (those with a
+        Dice above 0), mean and median with their 95 % intervals, and the quartiles q1 and q3.
     """
     dices, lost = average_by_case(scores), count_emptied(scores)
     rows = []
@@ -43,6 +50,7 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
                     "n": values.count(),
                     "undefined": values.isna().sum(),
                     "emptied": lost[target] if stage == "after" else 0,
+                    "found": (values > 0).sum(),
                     **summarize_values(values, seed),
                     "q1": values.quantile(0.25),
                     "q3": values.quantile(0.75),
@@ -52,18 +60,29 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def measure_effect(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Measure what post-processing changes for each target: a row of `statistics.compare_pairs`, after minus before."""
+    """Measure what post-processing changes for each target.
+
+    Returns:
+        A table with a row for each target: that of `statistics.compare_pairs`, after minus before; and found_before and
+        found_after, the numbers of cases with a Dice above 0.
+    """
     dices = average_by_case(scores)
     return pd.DataFrame(
-        {"target": target, **compare_pairs(dices["before", target], dices["after", target], seed)} for target in TARGETS
+        {
+            "target": target,
+            **compare_pairs(dices["before", target], dices["after", target], seed),
+            **{f"found_{stage}": (dices[stage, target] > 0).sum() for stage in STAGES},
+        }
+        for target in TARGETS
     )
 
 
 def describe_effect(row: Mapping[str, Any]) -> str:
-    """Describe in a sentence what post-processing changed.
+    """Describe in sentences what post-processing changed; that nothing was found at all comes first.
 
     There is an effect if the 95 % interval of the mean change excludes 0 and the signed-rank test gives p < 0.05. The
-    interval alone is too narrow for a few cases, and the test cannot reach p < 0.05 with fewer than six.
+    interval alone is too narrow for a few cases, and the test cannot reach p < 0.05 with fewer than six, in which case
+    nothing is concluded.
 
     Args:
         row: A row of the table that `measure_effect` returns.
@@ -71,15 +90,26 @@ def describe_effect(row: Mapping[str, Any]) -> str:
     name, count = row["target"].replace("_", " + ").capitalize(), int(row["n"])
     if count == 0:
         return f"{name}: Dice is defined in no case, before and after post-processing."
-    moved = f"{name}: Dice rose in {row['improved']} of {count} cases and fell in {row['worsened']}"
+    before, after = row["found_before"], row["found_after"]
+    every = f"Dice is 0 in all {count} cases" if count > 1 else "Dice is 0 in the only case"
+    if not before and not after:
+        return f"{name}: nothing was found, {every}, before and after post-processing."
+    moved = f"Dice rose in {row['improved']} of {count} cases and fell in {row['worsened']}"
+    if not after:
+        moved = f"nothing was found, {every} after post-processing; before, it was above 0 in {before}. {moved}"
+    elif not before:
+        moved = f"nothing was found before post-processing, {every}. {moved}"
     if count == 1:
-        return f"{moved}; mean change {row['mean']:+.3f}: one case shows no effect."
+        return f"{name}: {moved}; mean change {row['mean']:+.3f}: one case shows no effect."
     low, high = row["mean_low"], row["mean_high"]
-    verdict = "not distinguishable from no effect"
-    if (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
+    if bound_p(count) >= 1 - CONFIDENCE:
+        verdict = f"too few cases for this test, which needs {count_needed()}"
+    elif (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
         verdict = f"{'higher' if low > 0 else 'lower'} after post-processing"
+    else:
+        verdict = "not distinguishable from no effect"
     interval = f"[{low:+.3f}, {high:+.3f}], {format_p(row['wilcoxon_p'])}"
-    return f"{moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
+    return f"{name}: {moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
 
 
 def compare_variants(variants: Sequence[FilterOptions], tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:

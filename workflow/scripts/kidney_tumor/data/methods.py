@@ -4,14 +4,14 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.configuration import LABELS
-from kidney_tumor.data.cohort import CASE
+from kidney_tumor.configuration import LABELS, ORGANS, read_parts
+from kidney_tumor.data.cohort import CASE, SUFFIXES
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -23,9 +23,17 @@ FORMS = (
 )
 """Where a case lies in a folder: of a run of this workflow, with one split or several; a file for each case; KiTS19's
 folders; and the challenge's submissions."""
+CHANNEL_FORMS = ("{case}_0000.nii.gz", "{case}_0000.nii")
+"""The names that nnU-Net gives to images. Segmentations have them if a tool kept the image's name, so these files count
+only where there are no others."""
+ORGAN_FOLDERS = ("{case}", "{case}/segmentations", "{case}.nii.gz", "{case}_0000", "{case}_0000.nii.gz")
+"""The folders of a case with one file for each organ, as TotalSegmentator writes them; a loop over images may give a
+folder the whole name of its image."""
+SHOWN = 5
+"""The number of files in a case's folder that an error names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """Another method, as the configuration names it.
 
@@ -33,14 +41,36 @@ class Method:
         folder: The folder with its segmentations.
         values: The labels that mean kidney and tumor, in which case all others are background; None if its files hold
             KiTS19's labels and nothing else.
+        organs: The names of the files of kidney and tumor, without their suffix, if each organ may have its own.
+        named: Whether the configuration names these files, so that there can be no others.
     """
 
     folder: Path
     values: dict[str, list[int]] | None
+    organs: dict[str, list[str]] | None
+    named: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method has of a case.
+
+    Attributes:
+        files: Its label volumes, several if several splits of a run test the case, or the files of its organs.
+        organs: The files of `kidney` and of `tumor` if each organ has its own; a part that the method does not segment
+            is not in it.
+        absent: The organs that have no file, and so were not found in this case.
+        problem: Why there are no files; empty if there are.
+    """
+
+    files: tuple[str, ...] = ()
+    organs: Mapping[str, list[str]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    problem: str = ""
 
 
 def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
-    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and label values.
+    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and labels or files.
 
     Args:
         entry: The entry.
@@ -48,27 +78,83 @@ def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = 
     """
     entry = {"folder": entry} if isinstance(entry, str) else entry
     folder = Path(locate(os.path.normpath(os.path.expanduser(entry["folder"]))))
-    named = {key: entry[key] for key in LABELS if key in entry}
-    return Method(folder, LABELS | named if named else None)
+    parts = read_parts(entry)
+    if any(isinstance(item, str) for items in parts.values() for item in items):
+        return Method(folder, None, {part: [_strip(name) for name in names] for part, names in parts.items()}, True)
+    organs = ORGANS if parts["kidney"] == LABELS["kidney"] else None
+    return Method(folder, parts if set(entry) & set(LABELS) else None, organs, False)
 
 
-def list_places(case: str) -> list[str]:
-    """List where a case is looked for in a folder of segmentations, as patterns of paths below it."""
-    return [form.format(case=case, number=CASE.fullmatch(case)[1]) for form in FORMS]
+def _strip(name: str) -> str:
+    """Return the name of a volume's file without its suffix."""
+    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
+
+
+def list_places(method: Method, case: str) -> list[str]:
+    """List where a case is looked for in the folder of a method, as patterns of paths below it."""
+    forms = [] if method.named else [*FORMS, *CHANNEL_FORMS]
+    organs = [name for names in (method.organs or {}).values() for name in names]
+    return _name_places(forms, case) + [f"{case}/{name}.nii.gz" for name in organs]
+
+
+def _name_places(forms: Iterable[str], case: str) -> list[str]:
+    return [form.format(case=case, number=CASE.fullmatch(case)[1]) for form in forms]
 
 
 @cache
-def find_segmentations(folder: Path, case: str) -> tuple[tuple[str, ...], str]:
-    """Find a case's files in a folder of segmentations.
+def find_segmentations(method: Method, case: str) -> Found:
+    """Find a case's files in the folder of a method.
 
-    Returns:
-        The files, which are several if several splits of a run test the case; and the reason if there are none, because
-        the case is missing, or lies in several places of which each may be the one that is meant.
+    A case is there if it has a label volume, or a file of a kidney (of a tumor, if the method has no kidneys). In
+    several places it counts as missing, since each may be the one that is meant.
     """
-    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in list_places(case)]
-    found = [paths for paths in found if paths]
-    if not found:
-        return (), f"no segmentation in {folder}; looked for {', '.join(list_places(case))}"
-    if len(found) > 1:
-        return (), f"several segmentations in {folder}, {' and '.join(paths[0] for paths in found)}; keep one"
-    return tuple(found[0]), ""
+    volumes = [] if method.named else _find_volumes(method.folder, FORMS, case)
+    organs = _find_organs(method, case) if method.organs and not volumes else []
+    if not volumes and not organs and not method.named:
+        volumes = _find_volumes(method.folder, CHANNEL_FORMS, case)
+    places = [paths[0] for paths in volumes] + [found.files[0] for found in organs]
+    if len(places) > 1:
+        return Found(problem=f"several segmentations in {method.folder}, {' and '.join(places)}; keep one")
+    if volumes:
+        return Found(tuple(volumes[0]))
+    return organs[0] if organs else Found(problem=_explain_missing(method, case))
+
+
+def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:
+    """List the organs that the configuration names, but of which no case has a file: one name is likely mistyped."""
+    absent = [set(one.absent) for one in found if one.files]
+    return sorted(set.intersection(*absent)) if method.named and absent else []
+
+
+def _find_volumes(folder: Path, forms: Iterable[str], case: str) -> list[list[str]]:
+    """Find the label volumes of a case: the files of each form of which there are some."""
+    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in _name_places(forms, case)]
+    return [paths for paths in found if paths]
+
+
+def _find_organs(method: Method, case: str) -> list[Found]:
+    """Find the files of the organs of a case in each folder that has some."""
+    found = []
+    for place in _name_places(ORGAN_FOLDERS, case):
+        parts: dict[str, list[str]] = {}
+        absent: list[str] = []
+        for part, names in method.organs.items():
+            for name in names:
+                paths = [method.folder / place / f"{name}{suffix}" for suffix in SUFFIXES]
+                present = [str(path) for path in paths if path.is_file()][:1]
+                parts.setdefault(part, []).extend(present)
+                absent += [] if present else [name]
+        if parts.get("kidney", parts.get("tumor")):
+            files = tuple(path for paths in parts.values() for path in paths)
+            found.append(Found(files, parts, tuple(absent)))
+    return found
+
+
+def _explain_missing(method: Method, case: str) -> str:
+    text = f"no segmentation in {method.folder}; looked for {', '.join(list_places(method, case))}"
+    folders = [method.folder / place for place in _name_places(ORGAN_FOLDERS, case)]
+    names = [path.name for folder in folders for path in sorted(folder.glob("*.nii*")) if path.is_file()]
+    if not names:
+        return text
+    shown = ", ".join(names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+    return f"{text}; but there are {shown}: name those that count, as kidney: [kidney_left, kidney_right]"

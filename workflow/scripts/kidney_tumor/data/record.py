@@ -1,12 +1,13 @@
-"""The clinical record of a cohort in the form of KiTS19's `kits.json`: a list with an object for each case.
+"""The clinical record of a cohort in the form of KiTS19's or KiTS23's `kits.json`: a list with an object for each case.
 
 The rules by which its values become outcomes are here. A missing value, `null`, stays missing, and so does an outcome
-whose key no case has.
+whose key no case has. The two records write some values differently (docs/data.md); both ways are read.
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,19 @@ CONTINUOUS = ("blood_loss_ml", "operative_minutes", "hospital_days", "ischemia_m
 """The outcomes that are amounts; the last is the fall of the estimated glomerular filtration rate."""
 COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS)
 
-T_STAGES = ("0", "1", "1a", "1b", "2", "2a", "2b", "3", "3a", "3b", "3c", "4", "X")
-CLAVIEN = ("0", "1", "2", "3a", "3b", "4", "4a", "4b", "5")
-PROCEDURES = ("partial_nephrectomy", "radical_nephrectomy")
+UNKNOWN = ("na", "not_applicable", "not_found_in_emr")
+"""The words for what does not apply to a patient, or is not known, which is missing like `null`."""
+T_STAGES = ("0", "a", "is", "1", "1a", "1b", "1c", "2", "2a", "2b", "3", "3a", "3b", "3c", "4", "x")
+"""The stages of tumors of the kidney and, with `a` and `is`, of its pelvis; `x` cannot be assessed."""
+CLAVIEN = ("0", "1", "2", "3", "3a", "3b", "4", "4a", "4b", "5")
+PROCEDURES = {
+    "partial_nephrectomy": False,
+    "radical_nephrectomy": True,
+    "nephroureterectomy": True,
+    "cryoablation": False,
+}
+"""The operations, and whether each takes the whole kidney, as a radical nephrectomy does."""
+NUMBER = re.compile(r"\d+(\.\d+)?")
 SPACINGS = ("z_spacing", "y_spacing", "x_spacing")
 """The keys of the distance between neighboring slices, rows and columns in mm."""
 SPACING_TOLERANCE = 0.01
@@ -50,7 +61,7 @@ class _Problem(Exception):
 
 
 def _pick(entry: Entry, key: str) -> Any:
-    """Pick a value; `a.b` names the value `b` of the object `a`. A missing key, null and a NaN are None."""
+    """Pick a value; `a.b` names the value `b` of the object `a`. A missing key, null, a NaN and `UNKNOWN` are None."""
     value: Any = entry
     for part in key.split("."):
         if not isinstance(value, Mapping):
@@ -58,29 +69,49 @@ def _pick(entry: Entry, key: str) -> Any:
         value = value.get(part)
         if value is None:
             return None
-    return None if isinstance(value, float) and math.isnan(value) else value
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return None if isinstance(value, str) and value.lower() in UNKNOWN else value
 
 
 def _read_number(entry: Entry, key: str, words: Mapping[str, float] | None = None) -> float:
-    """Read a number of at least 0; `words` gives what a text stands for. A missing value is NaN."""
+    """Read a number of at least 0, which may be text; `words` gives what others stand for. A missing value is NaN."""
     value, words = _pick(entry, key), words or {}
     if value is None:
         return math.nan
     if isinstance(value, str) and value in words:
         return words[value]
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = float(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LARGEST:
         return float(value)
-    texts = "".join(f", {word!r}" for word in words)
+    texts = "".join(f", {word!r}" for word in [*words, *UNKNOWN])
     raise _Problem(f"{key} is {value!r}; expected a number of at least 0{texts} or null")
 
 
-def _read_choice(entry: Entry, key: str, choices: Sequence[Any]) -> Any:
-    """Read one of some values; a missing value is None."""
+def _read_flag(entry: Entry, key: str) -> float:
+    """Read true or false as 1 or 0; a missing value is NaN."""
     value = _pick(entry, key)
-    flag = isinstance(value, bool)  # in Python, True equals 1
-    if value is None or any(value == choice and isinstance(choice, bool) is flag for choice in choices):
-        return value
-    raise _Problem(f"{key} is {value!r}; expected {', '.join(map(json.dumps, choices))} or null")
+    if value is None or isinstance(value, bool):
+        return _test(value, bool)
+    raise _Problem(f"{key} is {value!r}; expected true, false or null")
+
+
+def _read_choice(entry: Entry, key: str, choices: Collection[str]) -> str | None:
+    """Read one of some words, which may be a number, or in capitals; a missing value is None."""
+    value = _pick(entry, key)
+    if value is None:
+        return None
+    word = value.lower() if isinstance(value, str) else _write_number(value)
+    if word in choices:
+        return word
+    raise _Problem(f"{key} is {value!r}; expected {', '.join(map(json.dumps, [*choices, *UNKNOWN]))} or null")
+
+
+def _write_number(value: Any) -> str:
+    """Write a whole number without a fraction, 3.0 as `3`; what is no number as Python does."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def _test(value: Any, condition: Callable[[Any], bool]) -> float:
@@ -88,13 +119,9 @@ def _test(value: Any, condition: Callable[[Any], bool]) -> float:
     return math.nan if value is None else float(condition(value))
 
 
-def _read_flag(entry: Entry, key: str) -> float:
-    return _test(_read_choice(entry, key, (True, False)), bool)
-
-
 def _read_stage(entry: Entry) -> float:
     stage = _read_choice(entry, "pathology_t_stage", T_STAGES)
-    return _test(None if stage == "X" else stage, lambda value: value[0] in "34")
+    return _test(None if stage == "x" else stage, lambda value: value[0] in "34")
 
 
 def _read_complication(entry: Entry) -> float:
@@ -121,12 +148,12 @@ def _read_fall(entry: Entry) -> float:
 READERS: dict[str, Callable[[Entry], float]] = {
     **{column: lambda entry, key=key: 10 * _read_number(entry, key) for column, key in SIZES.items()},
     "radical_nephrectomy": lambda entry: _test(
-        _read_choice(entry, "surgical_procedure", PROCEDURES), lambda value: value == PROCEDURES[1]
+        _read_choice(entry, "surgical_procedure", PROCEDURES), PROCEDURES.__getitem__
     ),
     "stage_pt3_or_more": _read_stage,
     "malignant": lambda entry: _read_flag(entry, "malignant"),
     "isup_grade_3_or_more": lambda entry: _test(
-        _read_choice(entry, "tumor_isup_grade", (1, 2, 3, 4)), lambda grade: grade >= 3
+        _read_choice(entry, "tumor_isup_grade", ("1", "2", "3", "4")), lambda grade: grade in "34"
     ),
     "necrosis": lambda entry: _read_flag(entry, "tumor_necrosis"),
     "positive_margin": lambda entry: _read_flag(entry, "positive_resection_margins"),
@@ -135,7 +162,7 @@ READERS: dict[str, Callable[[Entry], float]] = {
     "blood_loss_ml": lambda entry: _read_number(entry, "estimated_blood_loss"),
     "operative_minutes": lambda entry: _read_number(entry, "operative_time"),
     "hospital_days": lambda entry: _read_number(entry, "hospitalization", {"died_before_discharge": math.nan}),
-    "ischemia_minutes": lambda entry: _read_number(entry, "ischemia_time", {"not_applicable": math.nan}),
+    "ischemia_minutes": lambda entry: _read_number(entry, "ischemia_time"),
     "egfr_fall": _read_fall,
 }
 """How each column but the first is read from a case's entry."""

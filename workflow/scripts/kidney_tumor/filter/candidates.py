@@ -7,19 +7,27 @@ from typing import Any
 
 from kidney_tumor.cli import write_atomically
 from kidney_tumor.filter.masks import Spacing
-from kidney_tumor.filter.postprocessing import Filtered
+from kidney_tumor.filter.postprocessing import OUTCOMES, Filtered
 
 COLUMNS = ("component", "voxels", "ml", "slice", "row", "column", "ratio", "inside", "verdict")
 REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too little inside the kidney mask"}
-"""The reason that is given for a component that fails a constraint."""
+"""The reason that is given for a component that fails a constraint; one without words is given by its name."""
 
 
 def judge(tumor: Any) -> str:
     """Say whether a component, a record of `Filtered.tests`, is kept, or why it is removed."""
     if tumor["rescued"]:
         return "kept: none passes, and this is nearest"
-    failed = [words for name, words in REASONS.items() if not tumor[name]]
-    return f"removed: {', '.join(failed)}" if failed else "kept"
+    if tumor["kept"]:
+        return "kept"
+    failed = [name for name in list_constraints(tumor) if not tumor[name]]
+    reasons = ", ".join(REASONS.get(name, f"not {name}") for name in failed)
+    return f"removed: {reasons}" if reasons else "removed"
+
+
+def list_constraints(tests: Any) -> list[str]:
+    """List the constraints for which `Filtered.tests`, or a record of it, has a verdict."""
+    return [name for name in tests.dtype.names if tests.dtype[name].kind == "b" and name not in OUTCOMES]
 
 
 def list_candidates(filtered: Filtered, spacing: Spacing) -> Iterator[tuple[Any, ...]]:

@@ -1,5 +1,6 @@
 """The paper's statistical post-processing filter (section 2.2)."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,14 @@ from kidney_tumor.filter.options import FilterOptions
 DEFAULTS = FilterOptions()
 EVERY_RATIO = (-np.inf, np.inf)
 """The range of eigenvalue ratios that accepts a tumor of any shape."""
+EXAMPLE = '{"low": 1.07, "high": 2.8}'
+"""The paper's range, as the file has it."""
+LARGEST = 1e9
+"""The number from which on no eigenvalue ratio of a tumor can be."""
+OUTCOMES = ("rescued", "kept")
+"""What follows for a tumor component from the verdicts of all constraints."""
+SWAPPED = 0.95
+"""The share of the kidney mask inside the tumor mask from which on the two are likely swapped, or the same."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def postprocess(
         rescued[find_nearest(tumors.voxels, ratio, overlap, ratios, options)] = True
     tests = np.rec.fromarrays(
         [tumors.voxels, ratio, overlap, large, shaped, inside, rescued, passed | rescued],
-        names="voxels,ratio,overlap,large,shaped,inside,rescued,kept",
+        names=["voxels", "ratio", "overlap", "large", "shaped", "inside", *OUTCOMES],
     )
     return Filtered(kidneys, tumors, kept_kidneys, tests)
 
@@ -161,11 +170,28 @@ def find_nearest(
     return int(np.lexsort((-voxels, distance))[0])
 
 
+def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:
+    """Return whether the kidney mask, of kidney and tumor, has no more voxels than the tumor mask, and lies in it."""
+    if kidney.shape != tumor.shape or not 0 < kidney.voxels <= tumor.voxels:
+        return False
+    return kidney.count_common(tumor).sum() >= SWAPPED * kidney.voxels
+
+
 def read_ratio_range(path: Path, ratio: bool) -> tuple[float, float]:
     """Read the range of accepted eigenvalue ratios from `ratio_range.json`; without the constraint, it accepts all.
 
     Raises:
-        UserError: The file is missing or damaged.
+        UserError: The file is missing or damaged, or its numbers are no range that a ratio can lie in.
     """
     record = read_json(path, "low", "high")
-    return (record["low"], record["high"]) if ratio else EVERY_RATIO
+    low, high = record["low"], record["high"]
+    for name, end in (("low", low), ("high", high)):
+        if isinstance(end, bool) or not isinstance(end, (int, float)) or not 0 <= end < LARGEST:
+            raise UserError(f"{path}: {name} is {json.dumps(end)[:40]}; expected a number, as in {EXAMPLE}")
+    if low > high:
+        raise UserError(
+            f"{path}: low is {low:g} and high {high:g}; expected the smaller number as low, as in {EXAMPLE}"
+        )
+    if high < 1:
+        raise UserError(f"{path}: high is {high:g}, but every ratio is 1 or more; expected a range such as {EXAMPLE}")
+    return (low, high) if ratio else EVERY_RATIO

@@ -12,8 +12,6 @@ from kidney_tumor.networks.dataset import make_masks
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import Model, predict_slices
 
-THRESHOLD = 0.5
-
 
 def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:
     """Draw the validation cases from the training cases.
@@ -41,7 +39,7 @@ def list_positive(folders: Sequence[Path], target: str, tumor_rows: str) -> list
     return positive
 
 
-def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_size: int) -> float:
+def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_size: int, threshold: float) -> float:
     """Measure the mean Dice of a network over cases, in the pixels that it sees.
 
     Args:
@@ -49,6 +47,7 @@ def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_si
         folders: The folders of the cases' extracted slices, each of which shows the target.
         device: The device that holds the network.
         batch_size: The number of slices that are segmented at a time.
+        threshold: The probability above which a pixel is foreground, as it will be when cases are segmented.
 
     Raises:
         UserError: A stored slice is damaged.
@@ -56,6 +55,6 @@ def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_si
     dices = []
     for folder in folders:
         truth = make_masks(load_stored(folder, "labels.npy"), model.target, model.tumor_rows)
-        (mask,) = predict_slices([model], load_stored(folder, "images.npy"), device, batch_size, THRESHOLD)
+        (mask,) = predict_slices([model], load_stored(folder, "images.npy"), device, batch_size, threshold)
         dices.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     return float(np.mean(dices))
