@@ -155,7 +155,7 @@ def test_a_folder_of_scans(finished, copy_of):
     shutil.copy(
         next((project.folder / "my scans" / "series").iterdir()), project.folder / "my scans" / "series" / "x.dcm"
     )
-    assert project.planned(config, "segment")["read_dicom_scan"] == 1
+    assert project.planned(config, "segment")["convert_scan"] == 1
     (project.folder / "my scans" / "series" / "x.dcm").unlink()
     again = {"postprocess_scan": 5, "measure_scan": 5, "write_viewer_scan": 5, "summarize_scans": 1, "segment": 1}
     changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})

@@ -109,7 +109,7 @@ def state_ignored_scans():
     root = Path(os.path.expanduser(config["scans"]["root"] or ""))
     if is_planned("segment") and (names := scans.list_ignored(root)):
         logger.warning(
-            f"No scans, so left alone in {root}: {', '.join(names)} (expected .nii.gz, .nii, folders of DICOM)"
+            f"No scans, so left alone in {root}: {', '.join(names)} (expected {scans.EXPECTED})"
         )
 
 

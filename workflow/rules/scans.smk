@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    scan=cohort.make_pattern([*NIFTI, *DICOM]),
+    scan=cohort.make_pattern([*NIFTI, *CONVERTED]),
 
 
 rule read_scan:
@@ -33,16 +33,16 @@ rule read_scan:
         " 2>&1 | tee {log:q}"
 
 
-use rule read_scan as read_dicom_scan with:
+use rule read_scan as convert_scan with:
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
         image=f"{SCAN}/imaging.nii.gz",
     log:
-        "<logs>/scans/{scan}/read_dicom_scan.log",
+        "<logs>/scans/{scan}/convert_scan.log",
     benchmark:
-        "<benchmarks>/scans/{scan}/read_dicom_scan.tsv"
+        "<benchmarks>/scans/{scan}/convert_scan.tsv"
     wildcard_constraints:
-        scan=cohort.make_pattern(DICOM),
+        scan=cohort.make_pattern(CONVERTED),
     params:
         scan=lambda wildcards: SCANS[wildcards.scan],
         stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]),

@@ -12,8 +12,8 @@ if config["scans"]["root"]:
         MISSING_SCANS = str(error)
 
 SCAN = "<results>/scans/{scan}"
-DICOM = [name for name, path in SCANS.items() if path.is_dir()]
-NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
+CONVERTED = [name for name, path in SCANS.items() if scans.is_converted(path)]
+NIFTI = [name for name in SCANS | HIDDEN if name not in CONVERTED]
 OWN_MODELS = [f"{RESULTS}/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
 NAMED_MODELS = config["scans"]["models"] or OWN_MODELS
@@ -53,8 +53,8 @@ def list_networks(wildcards, target):
 
 
 def find_image(scan):
-    """Find the NIfTI volume of a scan: its own file, or what its DICOM series is converted to."""
-    return f"{RESULTS}/scans/{scan}/imaging.nii.gz" if scan in DICOM else str((SCANS | HIDDEN)[scan])
+    """Find the NIfTI volume of a scan: its own file, or what it is converted to."""
+    return f"{RESULTS}/scans/{scan}/imaging.nii.gz" if scan in CONVERTED else str((SCANS | HIDDEN)[scan])
 
 
 def list_window_options():

@@ -1,6 +1,6 @@
 """Decoding the pixels of a DICOM file, by pydicom and its plug-ins.
 
-pydicom decodes what is not compressed and Deflated; pylibjpeg JPEG 2000, HTJ2K and RLE; GDCM JPEG and JPEG-LS.
+pydicom decodes what is not compressed, Deflated, and RLE; pylibjpeg JPEG 2000 and HTJ2K; GDCM JPEG and JPEG-LS.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import gdcm
 import numpy as np
 import pydicom
 from pydicom.pixels import as_pixel_options, get_decoder
@@ -82,18 +83,8 @@ def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         syntax = _find_syntax(path, dataset)
         decoder = _find_decoder(path, syntax, dataset)
         _check_length(path, dataset, syntax)
-        plugins = [name for name in PLUGINS if name in decoder.available_plugins]
         by_codec = syntax in (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
-        options = {} if by_codec else {"correct_unused_bits": False}  # pydicom shifts as if HighBit were as usual
-        dataset.file_meta.TransferSyntaxUID = syntax
-        frames = decoder.iter_array(
-            dataset,
-            raw=True,
-            allow_excess_frames=False,
-            decoding_plugin=(plugins or [""])[0],
-            **as_pixel_options(dataset, **options),
-        )
-        for frame, _ in frames:
+        for frame in _decode(path, dataset, decoder, by_codec):
             stored = frame if by_codec else _extract_bits(dataset, frame)
             yield stored, _find_padding(dataset, frame, stored)
     except (UserError, MemoryError):
@@ -104,6 +95,45 @@ def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         raise _refuse_undecoded(path, error) from error
     except Exception as error:  # the plug-ins raise errors of any type
         raise _refuse_undecoded(path, error) from error
+
+
+def _decode(path: Path, dataset: pydicom.Dataset, decoder: Decoder, by_codec: bool) -> Iterator[np.ndarray]:
+    """Decode frames; their bits are those that are stored, unless the codec knows which of them count."""
+    if _needs_gdcm(decoder, dataset):
+        yield from _decode_extended(path, dataset)
+        return
+    plugins = [name for name in PLUGINS if name in decoder.available_plugins]
+    options = {} if by_codec else {"correct_unused_bits": False}  # pydicom shifts as if HighBit were as usual
+    frames = decoder.iter_array(
+        dataset,
+        raw=True,
+        allow_excess_frames=False,
+        decoding_plugin=(plugins or [""])[0],
+        **as_pixel_options(dataset, **options),
+    )
+    yield from (frame for frame, _ in frames)
+
+
+def _needs_gdcm(decoder: Decoder, dataset: pydicom.Dataset) -> bool:
+    """Return whether frames are JPEG Extended of 12 bits, which GDCM decodes, but pydicom's plug-in for it refuses."""
+    return decoder.UID == JPEGExtended12Bit and dataset.BitsStored > 8 and "pylibjpeg" not in decoder.available_plugins
+
+
+def _decode_extended(path: Path, dataset: pydicom.Dataset) -> np.ndarray:
+    """Decode JPEG Extended by GDCM: shape (frames, rows, columns).
+
+    Raises:
+        RuntimeError: GDCM cannot decode it.
+    """
+    gdcm.Trace.WarningOff()  # which may repeat values of the header
+    gdcm.Trace.ErrorOff()
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    if dataset.BitsStored > 12 or not reader.Read():
+        raise RuntimeError("GDCM cannot decode its JPEG Extended")
+    content = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")  # bytes, which the binding takes for text
+    kind = f"{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}"
+    return np.frombuffer(content, kind).reshape(-1, dataset.Rows, dataset.Columns)
 
 
 def _refuse_undecoded(path: Path, error: Exception) -> UserError:
@@ -136,18 +166,17 @@ def _find_decoder(path: Path, syntax: UID, dataset: pydicom.Dataset) -> Decoder:
         decoder = get_decoder(syntax)
     except NotImplementedError:
         raise refuse(path, f"{stored}, for which pydicom has no decoder", EXPORT_PLAIN) from None
-    deep = syntax == JPEGExtended12Bit and dataset.get("BitsStored", 8) > 8
-    if not decoder.is_available or (deep and decoder.available_plugins == ("gdcm",)):
-        packages = "pylibjpeg-libjpeg" if deep else ", ".join(sorted(_list_packages(decoder)))
-        remedy = f"install it (`.venv/bin/python -m pip install {packages}`), or {EXPORT_PLAIN}"
+    dataset.file_meta.TransferSyntaxUID = syntax
+    if not decoder.is_available:
+        remedy = f"install it (`.venv/bin/python -m pip install {_find_package(decoder)}`), or {EXPORT_PLAIN}"
         raise refuse(path, f"{stored}, for which a decoder is missing", remedy)
     return decoder
 
 
-def _list_packages(decoder: Decoder) -> set[str]:
-    """List the packages that would make a decoder available, by pydicom's list of what is missing."""
-    names = re.findall(r"(pylibjpeg(?:-\w+)?|gdcm|pyjpegls)\b", " ".join(decoder.missing_dependencies))
-    return {"python-gdcm"} if "gdcm" in names else set(names)
+def _find_package(decoder: Decoder) -> str:
+    """Find the packages that would make a decoder available, by pydicom's list of what is missing."""
+    missing = " ".join(decoder.missing_dependencies)
+    return "python-gdcm" if "gdcm" in missing else " ".join(sorted(set(re.findall(r"pylibjpeg[-\w]*", missing))))
 
 
 def _check_length(path: Path, dataset: pydicom.Dataset, syntax: UID) -> None:

@@ -15,6 +15,7 @@ from kidney_tumor.cli import UserError
 from kidney_tumor.data.dicom import shrink
 from kidney_tumor.data.grid import Geometry
 from kidney_tumor.data.nifti import write_volume
+from kidney_tumor.data.scans import HEADER_BYTES, find_detached
 
 LPS = "left-posterior-superior"
 SPACES = {LPS: (-1, -1, 1), "right-anterior-superior": (1, 1, 1), "left-anterior-superior": (-1, 1, 1)}
@@ -37,8 +38,6 @@ MET_TYPES = {
     "MET_DOUBLE": "f8",
 }
 """The types of MetaImage's voxels."""
-MET_HEADER = 2**16
-"""The most bytes in which the header of a MetaImage is looked for."""
 
 
 def convert_raster(path: Path, output: Path) -> None:
@@ -50,6 +49,11 @@ def convert_raster(path: Path, output: Path) -> None:
         UserError: The file is damaged or cut, is no single volume of plain numbers, does not say where its voxels lie, or
             the name of `output` does not end in .nii.gz.
     """
+    detached = find_detached(path)
+    if detached and (detached.name.split()[0] == "LIST" or "%" in detached.name):
+        raise _refuse(path, "has its voxels in several files")
+    if detached and not detached.is_file():
+        raise _refuse(path, f"names the file of its voxels, {detached.name}, which is missing")
     try:
         with warnings.catch_warnings(action="ignore"):
             read = _read_nrrd if path.suffix in (".nrrd", ".nhdr") else _read_metaimage
@@ -136,9 +140,9 @@ def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with path.open("rb") as file:
         header: dict[str, str] = {}
         while "ElementDataFile" not in header:
-            line = file.readline(MET_HEADER)
+            line = file.readline(HEADER_BYTES)
             name, equals, value = line.decode("latin-1").partition("=")
-            if not equals or file.tell() > MET_HEADER:
+            if not equals or file.tell() > HEADER_BYTES:
                 raise _refuse(path, "is cut within its header, or no MetaImage")
             header[name.strip()] = value.strip()
 
@@ -176,14 +180,9 @@ def _read_elements(path: Path, start: int, header: dict[str, str], count: int, k
     """Read the voxels of a MetaImage, which follow its header or lie in a file of their own: shape (voxels,).
 
     Raises:
-        UserError: They are not all there, or lie in several files.
+        UserError: They are not all there.
     """
-    name = header["ElementDataFile"]
-    if name.split()[:1] == ["LIST"] or "%" in name:
-        raise _refuse(path, "has its voxels in several files")
-    holder = path if name.upper() == "LOCAL" else path.parent / name
-    if not holder.is_file():
-        raise _refuse(path, f"names the file of its voxels, {name}, which is missing")
+    holder = find_detached(path) or path
     with holder.open("rb") as file:
         skipped = int(header.get("HeaderSize", 0))
         content_bytes = count * kind.itemsize

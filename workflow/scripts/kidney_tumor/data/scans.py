@@ -24,7 +24,9 @@ CLASSES = {(2, 0x02), (8, 0x16)}
 """The elements, group and number, that name the class of a DICOM object."""
 MODALITY = (8, 0x60)
 DETACHED = re.compile(rb"^(?:data ?file|ElementDataFile)\s*[:=]\s*(\S.*?)\s*$", re.MULTILINE)
-"""The line of a .nhdr or .mhd file that names the file with the voxels."""
+"""The line of a header of 3D Slicer or ITK that names the file with the voxels."""
+HEADER_BYTES = 2**16
+"""The bytes in which it is looked for."""
 
 
 def is_dicom(path: Path) -> bool:
@@ -129,12 +131,12 @@ def is_converted(scan: Path) -> bool:
 
 
 def find_detached(scan: Path) -> Path | None:
-    """Find the file with the voxels that a header .nhdr or .mhd names; None if a scan has none of its own."""
-    if not scan.name.endswith((".nhdr", ".mhd")) or not os.access(scan, os.R_OK):
+    """Find the file with the voxels that the header of 3D Slicer or ITK names; None if they follow the header."""
+    if not scan.name.endswith(RASTERS) or not os.access(scan, os.R_OK):
         return None
     with scan.open("rb") as file:
-        named = DETACHED.search(file.read(2**16))
-    return scan.parent / os.fsdecode(named[1]) if named else None
+        named = DETACHED.search(file.read(HEADER_BYTES))
+    return scan.parent / os.fsdecode(named[1]) if named and named[1].upper() != b"LOCAL" else None
 
 
 def _find_problem(name: str, paths: Sequence[Path], taken: Collection[str]) -> str:
