@@ -80,7 +80,9 @@ STRAY = 0.1
 """The part of the distance between two slices by which a slice may be away from its place in a regular stack."""
 STRAY_MM = 0.2
 """The most mm by which it may."""
-COARSEST = 0.4
+UNITS = (1.0, 0.5, 0.1, 0.05, 0.01)
+"""The units in mm to which files round positions."""
+COARSEST = 0.45
 """The largest unit of rounded positions, as a part of the distance between slices, in which a gap can still be seen."""
 SAME = 0.01
 """The distance in mm below which two slices lie at one position."""
@@ -497,16 +499,15 @@ def _check_positions(folder: Path, slices: Sequence[Slice], positions: np.ndarra
     positions = positions[is_first]
     if len(positions) < 2:
         raise refuse(folder, problems[0])
-    unit = _find_unit(positions)
     span = positions[-1] - positions[0]
-    distances = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    steps = np.diff(positions, axis=0)
+    distances = np.linalg.norm(steps, axis=1)
     strays = _measure_strays(positions)
-    step = float(np.median(distances))
-    regular = np.linalg.norm(strays, axis=1).max() <= min(STRAY * step, STRAY_MM)
-    rounded = unit and np.abs(strays).max() <= 0.75 * unit and distances.max() <= np.linalg.norm(span) / (
-        len(positions) - 1
-    ) + np.sqrt(3) * unit
-    if not regular and not rounded:
+    unit = _find_unit(positions) if np.abs(strays).max() > SAME / 2 else 0.0
+    is_near = np.linalg.norm(strays, axis=1).max() <= min(STRAY * np.median(distances), STRAY_MM)
+    uneven = np.abs(steps - span / len(steps)).max()
+    is_rounded = np.abs(strays).max() < 0.8 * unit and uneven < (1.01 + 1 / len(steps)) * unit
+    if not is_near and not is_rounded:
         varying = f"from {distances.min():.4g} to {distances.max():.4g} mm"
         problems.append(f"has slices at varying distances, {varying}: slices are missing or displaced")
     if problems:
@@ -514,8 +515,9 @@ def _check_positions(folder: Path, slices: Sequence[Slice], positions: np.ndarra
     aside = np.linalg.norm(span - (span @ normal) * normal)
     tilt = np.degrees(np.arctan2(aside, span @ normal))
     if tilt > TILT and aside > np.sqrt(3) * unit:
+        or_rounded = ", or its positions are rounded" if aside < STRAY_MM else ""
         remedy = "export it again, resampled without tilt (the scanner's or the archive's reformatting does it)"
-        raise refuse(folder, f"was taken with the gantry tilted by {tilt:.1f} degrees", remedy)
+        raise refuse(folder, f"was taken with the gantry tilted by {tilt:.1f} degrees{or_rounded}", remedy)
 
 
 def _tell_apart(slices: Sequence[Slice], is_first: np.ndarray) -> str:
@@ -536,13 +538,13 @@ def _measure_strays(positions: np.ndarray) -> np.ndarray:
 
 
 def _find_unit(positions: np.ndarray) -> float:
-    """Find the unit in mm to which positions, shape (slices, 3), are rounded: 1, 0.1 or 0.01; 0 if a gap could hide.
+    """Find the unit in mm to which positions, shape (slices, 3), are rounded; 0 if it could hide a gap.
 
     Where a coordinate does not change along the stack, it says nothing of the rounding of the others.
     """
     changing = positions[:, np.ptp(positions, axis=0) > SAME]
     step = np.linalg.norm(positions[-1] - positions[0]) / (len(positions) - 1)
-    for unit in (1.0, 0.1, 0.01):
+    for unit in UNITS:
         if np.allclose(changing / unit, np.round(changing / unit), rtol=0, atol=1e-4):
             return unit if unit <= COARSEST * step and len(positions) > 4 else 0.0
     return 0.0
