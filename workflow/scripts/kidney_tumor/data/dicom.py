@@ -50,7 +50,9 @@ def _decode(stack: Stack) -> np.ndarray:
     """
     volume = np.empty(stack.shape, np.int16, order="F")
     places = {(one.path, one.frame): place for place, one in enumerate(stack.slices)}
-    for path, members in groupby(sorted(stack.slices, key=lambda one: (str(one.path), one.frame)), lambda one: one.path):
+    for path, members in groupby(
+        sorted(stack.slices, key=lambda one: (str(one.path), one.frame)), lambda one: one.path
+    ):
         wanted = {one.frame: one for one in members}
         for number, (stored, padding) in enumerate(read_frames(path)):
             if (one := wanted.pop(number, None)) is None:

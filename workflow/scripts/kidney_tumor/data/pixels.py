@@ -131,7 +131,9 @@ def _decode_extended(path: Path, dataset: pydicom.Dataset) -> np.ndarray:
     reader.SetFileName(str(path))
     if dataset.BitsStored > 12 or not reader.Read():
         raise RuntimeError("GDCM cannot decode its JPEG Extended")
-    content = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")  # bytes, which the binding takes for text
+    content = (
+        reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
+    )  # bytes, which the binding takes for text
     kind = f"{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}"
     return np.frombuffer(content, kind).reshape(-1, dataset.Rows, dataset.Columns)
 

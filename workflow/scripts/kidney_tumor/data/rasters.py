@@ -102,12 +102,16 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
         header = nrrd.read_header(file)
         kinds = list(header.get("kinds", ["???"] * header["dimension"]))
         sizes = [int(size) for size in header["sizes"]]
-        axes = [axis for axis, (kind, size) in enumerate(zip(kinds, sizes, strict=True)) if size > 1 or _is_spatial(kind)]
+        axes = [
+            axis for axis, (kind, size) in enumerate(zip(kinds, sizes, strict=True)) if size > 1 or _is_spatial(kind)
+        ]
         strange = [kinds[axis] for axis in axes if not _is_spatial(kinds[axis])]
         if strange or len(axes) != 3:
             of_kinds = f" of the kinds {' '.join(kinds)}" if "kinds" in header else ""
             shape = " x ".join(map(str, sizes))
-            raise _refuse(path, f"holds {shape} values{of_kinds}, such as colors or times; expected three axes in space")
+            raise _refuse(
+                path, f"holds {shape} values{of_kinds}, such as colors or times; expected three axes in space"
+            )
         if header["type"] == "block":
             raise _refuse(path, "holds blocks of bytes; expected plain numbers")
         if {"old min", "oldmin", "old max", "oldmax"} & set(header):
@@ -161,7 +165,11 @@ def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise _refuse(path, "states a scale for its values (ElementToIntensityFunction), which ITK does not apply")
         spacing, matrix = get("ElementSpacing", "ElementSize"), get("TransformMatrix", "Rotation", "Orientation")
         origin = get("Offset", "Position", "Origin")
-        for name, given, count in (("ElementSpacing", spacing, 3), ("TransformMatrix", matrix, 9), ("Offset", origin, 3)):
+        for name, given, count in (
+            ("ElementSpacing", spacing, 3),
+            ("TransformMatrix", matrix, 9),
+            ("Offset", origin, 3),
+        ):
             if len(given) != count:
                 raise _refuse(path, f"does not say where its voxels lie (it lacks {name})")
         directions = np.array(matrix, float).reshape(3, 3) * np.array(spacing, float)[:, None]

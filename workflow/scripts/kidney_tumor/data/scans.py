@@ -119,9 +119,7 @@ def list_ignored(root: Path) -> list[str]:
     paths = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     voxels = {detached for path in paths if path.is_file() for detached in [find_detached(path)] if detached}
     return [
-        path.name
-        for path in paths
-        if not path.name.endswith(SUFFIXES) and path not in voxels and not holds_dicom(path)
+        path.name for path in paths if not path.name.endswith(SUFFIXES) and path not in voxels and not holds_dicom(path)
     ]
 
 
@@ -159,7 +157,10 @@ def list_files(scan: Path) -> list[str]:
     """List the files of a scan that a rule can name, sorted: its file and that of its voxels, or those of a DICOM folder."""
     if not scan.is_dir():
         detached = find_detached(scan)
-        return [str(scan), *([str(detached)] if detached and detached.is_file() and not SPECIAL & set(str(detached)) else [])]
+        return [
+            str(scan),
+            *([str(detached)] if detached and detached.is_file() and not SPECIAL & set(str(detached)) else []),
+        ]
     paths = (os.path.join(parent, name) for parent, _, names in os.walk(scan) for name in names)
     return sorted(path for path in paths if os.path.isfile(path) and not SPECIAL & set(path))
 

@@ -44,7 +44,6 @@ ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 NUMBERS = NEEDED | {"SeriesNumber": 1, "SamplesPerPixel": 1, "NumberOfFrames": 1}
 TEXTS = (
     "SOPClassUID",
-    "SOPInstanceUID",
     "SeriesInstanceUID",
     "Modality",
     "ImageType",
@@ -209,7 +208,9 @@ def _read_item(path: Path) -> list[Item]:
         slices = _read_slices(path, content, texts) if texts["Modality"] == "CT" and "Rows" in content else []
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # a damaged header makes pydicom raise errors of many types, whose texts repeat its values
+    except (
+        Exception
+    ) as error:  # a damaged header makes pydicom raise errors of many types, whose texts repeat its values
         raise refuse(path, f"has a damaged DICOM header (pydicom raises {type(error).__name__})") from None
     if not texts["Modality"]:
         raise refuse(path, "lacks Modality, or is cut before it")
@@ -387,7 +388,7 @@ def _refuse_all(folder: Path, series: Sequence[Sequence[Item]]) -> UserError:
 
 
 def _drop_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
-    """Leave out images that are copies of another: of one identifier, in one place, with the same values.
+    """Leave out images that are copies of another: with the same geometry, scale and values, whatever they are called.
 
     Returns:
         The images without the copies, and the number of these.
@@ -406,7 +407,7 @@ def _drop_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
     kept: dict[tuple, list[Slice]] = {}
     for one in slices:
         place = one.numbers.get("ImagePositionPatient", np.zeros(0))
-        alike = kept.setdefault((one.texts["SOPInstanceUID"], one.frame, *place.round(2)), [])
+        alike = kept.setdefault((one.frame, *place.round(2)), [])
         if not any(is_copy(one, other) for other in alike):
             alike.append(one)
     found = [one for alike in kept.values() for one in alike]
