@@ -124,8 +124,8 @@ def write_enhanced(
     Args:
         path: The file to write.
         slices: The slices as `write_series` returns them.
-        shared: The functional groups that all frames share, with the values of the first slice; of the others, each frame
-            has its own.
+        shared: The functional groups that all frames share, with the values of the first slice; each frame has its own
+            others.
         change: A function that changes the whole header before it is written.
         change_frame: A function that changes the functional groups of each frame.
         storage: The class of the object.

@@ -710,6 +710,8 @@ def raw_data(header, number):
         delattr(header, name)
 
 
+join_series = assign(SeriesInstanceUID="1.2.3.2", SeriesNumber=2)
+"""A change that makes images some of the series beside which they lie."""
 LOCALIZER = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}
 
 
@@ -719,11 +721,11 @@ LOCALIZER = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientatio
         *[(1, assign(Modality=kind), f"1 {kind} (series 12)") for kind in ("SR", "PR", "SEG", "RTSTRUCT", "KO", "DOC")],
         (4, assign(Modality="PT"), "4 PT (series 12)"),
         (2, assign(**LOCALIZER), "2 CT localizer (series 12)"),
-        (2, assign(SeriesInstanceUID="1.2.3.2", SeriesNumber=2, **LOCALIZER), "2 CT localizer (series 2)"),
+        (2, lambda *one: (assign(**LOCALIZER)(*one), join_series(*one)), "2 CT localizer (series 2)"),
         (1, screenshot, "1 CT without a place, such as a screenshot (series 12)"),
         (
             2,
-            lambda *one: (screenshot(*one), assign(SeriesInstanceUID="1.2.3.2", SeriesNumber=2)(*one)),
+            lambda *one: (screenshot(*one), join_series(*one)),
             "2 CT without a place",
         ),
         (1, raw_data, "1 CT without a place"),

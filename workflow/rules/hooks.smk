@@ -108,9 +108,7 @@ def state_ignored_scans():
     """State what lies in the folder of scans and is none."""
     root = Path(os.path.expanduser(config["scans"]["root"] or ""))
     if is_planned("segment") and (names := scans.list_ignored(root)):
-        logger.warning(
-            f"No scans, so left alone in {root}: {', '.join(names)} (expected {scans.EXPECTED})"
-        )
+        logger.warning(f"No scans, so left alone in {root}: {', '.join(names)} (expected {scans.EXPECTED})")
 
 
 def repeat_errors():

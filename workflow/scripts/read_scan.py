@@ -1,4 +1,4 @@
-"""Extract the slices of a scan, NIfTI, DICOM, NRRD or MetaImage, or record in their place why it cannot be segmented."""
+"""Extract the slices of a scan of any format, or record in their place why it cannot be segmented."""
 
 import kidney_tumor.interrupt  # noqa: F401
 

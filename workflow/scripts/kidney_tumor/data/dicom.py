@@ -24,8 +24,8 @@ def convert_series(folder: Path, output: Path) -> list[str]:
 
     The volume's axes are (columns, rows, slices), as DICOM has them, with the slices in the direction of their normal;
     its values are HU, int16 if they are whole numbers in its range, float32 otherwise. What the header calls padding is
-    -1024 HU where it would lie outside of -1024 to 3071. Folders below the folder belong to it; hidden files, files that
-    are not DICOM, and a DICOMDIR do not matter. The same series gives the same bytes.
+    -1024 HU where it would lie outside of -1024 to 3071. Folders below the folder belong to it; hidden files, files
+    that are not DICOM, and a DICOMDIR do not matter. The same series gives the same bytes.
 
     Returns:
         What else lies in the folder and was left out, a sentence each.

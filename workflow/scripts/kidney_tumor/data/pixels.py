@@ -73,7 +73,7 @@ def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Decode the frames of a DICOM file, one after the other.
 
     Yields:
-        The stored values of a frame, shape (rows, columns), and which of them are padding, of the same shape or of none.
+        The stored values of a frame, shape (rows, columns), and which are padding: a mask of this shape, or of none.
 
     Raises:
         UserError: The file is cut, or cannot be decoded; the message says why.
@@ -116,7 +116,8 @@ def _decode(path: Path, dataset: pydicom.Dataset, decoder: Decoder, by_codec: bo
 
 def _needs_gdcm(decoder: Decoder, dataset: pydicom.Dataset) -> bool:
     """Return whether frames are JPEG Extended of 12 bits, which GDCM decodes, but pydicom's plug-in for it refuses."""
-    return decoder.UID == JPEGExtended12Bit and dataset.BitsStored > 8 and "pylibjpeg" not in decoder.available_plugins
+    is_deep = str(decoder.UID) == JPEGExtended12Bit and dataset.BitsStored > 8
+    return is_deep and "pylibjpeg" not in decoder.available_plugins
 
 
 def _decode_extended(path: Path, dataset: pydicom.Dataset) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Converting the volumes of 3D Slicer and ITK to NIfTI: NRRD (.nrrd, .nhdr) by pynrrd, and MetaImage (.mha, .mhd).
 
-MetaImage is read here, since ITK's reader returns memory as it lies there where compressed voxels cannot be decompressed,
-and says nothing of a file that does not state its directions.
+MetaImage is read here, since ITK's reader returns whatever lies in memory where voxels cannot be decompressed, and says
+nothing of a file that does not state its directions.
 """
 
 import warnings
@@ -46,8 +46,8 @@ def convert_raster(path: Path, output: Path) -> None:
     Its axes and values stay as they are; integers become int16 where they fit, all other values float32.
 
     Raises:
-        UserError: The file is damaged or cut, is no single volume of plain numbers, does not say where its voxels lie, or
-            the name of `output` does not end in .nii.gz.
+        UserError: The file is damaged or cut, is no single volume of plain numbers, does not say where its voxels lie,
+            or the name of `output` does not end in .nii.gz.
     """
     detached = find_detached(path)
     if detached and (detached.name.split()[0] == "LIST" or "%" in detached.name):

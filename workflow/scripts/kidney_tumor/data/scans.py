@@ -32,7 +32,7 @@ HEADER_BYTES = 2**16
 def is_dicom(path: Path) -> bool:
     """Return whether a file is a DICOM file.
 
-    It is if the letters DICM follow 128 bytes of any content, or if it begins, as older files do, with a data set itself:
+    It is if the letters DICM follow 128 bytes of any content, or if it begins, as older files do, with the data set:
     with well-formed elements in order, one of which names the class of the object or its modality.
     """
     with path.open("rb", buffering=0) as file:
@@ -43,7 +43,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def _names_object(start: bytes, order: str, explicit: bool) -> bool:
-    """Return whether a file that starts with these bytes is a bare DICOM data set in this encoding (PS3.5, chapter 7)."""
+    """Return whether a file that starts with these bytes is a bare data set in this encoding (PS3.5, chapter 7)."""
     for tag, value in _walk_elements(start, order, explicit):
         if tag in CLASSES and re.fullmatch(rb"[12](\.\d+){5,} *\0?", value):
             return True
@@ -53,7 +53,7 @@ def _names_object(start: bytes, order: str, explicit: bool) -> bool:
 
 
 def _walk_elements(start: bytes, order: str, explicit: bool) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """Yield the tags, group and number, and values of the first elements, of the groups 2 and 8, while all is in order."""
+    """Yield the tags (group, number) and values of the first elements, of the groups 2 and 8, while all is in order."""
     place, last = 0, (0, 0)
     while place + 12 <= len(start):
         tag = struct.unpack_from(f"{order}HH", start, place)
@@ -154,13 +154,10 @@ def _find_problem(name: str, paths: Sequence[Path], taken: Collection[str]) -> s
 
 
 def list_files(scan: Path) -> list[str]:
-    """List the files of a scan that a rule can name, sorted: its file and that of its voxels, or those of a DICOM folder."""
+    """List the files of a scan that a rule can name: its own and that of its voxels, or those of a folder, sorted."""
     if not scan.is_dir():
-        detached = find_detached(scan)
-        return [
-            str(scan),
-            *([str(detached)] if detached and detached.is_file() and not SPECIAL & set(str(detached)) else []),
-        ]
+        voxels = str(find_detached(scan) or "")
+        return [str(scan), *([voxels] if os.path.isfile(voxels) and not SPECIAL & set(voxels) else [])]
     paths = (os.path.join(parent, name) for parent, _, names in os.walk(scan) for name in names)
     return sorted(path for path in paths if os.path.isfile(path) and not SPECIAL & set(path))
 

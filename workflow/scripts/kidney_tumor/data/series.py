@@ -397,7 +397,7 @@ def _drop_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
     @cache
     def have_same_pixels(path: Path, other: Path) -> bool:
         frames = zip_longest(read_frames(path), read_frames(other), fillvalue=(np.zeros(0), None))
-        return all([np.array_equal(values, others) for (values, _), (others, _) in frames])
+        return all(np.array_equal(values, others) for (values, _), (others, _) in frames)
 
     def is_copy(one: Slice, other: Slice) -> bool:
         numbers, others = one.numbers, other.numbers

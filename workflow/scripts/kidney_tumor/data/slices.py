@@ -72,8 +72,8 @@ def extract(
 ) -> SliceStore:
     """Resize every slice of a case, or of a scan without a label, to `size` x `size`, and store them in `folder`.
 
-    The volumes are decompressed once and streamed, so that little more than the result is in memory. Notes on how a scan
-    was read are kept with its slices.
+    The volumes are decompressed once and streamed, so that little more than the result is in memory. Notes on how a
+    scan was read are kept with its slices.
 
     Raises:
         UserError: A file is missing, truncated, not three-dimensional or holds NaN, the shapes differ, or a label is
