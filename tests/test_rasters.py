@@ -1,4 +1,4 @@
-"""Volumes of 3D Slicer and ITK become the NIfTI volume that their headers describe, or are refused for the true reason."""
+"""Volumes of 3D Slicer and ITK become the NIfTI volumes that their headers describe, or are refused."""
 
 import bz2
 import gzip
@@ -13,7 +13,7 @@ from conftest import run_script
 
 from kidney_tumor.cli import UserError
 from kidney_tumor.data.rasters import convert_raster
-from kidney_tumor.data.scans import find_detached, find_scans, list_files, list_ignored
+from kidney_tumor.data.scans import find_scans, list_files, list_ignored
 
 SIZES = (5, 4, 3)
 SPACING = (0.8, 0.7, 3.0)
@@ -68,12 +68,14 @@ def write(path, header, voxels):
 
 
 def check(path, voxels, directions, origin=ORIGIN, signs=(-1, -1, 1)):
-    """Look up each voxel at its place: origin + i, j, k steps, in the file's world, whose axes have these signs in NIfTI's."""
+    """Look up each voxel at its place: origin + i, j, k steps in the file's world, which has these signs in NIfTI's."""
     image = nib.load(path)
     stored = np.asarray(image.dataobj)
     assert stored.size == voxels.size
     for index in np.ndindex(voxels.shape):
-        place = np.array(signs) * (np.array(origin) + sum(i * np.array(step) for i, step in zip(index, directions)))
+        place = np.array(signs) * (
+            np.array(origin) + sum(i * np.array(step) for i, step in zip(index, directions, strict=True))
+        )
         found = np.linalg.solve(image.affine, [*place, 1])[:3]
         np.testing.assert_allclose(found, found.round(), atol=1e-4)
         assert stored[tuple(found.round().astype(int))] == voxels[index]
@@ -259,8 +261,8 @@ def test_voxels_in_a_file_of_their_own(tmp_path, rng, name, header, skipped):
         ("a.nrrd", format_nrrd({"old min": -1000, "old max": 3000}), "quantized"),
         ("a.nrrd", format_nrrd({"type": "block"}), "blocks of bytes"),
         ("a.nrrd", format_nrrd({"encoding": "zrl"}), "Unsupported encoding: zrl"),
-        ("a.nrrd", format_nrrd({"sizes": "5 4 4"}), "cannot be read (Size of the data does not equal"),
-        ("a.nrrd", "hello\n", "cannot be read (Invalid magic line"),
+        ("a.nrrd", format_nrrd({"sizes": "5 4 4"}), "not those of its voxels (Size of the data does not equal"),
+        ("a.nrrd", "hello\n", "cannot be read (Invalid NRRD magic line"),
         ("a.nhdr", format_nrrd({"data file": "LIST"}) + "a.raw\n", "its voxels in several files"),
         ("a.nhdr", format_nrrd({"data file": "a%03d.raw 1 3 1"}), "its voxels in several files"),
         ("a.mha", format_metaimage({"TransformMatrix": None}), "(it lacks TransformMatrix)"),
@@ -297,7 +299,7 @@ def test_cut_voxels_are_noticed(tmp_path, rng, share):
     ):
         content = compress(voxels)
         path = write(tmp_path / name, header, content[: int(share * len(content))])
-        with pytest.raises(UserError, match=r"is cut|does not equal the product"):
+        with pytest.raises(UserError, match=r"is cut"):
             convert_raster(path, tmp_path / "out.nii.gz")
 
 

@@ -66,7 +66,9 @@ def convert_raster(path: Path, output: Path) -> None:
         raise _refuse(path, f"cannot be read ({error})") from error
     except Exception as error:  # pynrrd raises errors of many types
         why = " ".join(str(error).split()) or type(error).__name__
-        raise _refuse(path, f"cannot be read ({why})") from error
+        differs = "product of all the dimensions" in why or "multiple of element size" in why  # by pynrrd and numpy
+        what = "is cut, or its sizes are not those of its voxels" if differs else "cannot be read"
+        raise _refuse(path, f"{what} ({why})") from error
     if volume.ndim != 3 or min(volume.shape) < 1:
         raise _refuse(path, f"has shape {volume.shape}; expected three axes, none empty")
     if not np.isfinite(affine).all() or not np.linalg.det(affine[:3, :3]):
@@ -109,9 +111,7 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
         if strange or len(axes) != 3:
             of_kinds = f" of the kinds {' '.join(kinds)}" if "kinds" in header else ""
             shape = " x ".join(map(str, sizes))
-            raise _refuse(
-                path, f"holds {shape} values{of_kinds}, such as colors or times; expected three axes in space"
-            )
+            raise _refuse(path, f"holds {shape} values{of_kinds}; expected three axes in space, no colors")
         if header["type"] == "block":
             raise _refuse(path, "holds blocks of bytes; expected plain numbers")
         if {"old min", "oldmin", "old max", "oldmax"} & set(header):
