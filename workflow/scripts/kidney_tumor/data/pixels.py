@@ -191,6 +191,8 @@ def _check_length(path: Path, dataset: pydicom.Dataset, syntax: UID) -> None:
     if "PixelData" not in dataset or not dataset.PixelData:
         raise refuse(path, "holds no pixels, or is cut before they end")
     if not syntax.is_encapsulated:
+        if dataset["PixelData"].is_undefined_length:
+            raise refuse(path, f"has compressed pixels, but is stored as {syntax.name}, which is not compressed")
         frames = int(dataset.get("NumberOfFrames") or 1)
         expected = dataset.Rows * dataset.Columns * dataset.BitsAllocated // 8 * frames
         if len(dataset.PixelData) < expected:

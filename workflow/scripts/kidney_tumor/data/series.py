@@ -315,12 +315,8 @@ def _choose_series(folder: Path, items: Sequence[Item]) -> tuple[list[Slice], li
     if len(candidates) != 1:
         raise _refuse_all(folder, series)
     chosen = candidates[0]
-    left = Counter(
-        (item.number, _name_kind(item))
-        for number, members in enumerate(series)
-        for item in members
-        if number != chosen or not any(one in item.slices for one in images[chosen] if one.path == item.path)
-    )
+    used = {one.path for one in images[chosen]}
+    left = Counter((item.number, _name_kind(item)) for item in items if item.path not in used)
     notes = []
     if left:
         listed = [f"{count} {kind} (series {number})" for (number, kind), count in sorted(left.items())]
@@ -329,8 +325,16 @@ def _choose_series(folder: Path, items: Sequence[Item]) -> tuple[list[Slice], li
 
 
 def _count_positions(slices: Sequence[Slice]) -> int:
-    """Count the positions at which slices lie; one that states none counts as another."""
-    return len({tuple(one.numbers.get("ImagePositionPatient", np.zeros(3)).round(2)) for one in slices})
+    """Count the positions at which slices of one orientation lie; one that states none counts as another."""
+    absent = np.zeros(3)
+    places = {
+        tuple(
+            tuple(one.numbers.get(name, absent).round(2))
+            for name in ("ImageOrientationPatient", "ImagePositionPatient")
+        )
+        for one in slices
+    }
+    return max(Counter(orientation for orientation, _ in places).values(), default=0)
 
 
 def _name_kind(item: Item) -> str:
