@@ -1,5 +1,6 @@
 """A DICOM series becomes the volume that its headers describe, or is refused in one line that says why."""
 
+import base64
 import gzip
 import math
 import os
@@ -452,6 +453,29 @@ def test_every_transfer_syntax(tmp_path, syntax, bits, capfd):
     assert capfd.readouterr().err == ""
 
 
+HTJ2K = (
+    "|4;u>04YEK0000G0000K00000000000000G0000K0000000000009pH0sl|{2mk^A000XAQUDA90ssL31q1{@0smY86Cj9?kdTm&kdTm&kdTmwh=~7W"
+    "02crOPjF>!N>E53R%LP^FfKASE;BCwkN^q*00000djJ9dlfVEbCHMsgbO68r5`ZQFhjakI0206e5rBRGi*x`Na{#~q6%YUfVBY%x0x$x000&b5zyK9600"
+    "l_y?*6kQr^0psrfHh!00F+X0Kfn%U;q`MBuSFw=isNOr>8=B01yBG0RH~+d-uugxB&mz"
+)
+"""An image of 20 x 16 pixels, 900 + 9 * row + 7 * column, as a codestream of HTJ2K, encoded by imagecodecs 2026.3.6."""
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.203"])
+def test_htj2k(tmp_path, syntax):
+    write_series(tmp_path / "scan")
+    for path in (tmp_path / "scan").iterdir():
+        header = pydicom.dcmread(path)
+        header.file_meta.TransferSyntaxUID = syntax
+        header.BitsStored, header.HighBit = 16, 15
+        header.PixelData = pydicom.encaps.encapsulate([base64.b85decode(HTJ2K)])
+        header.save_as(path)
+    convert(tmp_path)
+    rows, columns = np.indices((20, 16))
+    volume = np.asarray(nib.load(tmp_path / "imaging.nii.gz").dataobj)
+    np.testing.assert_array_equal(volume.T, np.broadcast_to(9 * rows + 7 * columns - 124, (6, 20, 16)))
+
+
 def test_fragments_and_offset_tables(tmp_path):
     """A frame may lie in several fragments, with a table of offsets or an empty one."""
     slices = write_series(tmp_path / "scan")
@@ -793,6 +817,15 @@ def test_an_unknown_transfer_syntax_is_named(tmp_path, syntax):
     assert syntax in message
     assert "has no decoder" in message
     assert "cut" not in message
+
+
+def test_compressed_pixels_in_a_plain_syntax_are_not_called_cut(tmp_path):
+    write_series(tmp_path / "scan")
+    encode_files(tmp_path / "scan", "1.2.840.10008.1.2.5")
+    path = tmp_path / "scan" / "0002.dcm"
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.1\0"))
+    message = refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
+    assert f"{path} has compressed pixels, but is stored as Explicit VR Little Endian" in message
 
 
 def test_an_error_of_a_decoder_is_shown(tmp_path, capfd):

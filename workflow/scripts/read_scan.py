@@ -24,9 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
         slices = extract(image, None, arguments.size, arguments.output, notes).images
         if len(slices) < 2:
             raise cli.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
-        print(f"{arguments.output.name}: {len(slices)} slices")
-        for note in notes:
-            print(f"warning: {arguments.output.name}: {note}")
+        print("; ".join([f"{arguments.output.name}: {len(slices)} slices", *notes]))
     except cli.UserError as error:
         is_volume = isinstance(error, VolumeError)  # whose path may be that of what was converted
         problem = f"{arguments.scan} {error.what}; copy or export it again" if is_volume else str(error)
