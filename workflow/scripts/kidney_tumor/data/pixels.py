@@ -4,15 +4,23 @@ pydicom decodes what is not compressed, Deflated, and RLE; pylibjpeg JPEG 2000 a
 """
 
 import logging
+import os
 import re
+import signal
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import gdcm
 import numpy as np
 import pydicom
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import as_pixel_options, get_decoder
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
@@ -47,6 +55,10 @@ TAGS = [
     "PixelData",
 ]
 """The attributes that are needed to decode pixels."""
+CORRUPT = re.compile("Corrupt JPEG data: (?:premature end|bad).*")
+"""What a library prints about a frame that it decodes wrongly."""
+complaints: BinaryIO
+"""In the process of GDCM, the file to which its libraries print."""
 EXPORT_AGAIN = "export the series again, complete and original"
 EXPORT_PLAIN = "export the series again without compression (Explicit VR Little Endian)"
 
@@ -100,16 +112,21 @@ def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _decode(path: Path, dataset: pydicom.Dataset, decoder: Decoder, by_codec: bool) -> Iterator[np.ndarray]:
     """Decode frames; their bits are those that are stored, unless the codec knows which of them count."""
     if _needs_gdcm(decoder, dataset):
-        yield from _decode_extended(path, dataset)
+        yield from _run_apart(_decode_extended, path, dataset.Rows, dataset.Columns)
         return
     plugins = [name for name in PLUGINS if name in decoder.available_plugins]
-    options = {} if by_codec else {"correct_unused_bits": False}  # pydicom shifts as if HighBit were as usual
+    # pydicom shifts bits as if HighBit were as usual.
+    options = as_pixel_options(dataset, **({} if by_codec else {"correct_unused_bits": False}))
+    if plugins == ["gdcm"]:
+        offsets = options.pop("extended_offsets", None)
+        encoded = generate_frames(
+            dataset.PixelData, number_of_frames=options["number_of_frames"], extended_offsets=offsets
+        )
+        options["number_of_frames"] = 1
+        yield from (_run_apart(_decode_frame, str(decoder.UID), frame, options) for frame in encoded)
+        return
     frames = decoder.iter_array(
-        dataset,
-        raw=True,
-        allow_excess_frames=False,
-        decoding_plugin=(plugins or [""])[0],
-        **as_pixel_options(dataset, **options),
+        dataset, raw=True, allow_excess_frames=False, decoding_plugin=(plugins or [""])[0], **options
     )
     yield from (frame for frame, _ in frames)
 
@@ -120,23 +137,72 @@ def _needs_gdcm(decoder: Decoder, dataset: pydicom.Dataset) -> bool:
     return is_deep and "pylibjpeg" not in decoder.available_plugins
 
 
-def _decode_extended(path: Path, dataset: pydicom.Dataset) -> np.ndarray:
-    """Decode JPEG Extended by GDCM: shape (frames, rows, columns).
+@cache
+def _start_process() -> ProcessPoolExecutor:
+    """Start a process in which GDCM decodes, since it ends its process on some damaged frames."""
+    return ProcessPoolExecutor(1, initializer=_collect_complaints)
+
+
+def _collect_complaints() -> None:
+    """Let this process write what its C libraries print to a file that `_find_complaint` reads."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it
+    global complaints
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115, as long as the process
+    os.dup2(complaints.fileno(), 2)
+    gdcm.Trace.WarningOff()  # which may repeat values of the header
+
+
+def _find_complaint() -> None:
+    """Raise an error if a library printed, since the last call, that a frame is corrupt.
+
+    Raises:
+        RuntimeError: It did; GDCM returns such a frame with whatever values.
+    """
+    complaints.seek(0)
+    found = CORRUPT.search(complaints.read().decode("latin-1"))
+    complaints.seek(0)
+    complaints.truncate()
+    if found:
+        raise RuntimeError(found[0])
+
+
+def _run_apart(decode: Callable[..., np.ndarray], *arguments: object) -> np.ndarray:
+    """Call a function in the process of GDCM.
+
+    Raises:
+        RuntimeError: That process ended, or the function raised it.
+    """
+    try:
+        return _start_process().submit(decode, *arguments).result()
+    except BrokenProcessPool:
+        _start_process.cache_clear()
+        raise RuntimeError("GDCM stopped at it") from None
+
+
+def _decode_frame(syntax: str, frame: bytes, options: Mapping[str, Any]) -> np.ndarray:
+    """Decode a compressed frame by GDCM: shape (rows, columns)."""
+    with silence():
+        array, _ = get_decoder(syntax).as_array(encapsulate([frame]), raw=True, decoding_plugin="gdcm", **options)
+    _find_complaint()
+    return array
+
+
+def _decode_extended(path: Path, rows: int, columns: int) -> np.ndarray:
+    """Decode a file in JPEG Extended by GDCM: shape (frames, rows, columns).
 
     Raises:
         RuntimeError: GDCM cannot decode it.
     """
-    gdcm.Trace.WarningOff()  # which may repeat values of the header
-    gdcm.Trace.ErrorOff()
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
-    if dataset.BitsStored > 12 or not reader.Read():
+    if not reader.Read() or reader.GetImage().GetPixelFormat().GetBitsStored() > 12:
         raise RuntimeError("GDCM cannot decode its JPEG Extended")
-    content = (
-        reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
-    )  # bytes, which the binding takes for text
-    kind = f"{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}"
-    return np.frombuffer(content, kind).reshape(-1, dataset.Rows, dataset.Columns)
+    image = reader.GetImage()
+    content = image.GetBuffer().encode("utf-8", "surrogateescape")  # the binding takes bytes for text
+    _find_complaint()
+    format_ = image.GetPixelFormat()
+    kind = f"{'i' if format_.GetPixelRepresentation() else 'u'}{format_.GetBitsAllocated() // 8}"
+    return np.frombuffer(content, kind).reshape(-1, rows, columns)
 
 
 def _refuse_undecoded(path: Path, error: Exception) -> UserError:
