@@ -57,6 +57,7 @@ TAGS = [
 """The attributes that are needed to decode pixels."""
 CORRUPT = re.compile("Corrupt JPEG data: (?:premature end|bad).*")
 """What a library prints about a frame that it decodes wrongly."""
+NOTHING = "GDCM makes nothing of its pixels"
 complaints: BinaryIO
 """In the process of GDCM, the file to which its libraries print."""
 EXPORT_AGAIN = "export the series again, complete and original"
@@ -182,7 +183,11 @@ def _run_apart(decode: Callable[..., np.ndarray], *arguments: object) -> np.ndar
 def _decode_frame(syntax: str, frame: bytes, options: Mapping[str, Any]) -> np.ndarray:
     """Decode a compressed frame by GDCM: shape (rows, columns)."""
     with silence():
-        array, _ = get_decoder(syntax).as_array(encapsulate([frame]), raw=True, decoding_plugin="gdcm", **options)
+        try:
+            array, _ = get_decoder(syntax).as_array(encapsulate([frame]), raw=True, decoding_plugin="gdcm", **options)
+        except RuntimeError as error:
+            _find_complaint()
+            raise RuntimeError(NOTHING if "'NoneType'" in str(error) else str(error)) from None
     _find_complaint()
     return array
 
@@ -196,10 +201,13 @@ def _decode_extended(path: Path, rows: int, columns: int) -> np.ndarray:
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     if not reader.Read() or reader.GetImage().GetPixelFormat().GetBitsStored() > 12:
-        raise RuntimeError("GDCM cannot decode its JPEG Extended")
+        raise RuntimeError("GDCM reads JPEG Extended of up to 12 bits only")
     image = reader.GetImage()
-    content = image.GetBuffer().encode("utf-8", "surrogateescape")  # the binding takes bytes for text
+    content = image.GetBuffer()
     _find_complaint()
+    if content is None:
+        raise RuntimeError(NOTHING)
+    content = content.encode("utf-8", "surrogateescape")  # the binding takes bytes for text
     format_ = image.GetPixelFormat()
     kind = f"{'i' if format_.GetPixelRepresentation() else 'u'}{format_.GetBitsAllocated() // 8}"
     return np.frombuffer(content, kind).reshape(-1, rows, columns)
