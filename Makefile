@@ -2,11 +2,15 @@ PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 
+# Scripts find the package beside them.
+unexport PYTHONSAFEPATH
+
 .PHONY: .venv demo report test test-all test-slurm faults lint lock bench
 .DELETE_ON_ERROR:
 
-# This file is written last, so that an interrupted installation is repeated.
-.venv: .venv/installed
+# This file is written last, so that an interrupted installation is repeated. A link leads to another's environment: it
+# is used as it is, and nothing is installed or deleted there.
+.venv: $(if $(shell test -L .venv && echo linked),,.venv/installed)
 .venv/installed: envs/lock.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv --clear .venv
@@ -23,7 +27,7 @@ demo: .venv
 # Write results/<run>/report.html, one page with all results of a finished run; refuse if CONFIG gives other results.
 CONFIG ?= config/config.yaml
 report: export CONFIG := $(CONFIG)
-report: .venv
+report:
 	.venv/bin/python workflow/scripts/make_report.py --configfile "$$CONFIG"
 
 PYTEST = .venv/bin/python -m pytest --numprocesses 2 --dist worksteal
@@ -68,6 +72,7 @@ bench: .venv
 
 # Pin the newest versions that meet envs/requirements.txt.
 lock:
+	@test ! -L .venv || { echo "error: .venv is a link, and what it leads to would be emptied; remove the link: rm .venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt

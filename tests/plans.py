@@ -1,8 +1,8 @@
 """Plan a run of the workflow many times in one process; print each time the rules that would run, and their code.
 
 It runs in a project's folder, and reads a configuration in JSON from each line. It answers with a line `planned` and a
-JSON object: `run` lists the rules of which a job would run, and `code` has for each rule of the plan the different
-lists of files in workflow/scripts that its jobs have as inputs.
+JSON object: `run` lists the rules of which a job would run, and `code` has for each rule of the plan the script of each
+of its jobs and the digest of its code, each pair once.
 """
 
 import json
@@ -12,8 +12,6 @@ from pathlib import Path
 import snakemake.api
 import yaml
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
-
-SCRIPTS = "workflow/scripts/"
 
 # A third of a plan's time went there. Rule files, which no test edits, are translated to Python once and run anew.
 yaml.SafeLoader = yaml.CSafeLoader
@@ -33,9 +31,10 @@ def translate_once(path, workflow, linemap, rulecount):
 snakemake.workflow.parse = translate_once
 
 
-def list_code(job) -> tuple[str, ...]:
-    """List the scripts and modules whose edit reruns a job."""
-    return tuple(sorted({str(file) for file in job.input if file.startswith(SCRIPTS) and not file.is_ancient}))
+def name_code(job) -> tuple[str, ...]:
+    """Name the script of a job and the recorded digest of its code; nothing for a rule without a script."""
+    code = job.params.get("code")
+    return (Path(job.params.script).stem, code) if code in job.non_derived_params else ()
 
 
 def plan(config: dict) -> dict:
@@ -49,9 +48,9 @@ def plan(config: dict) -> dict:
         workflow.dag(dag_settings=DAGSettings()).execute_workflow(executor="dryrun")
         dag, code = workflow._workflow.dag, {}
         for job in dag.jobs:
-            code.setdefault(job.rule.name, set()).add(list_code(job))
+            code.setdefault(job.rule.name, set()).add(name_code(job))
         run = {job.rule.name for job in dag.needrun_jobs(exclude_finished=False)}
-        return {"run": sorted(run), "code": {rule: sorted(lists) for rule, lists in code.items()}}
+        return {"run": sorted(run), "code": {rule: sorted(names) for rule, names in code.items()}}
 
 
 if __name__ == "__main__":

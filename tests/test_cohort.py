@@ -7,7 +7,7 @@ import yaml
 from conftest import ROOT, merged
 
 from kidney_tumor.cli import UserError
-from kidney_tumor.data.cohort import find_cases, find_cohort, make_pattern, name_case, select_cases
+from kidney_tumor.data.cohort import find_cases, find_cohort, find_root, make_pattern, name_case, select_cases
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
@@ -62,9 +62,10 @@ def test_no_cohort(tmp_path, exists):
 
 def test_phantom_cases():
     config = merged(PAPER, data={"source": "phantom"}, phantom={"cases": 3})
-    assert find_cohort(config) == ("results/kits19/cohort", ["case_00000", "case_00001", "case_00002"])
+    assert find_root(config) == "results/kits19/cohort"
+    assert find_cohort(config, "") == ["case_00000", "case_00001", "case_00002"]
     with pytest.raises(UserError, match="case_00009 not among the 3"):
-        find_cohort(merged(config, data={"cases": [0, 9]}))
+        find_cohort(merged(config, data={"cases": [0, 9]}), "")
 
 
 def test_root_is_tidied(tmp_path, monkeypatch):
@@ -73,7 +74,8 @@ def test_root_is_tidied(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for root, expected in (("./cohort//", "cohort"), ("~/cohort", str(tmp_path / "cohort"))):
         config = merged(PAPER, data={"root": root})
-        assert find_cohort(config) == (expected, ["case_00003"])
+        assert find_root(config) == expected
+        assert find_cohort(config, expected) == ["case_00003"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_excluded_ranges_may_have_gaps(tmp_path, excluded, left):
         (tmp_path / f"case_{number:05d}").mkdir()
         (tmp_path / f"case_{number:05d}" / "segmentation.nii.gz").touch()
     config = {"data": {"source": "kits19", "root": str(tmp_path), "cases": "all", "exclude": excluded}}
-    assert find_cohort(config)[1] == [f"case_{number:05d}" for number in left]
+    assert find_cohort(config, str(tmp_path)) == [f"case_{number:05d}" for number in left]
 
 
 @pytest.mark.parametrize(
@@ -95,4 +97,4 @@ def test_what_excludes_nothing_is_refused(tmp_path, excluded, named):
     (tmp_path / "case_00002" / "segmentation.nii.gz").touch()
     config = {"data": {"source": "kits19", "root": str(tmp_path), "cases": "all", "exclude": excluded}}
     with pytest.raises(UserError, match=f"data.exclude: {named} not among the cases"):
-        find_cohort(config)
+        find_cohort(config, str(tmp_path))

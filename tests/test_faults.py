@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, run_script
+from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, refused, run_script
 
 from kidney_tumor.data.cohort import parse_name
 from kidney_tumor.data.slices import load_stored
@@ -172,6 +172,19 @@ def test_a_read_only_cohort_works(finished, project):
             subprocess.run(["umount", root], check=True)
     assert result.returncode == 0, result.stdout
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_a_volume_from_the_future_is_named_before_work_begins(finished, project):
+    """Snakemake would throw away what is made of it."""
+    cohort = cohort_of(finished, project.folder / "cohort")
+    late = cohort / "case_00003" / "imaging.nii.gz"
+    os.utime(late, (4e9, 4e9))
+    line = refused(project.snakemake(OWN, "check_cohort"))
+    assert "cohort/case_00003/imaging.nii.gz: the time of the last change, " in line
+    assert line.endswith("set it to now: touch cohort/case_00003/imaging.nii.gz")
+    assert not (project.folder / "results" / "own").exists()
+    late.touch()
+    assert project.snakemake(OWN, "check_cohort").returncode == 0
 
 
 def test_a_second_run_is_locked_out(project):

@@ -1,12 +1,19 @@
 """The workflow as others find it: imported by another one, listed without data, asked for what it does not have."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import NO_SWEEP, RESULTS, TINY, merged
+from conftest import NO_SWEEP, RESULTS, ROOT, TINY, merged
+
+from kidney_tumor.data.slices import open_slices, save_slices
 
 IMPORTER = """
 configfile: "own.yaml"
@@ -19,12 +26,24 @@ onsuccess: kits.onsuccess()
 """
 
 
+MOVED = {"prefix": "'sub'", "replace_prefix": "{'results/': 'sub/results/'}"}
+"""What an importer may write so that the results go elsewhere."""
+
 TARGETS = {"all", "nnunet_dataset", "outcomes", "compare", "segment", "submission", "unknown_target"}
 
 
-def snakemake(folder, *arguments):
+def snakemake(folder, *arguments, **environment):
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+
+
+def write_importer(folder, config, clone=ROOT, module="", rules=""):
+    """Write a workflow that imports this one, with further lines of its statement `module` and further rules."""
+    text = IMPORTER.format(clone=clone, config="config").replace("use rule *", f"{module}use rule *", 1)
+    (folder / "Snakefile").write_text(text.replace("onstart:", f"{rules}onstart:"))
+    (folder / "own.yaml").write_text(yaml.safe_dump(config))
 
 
 @pytest.mark.slow
@@ -34,8 +53,7 @@ def test_imported_it_gives_the_same_results(finished, tmp_path):
     They are the same although the rules have other names there. No part of the run's name reaches a shell unquoted.
     """
     run = "it's; touch oops"
-    (tmp_path / "Snakefile").write_text(IMPORTER.format(clone=finished.folder, config="config"))
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(merged(TINY, run=run, ablation=NO_SWEEP)))
+    write_importer(tmp_path, merged(TINY, run=run, ablation=NO_SWEEP), finished.folder)
     result = snakemake(tmp_path)
     assert result.returncode == 0, result.stderr
     assert not list(tmp_path.rglob("oops"))
@@ -73,6 +91,57 @@ def test_imported_with_a_part_of_a_configuration_it_gives_the_same_results(finis
     assert (project.folder / RESULTS / "provenance.json").exists()
     result = snakemake(project.folder, *importer, "--report", "report.html")
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_if_an_importer_moves_the_results_no_path_stays_behind(tmp_path, kind):
+    """Of no rule: neither an input, an output, a log nor a word of its command."""
+    write_importer(tmp_path, TINY, module=f"    {kind}: {MOVED[kind]}\n")
+    result = snakemake(tmp_path, "--dry-run", "--printshellcmds")
+    assert result.returncode == 0, result.stderr
+    found = re.findall(r"[^\s='\"]*results/tiny", result.stdout)
+    assert len(found) > 500
+    assert set(found) == {"sub/results/tiny"}
+
+
+@pytest.mark.slow
+def test_moved_and_with_a_rule_taken_once_more_it_gives_the_same_results(finished, tmp_path):
+    """Beside results of another cohort, which a path that stayed behind would read."""
+    rules = "use rule train from kits as kits_train with:\n    resources:\n        mem_mb=4000\n"
+    write_importer(tmp_path, merged(TINY, ablation=NO_SWEEP), module="    prefix: 'sub'\n", rules=rules)
+    shutil.copytree(finished.folder / RESULTS / "slices", tmp_path / RESULTS / "slices")
+    for number, path in enumerate(sorted((tmp_path / RESULTS / "slices").glob("*/images.npy"))):
+        store = open_slices(path.parent)
+        save_slices(path.parent, replace(store, images=store.images[::-1] + np.int16(number)))
+    result = snakemake(tmp_path)
+    assert result.returncode == 0, result.stderr
+    for name in ("scores.tsv", "figures/fig1.png", "figures/fig3.pdf", "dice.tsv"):
+        expected = (finished.folder / RESULTS / name).read_bytes()
+        assert (tmp_path / "sub" / RESULTS / name).read_bytes() == expected, name
+    assert not list((tmp_path / "sub").rglob("*.resume.pt"))
+
+
+def test_a_package_named_kits_a_safe_path_and_the_c_locale_do_not_disturb(tmp_path):
+    write_importer(tmp_path, TINY)
+    (tmp_path / "kits.py").write_text("own = True\n")
+    path = tmp_path / "Snakefile"
+    path.write_text(f"import sys; sys.path.insert(0, '.')\nfrom kits import own\n{path.read_text()}")
+    goal = f"{RESULTS}/slices/case_00000/slices.json"
+    result = snakemake(tmp_path, goal, PYTHONSAFEPATH="1", LC_ALL="C")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / goal).is_file()
+
+
+def test_a_python_without_the_packages_is_told_when_jobs_are_planned(project):
+    """Not by a traceback of each job."""
+    start = "import sys; sys.modules['torch'] = sys.modules['scipy'] = None; from snakemake.cli import main; main()"
+    command = [sys.executable, "-c", start, "--cores", "2", "--dry-run", "--configfile", "config/demo.yaml"]
+    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: {sys.executable} has no ")
+    assert line.endswith("(`make .venv` installs it), or install envs/requirements.txt")
+    assert "Traceback" not in result.stderr
 
 
 def test_without_data_it_can_be_listed_and_linted(project):

@@ -1,15 +1,17 @@
-"""What runs again after a change: each key of the configuration in turn, and the modules that each rule reads."""
+"""What runs again after a change: each key of the configuration in turn, and the code of each rule."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import yaml
 from conftest import ROOT, SCRIPTS, TINY, merged
 
-from kidney_tumor.sources import NEUTRAL
+from kidney_tumor.sources import digest_code
 
 # The workflow, written by hand: for each rule, those that read what it writes and so run after it.
 READERS = {
@@ -128,12 +130,15 @@ KEYS = [
     ("phantom.slices", [13, 14], {"make_phantom"}),
     ("phantom.seed", 4, {"make_phantom"}),
 ]
-NOT_PLANNED = {
-    "download", "make_report", "show_summary", "show_scans", "pack_submission",
-    "link_nnunet_cases", "write_nnunet_splits", "read_scan", "sort_scans", "measure_scan", "summarize_scans",
-    "compare_case", "summarize_comparison",
-}  # fmt: skip
-"""The scripts that no rule of a complete run calls."""
+RESOURCES = ROOT / "workflow" / "resources"
+FILES = {
+    "write_viewer": [RESOURCES / "viewer.html"],
+    "write_first_page": [ROOT / "workflow" / "report" / "style.css"],
+    "summarize": [RESOURCES / "paper_claims.tsv"],
+    "plot_ratios": [RESOURCES / "paper_claims.tsv"],
+    "plot_references": [RESOURCES / "references.tsv"],
+}
+"""The files of the workflow that scripts read."""
 PURE_TARGETS = {"all", "outcomes"}
 """The rules of a complete run that have no script."""
 TOGETHER = {"data.source", "split.scheme", "split.repeats"}
@@ -163,7 +168,8 @@ class Planner:
     def __init__(self, project):
         command = [sys.executable, ROOT / "tests" / "plans.py"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        self.process = subprocess.Popen(command, cwd=project.folder, **pipes)
+        self.folder = project.folder
+        self.process = subprocess.Popen(command, cwd=self.folder, **pipes)
 
     def ask(self, config):
         """The rules that would run, and the code that each rule reads."""
@@ -178,15 +184,23 @@ class Planner:
         """The rules that would run."""
         return self.ask(config)[0]
 
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def restart(self):
+        """Plan in another process, which reads the code anew."""
+        self.stop()
+        self.__init__(self)
+        return self
+
 
 @pytest.fixture
 def planner(finished, copy_of):
     project = copy_of(finished)
     planner = Planner(project)
-    planner.folder = project.folder
     yield planner
-    planner.process.stdin.close()
-    planner.process.wait()
+    planner.stop()
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -215,31 +229,67 @@ def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
     assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_ceiling"}
 
 
-def test_each_rule_reads_its_script_and_the_modules_that_it_loads(planner, loaded):
-    """All jobs of a rule have the same ones as inputs, none of them as an ancient one."""
-    neutral = {f"kidney_tumor/{name.replace('.', '/')}.py" for name in NEUTRAL}
-    expected = {}
-    for script in loaded.keys() - NOT_PLANNED:
-        modules = {str(path.relative_to(SCRIPTS)) for path in loaded[script] if path.name != "__init__.py"}
-        expected[script] = [sorted(f"workflow/scripts/{file}" for file in {f"{script}.py", *modules - neutral})]
-    assert len({path for (files,) in expected.values() for path in files}) > 70
+def test_each_rule_records_the_code_of_its_script(planner):
     code = planner.ask(TINY)[1]
-    assert {rule: lists for rule, lists in code.items() if rule not in PURE_TARGETS} == expected
+    scripts = {
+        rule: [(rule, digest_code(SCRIPTS / f"{rule}.py", FILES.get(rule, [])))] for rule in set(code) - PURE_TARGETS
+    }
+    assert len(scripts) > 30
+    assert {rule: list(map(tuple, names)) for rule, names in code.items() if rule not in PURE_TARGETS} == scripts
 
 
-def test_an_edited_module_reruns_what_imports_it(planner):
-    """One that another module imports, and one that several scripts do; each with one that cannot change a result."""
-    edits = [
-        ("figures/crop.py", "networks/checkpoint.py", {"write_viewer"}),
-        ("data/split.py", "cli.py", {"split_cases", "ablate", "summarize"}),
-    ]
-    for *names, rules in edits:
-        paths = [planner.folder / "workflow" / "scripts" / "kidney_tumor" / name for name in names]
-        kept = [(path.read_bytes(), path.stat()) for path in paths]
-        for path in paths:
-            path.write_bytes(path.read_bytes() + b"# edited\n")
-        assert planner.plan(TINY) == follow(rules)
-        for path, (content, times) in zip(paths, kept, strict=True):
-            path.write_bytes(content)
-            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert planner.plan(TINY) == set()
+@contextmanager
+def edited(path, content, time=None):
+    """A file with another content and another time of its last change."""
+    kept, times = path.read_bytes(), path.stat()
+    path.write_bytes(content)
+    if time:
+        os.utime(path, (time, time))
+    yield
+    path.write_bytes(kept)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_edited_code_reruns_what_reads_it(planner):
+    """One module that another imports, one that several scripts do, a script, a template; one that decides nothing."""
+    folder = planner.folder / "workflow"
+    edits = {
+        "scripts/kidney_tumor/figures/crop.py": {"write_viewer"},
+        "scripts/kidney_tumor/data/split.py": {"split_cases", "ablate", "summarize"},
+        "scripts/plot_ratios.py": {"plot_ratios"},
+        "resources/viewer.html": {"write_viewer"},
+        "scripts/kidney_tumor/networks/checkpoint.py": set(),
+    }
+    for name, rules in edits.items():
+        path = folder / name
+        with edited(path, path.read_bytes() + b"\nchanged = True\n"):
+            assert planner.restart().plan(TINY) == follow(rules), name
+    assert planner.restart().plan(TINY) == set()
+
+
+def test_comments_docstrings_layout_and_times_of_code_rerun_nothing(planner):
+    with ExitStack() as stack:
+        for path in (planner.folder / "workflow").rglob("*"):
+            if path.suffix == ".py":
+                code = re.sub(r'^( *)"""(?=\w)', r'\1"""Other words. ', path.read_text(), flags=re.MULTILINE)
+                code = re.sub(r"^( *def .*:)$", r"\1  # a remark", code, flags=re.MULTILINE)
+                assert "Other words" in code
+                stack.enter_context(edited(path, f"# A remark.\n\n{code}".encode(), time=2e9))
+            elif path.is_file():
+                stack.enter_context(edited(path, path.read_bytes(), time=2e9))
+        assert planner.restart().plan(TINY) == set()
+
+
+def test_another_place_of_code_and_results_reruns_nothing(finished, copy_of, tmp_path):
+    """Through a symbolic link; after both were moved; after the code was moved away from the results, and elsewhere."""
+    project = copy_of(finished)
+    (tmp_path / "link").symlink_to(project.folder)
+    project.folder = tmp_path / "link"
+    assert project.planned(TINY) == {}
+    project.folder = (tmp_path / "copy").rename(tmp_path / "moved")
+    assert project.planned(TINY) == {}
+    (tmp_path / "clone").mkdir()
+    for name in ("workflow", "config", "envs", "profiles", "Snakefile"):
+        (project.folder / name).rename(tmp_path / "clone" / name)
+    assert project.planned(TINY, "--snakefile", "../clone/Snakefile") == {}
+    assert project.planned(TINY, "--snakefile", str(tmp_path / "clone" / "workflow" / "Snakefile")) == {}

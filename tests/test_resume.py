@@ -300,6 +300,34 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
     assert_same(model, undisturbed)
 
 
+def test_a_finished_training_is_not_lost_with_its_model(command, tmp_path):
+    """Snakemake deletes the outputs of a job that it rejects; what was trained is then in the state."""
+    model = tmp_path / "kidney.pt"
+    assert run_script("train", *command, "--output", model, "--keep-state").returncode == 0
+    expected = torch.load(model)["state_dict"]
+    model.unlink()
+    result = run_script("train", *command, "--output", model, "--keep-state")
+    assert "continues after" in result.stdout
+    assert "epoch " not in result.stdout
+    assert all(torch.equal(torch.load(model)["state_dict"][name], values) for name, values in expected.items())
+    assert run_script("train", *command, "--output", model).returncode == 0
+    assert not model.with_suffix(".resume.pt").exists()
+
+
+def test_if_nobody_reads_its_messages_any_longer_a_run_goes_on(project):
+    """As with `snakemake 2>&1 | head`: neither a job nor Snakemake ends, and the logs are whole."""
+    (project.folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "check_cohort", "--configfile", "tiny.yaml"]
+    process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    for line in process.stdout:
+        if line.startswith("Execute"):
+            break
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert (project.folder / RESULTS / "cohort.tsv").exists()
+    assert "5 cases: " in (project.folder / RESULTS / "logs" / "check_cohort.log").read_text()
+
+
 def test_told_to_stop_while_it_selects_jobs_snakemake_ends(tmp_path):
     """Its main thread then holds the lock for which its answer to SIGTERM waits."""
     (tmp_path / "Snakefile").write_text(

@@ -4,33 +4,71 @@ import re
 import shlex
 import sys
 import time
+from functools import cache
 
-# Relative where snakemake runs in the repository, so that moving the repository reruns nothing.
-SCRIPTS = os.path.relpath(WORKFLOW / "scripts")
-PAPER_CLAIMS = os.path.relpath(WORKFLOW / "resources" / "paper_claims.tsv")
-REFERENCES = os.path.relpath(WORKFLOW / "resources" / "references.tsv")
-VIEWER_TEMPLATE = os.path.relpath(WORKFLOW / "resources" / "viewer.html")
-PAPER_VALUES = WORKFLOW / "resources" / "paper_values.yaml"
-sys.path.insert(0, str(WORKFLOW / "scripts"))
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
-from kidney_tumor import cli, configuration, manifest, provenance
+SCRIPTS = WORKFLOW / "scripts"
+RESOURCES = WORKFLOW / "resources"
+sys.path.insert(0, str(SCRIPTS))
+os.environ.pop("PYTHONSAFEPATH", None)  # scripts find the package beside them, and so must the jobs' Python
+
+from kidney_tumor import cli, configuration, manifest, provenance, sources
 from kidney_tumor.data import cohort, methods, scans, split, targets
 from kidney_tumor.filter import options as filter_options
 from kidney_tumor.networks import gpu
-from kidney_tumor.sources import find_sources
 
-# A missing cohort is reported when jobs are planned, since --lint and --list-rules need no cohort.
-MISSING_COHORT = None
 try:
     configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
     configuration.parse_texts(config)
     configuration.validate(config)
-    RESULTS = f"results/{config['run']}"
-    try:
-        COHORT, CASES = cohort.find_cohort(config)
-        SPLITS = split.split_cases(CASES, **config["split"])
-    except cohort.NoCohortError as error:
-        MISSING_COHORT, COHORT, CASES, SPLITS = str(error), os.path.expanduser(config["data"]["root"]), [], [{}]
+except cli.UserError as error:
+    cli.fail(str(error))
+
+
+def replace_prefix(folder):
+    """Return where a folder of a rule lies for an importer that gives this module a prefix, or replaces one."""
+    return workflow.modifier.path_modifier.replace_prefix(f"{folder}/", "input").rstrip("/")
+
+
+# Snakemake adds an importer's prefix to the paths of rules, but replaces one only where a path begins with it.
+RUN = f"results/{config['run']}"
+if workflow.modifier.path_modifier.modifies_prefixes:
+    RUN = replace_prefix(RUN)
+
+
+pathvars:
+    results=RUN,
+    logs=f"{RUN}/logs",
+    benchmarks=f"{RUN}/benchmarks",
+
+
+def locate(folder):
+    """Return where a folder, as rules name it, lies on disk."""
+    return workflow.pathvars.apply(replace_prefix(folder))
+
+
+def mark_located(paths):
+    """Mark paths that were found on disk, so that Snakemake does not add an importer's prefix again."""
+    return [flag(path, PATH_MODIFIER_FLAG) for path in paths]
+
+
+RESULTS = locate("<results>")
+
+# The cohort as rules name it, and where it lies.
+IS_PHANTOM = config["data"]["source"] == "phantom"
+ROOT = cohort.find_root(config)
+COHORT = locate(ROOT)
+IMAGE, LABEL = (f"{ROOT}/{{case}}/{volume}" for volume in cohort.VOLUMES)
+
+# A missing cohort is reported when jobs are planned, since --lint and --list-rules need no cohort.
+MISSING_COHORT, CASES, SPLITS = None, [], [{}]
+try:
+    CASES = cohort.find_cohort(config, COHORT)
+    SPLITS = split.split_cases(CASES, **config["split"])
+except cohort.NoCohortError as error:
+    MISSING_COHORT = str(error)
 except cli.UserError as error:
     cli.fail(str(error))
 
@@ -45,13 +83,12 @@ GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
 LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
 
 # The clinical record of the cases, and its table where there is one.
-IS_PHANTOM = config["data"]["source"] == "phantom"
 SOURCE = "phantom" if IS_PHANTOM else "kits19"
-RECORD = os.path.expanduser((not IS_PHANTOM and config["data"]["record"]) or f"{COHORT}/kits.json")
-HAS_RECORD = IS_PHANTOM or Path(RECORD).is_file()
+RECORD = os.path.expanduser((not IS_PHANTOM and config["data"]["record"]) or f"{ROOT}/kits.json")
+HAS_RECORD = IS_PHANTOM or Path(locate(RECORD)).is_file()
 RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
 if config["data"]["record"] and not HAS_RECORD:
-    cli.fail(f"data.record: there is no file {RECORD}; name the clinical record, or set the key to null")
+    cli.fail(f"data.record: there is no file {locate(RECORD)}; name the clinical record, or set the key to null")
 
 # The images of KiTS19's hidden cases.
 HIDDEN = cohort.find_hidden(config, COHORT)
@@ -77,13 +114,19 @@ except cli.UserError as error:
 if not workflow.deployment_settings.deployment_method:
     cli.prefer_commands(Path(sys.executable).parent)
 
-# What an importer of this workflow adds to the names of its rules, before and after them.
-ADDED_BEFORE, ADDED_AFTER = workflow.modifier.modify_rulename("@").split("@")
+# What a job writes to the terminal goes into its log, too: also if the terminal's reader is gone, or if a signal to the
+# whole job ends what writes.
+LOGGED = " 2>&1 | (trap '' INT PIPE TERM; tee {log:q} || true)"
 
 
+@cache
 def strip_name(rule):
-    """Return the name of a rule in this workflow, without what an importer added."""
-    return rule.name.removeprefix(ADDED_BEFORE).removesuffix(ADDED_AFTER)
+    """Return the name of a rule in this workflow, whatever an importer calls it; None if it is another workflow's.
+
+    If an importer takes single rules once more, this file is read again, and the rules of both readings have one place.
+    """
+    places = {(own.rule.snakefile, own.rule.lineno): name for name, own in rules._rules.items()}
+    return places.get((rule.snakefile, rule.lineno))
 
 
 def require_cohort(wildcards):
@@ -98,21 +141,36 @@ def require_record(wildcards):
     require_cohort(wildcards)
     if not HAS_RECORD:
         cli.fail(
-            f"{RECORD} is missing; put the clinical record of the cohort there, which is data/kits.json in KiTS19's "
+            f"{locate(RECORD)} is missing; put the clinical record of the cohort there, which is data/kits.json in KiTS19's "
             "repository, or name another file in data.record"
         )
     return []
 
 
+def leave_unrecorded(value):
+    """Make a parameter that Snakemake does not record, since it decides no result: its change repeats no job."""
+    return lambda wildcards, output: value
+
+
 def find_script(name):
-    """Return the path of a script."""
-    return f"{SCRIPTS}/{name}.py"
+    """Return the path of a script; if this Python cannot run it, end with an error when jobs are planned."""
+    script = SCRIPTS / f"{name}.py"
+    if not workflow.deployment_settings.deployment_method and (missing := sources.find_missing(script)):
+        cli.fail(
+            f"{sys.executable} has no {', '.join(missing)}, which {name} needs; run the snakemake of the clone's .venv "
+            "(`make .venv` installs it), or install envs/requirements.txt"
+        )
+    return script
 
 
-def require_code(name):
-    """Return a script and the modules that decide what it writes, as inputs, so that an edit reruns its rule."""
-    modules = find_sources(WORKFLOW / "scripts" / f"{name}.py")
-    return {"script": find_script(name), "modules": [os.path.relpath(path) for path in modules]}
+def run_script(name, **files):
+    """Make the parameters of a rule that runs a script: its path, those of other files that it reads, and their digest.
+
+    Only the digest is recorded, so that the rule runs again for other code, and not for other comments or another place.
+    """
+    paths = {key: leave_unrecorded(path) for key, path in files.items()}
+    code = sources.digest_code(SCRIPTS / f"{name}.py", files.values())
+    return {"script": lambda wildcards, output: find_script(name), "code": code} | paths
 
 
 def list_options(section, *keys, without=()):
@@ -145,6 +203,11 @@ def grow(mem_mb, runtime):
 def list_slices(cases):
     """List the files of the extracted slices of some cases."""
     return expand("<results>/slices/{case}/{file}", case=cases, file=["images.npy", "labels.npy", "slices.json"])
+
+
+def find_parent(paths, levels=1):
+    """Find the folder that holds the first of some paths, or is so many levels above it; empty if there is none."""
+    return str(Path(paths[0]).parents[levels - 1]) if paths else ""
 
 
 def expand_test_cases(pattern):

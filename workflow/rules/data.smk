@@ -1,11 +1,9 @@
 if IS_PHANTOM:
 
     rule make_phantom:
-        input:
-            **require_code("make_phantom"),
         output:
-            "<cohort>/{case}/imaging.nii.gz",
-            "<cohort>/{case}/segmentation.nii.gz",
+            IMAGE,
+            LABEL,
         log:
             "<logs>/make_phantom/{case}.log",
         priority: 10
@@ -14,10 +12,11 @@ if IS_PHANTOM:
         resources:
             **grow(mem_mb=1000, runtime=5),
         params:
+            **run_script("make_phantom"),
             folder=subpath(output[0], parent=True),
             options=list_options("phantom", "size", "slices", "seed"),
         shell:
-            "python3 {input.script:q} --output {params.folder:q} {params.options:q} 2>&1 | tee {log:q}"
+            "python3 {params.script:q} --output {params.folder:q} {params.options:q}" + LOGGED
 
 
 if config["data"]["source"] == "download":
@@ -26,11 +25,10 @@ if config["data"]["source"] == "download":
     if "connections" not in workflow.global_resources:
         workflow.global_resources["connections"] = config["download"]["connections"]
 
-    # No change of the code fetches a volume again, only another address does. How it is fetched is in the resources, not
-    # in the parameters, since it does not decide the volume's content.
+    # No change of the code fetches a volume again, nor does another way to fetch it: only another address does.
     rule download:
         output:
-            "<cohort>/{case}/{volume}.nii.gz",
+            f"{ROOT}/{{case}}/{{volume}}.nii.gz",
         log:
             "<logs>/download/{case}/{volume}.log",
         wildcard_constraints:
@@ -41,25 +39,23 @@ if config["data"]["source"] == "download":
         conda:
             "../../envs/imaging.yaml"
         resources:
-            **{key: config["download"][key] for key in ("attempts", "timeout", "lock")},
             connections=1,
         params:
-            script=find_script("download"),
+            script=lambda wildcards, output: find_script("download"),
             # This is not an input, so that fetching a label again does not fetch its image again.
-            label=lambda wildcards: f"{COHORT}/{wildcards.case}/segmentation.nii.gz",
+            label=lambda wildcards, output: f"{os.path.dirname(output[0])}/segmentation.nii.gz",
+            options=leave_unrecorded(list_options("download", "attempts", "timeout", "lock")),
             url=lambda wildcards: make_address(wildcards.volume, wildcards.case),
         shell:
             "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {params.label:q}"
-            " --attempts {resources.attempts} --timeout {resources.timeout} --lock {resources.lock:q}"
-            " 2>&1 | tee {log:q}"
+            " {params.options:q}" + LOGGED
 
 
 rule check_cohort:
     # The check has a high priority, so that a bad case is reported before hours of work.
     input:
         require_cohort,
-        **require_code("check_cohort"),
-        volumes=expand("<cohort>/{case}/{volume}", case=COMPLETE, volume=cohort.VOLUMES),
+        volumes=expand([IMAGE, LABEL], case=COMPLETE),
     output:
         report(
             "<results>/cohort.tsv",
@@ -77,14 +73,16 @@ rule check_cohort:
     resources:
         **grow(mem_mb=4000, runtime=30),
     params:
-        cohort=["--root", COHORT, "--cases"] + CASES,
+        **run_script("check_cohort"),
+        root=leave_unrecorded(COHORT),
+        cases=CASES,
     shell:
-        "python3 {input.script:q} {params.cohort:q} --threads {threads} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} --threads {threads} --output {output:q}"
+        + LOGGED
 
 
 rule split_cases:
     input:
-        **require_code("split_cases"),
         gate=GATE,
     output:
         "<results>/{split}split.tsv",
@@ -94,20 +92,20 @@ rule split_cases:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("split_cases"),
         cases=CASES,
         options=lambda wildcards: configuration.make_options(
             split.select_effective(config["split"], FOLDERS.index(wildcards.split) + 1)
         ),
     shell:
-        "python3 {input.script:q} --cases {params.cases:q} {params.options:q}" " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --cases {params.cases:q} {params.options:q}" " --output {output:q}" + LOGGED
 
 
 rule extract_slices:
     # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort. The trainings do.
     input:
-        **require_code("extract_slices"),
-        image="<cohort>/{case}/imaging.nii.gz",
-        label="<cohort>/{case}/segmentation.nii.gz",
+        image=IMAGE,
+        label=LABEL,
     output:
         multiext("<results>/slices/{case}/", "images.npy", "labels.npy", "slices.json"),
     log:
@@ -120,8 +118,9 @@ rule extract_slices:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
+        **run_script("extract_slices"),
         folder=subpath(output[0], parent=True),
         options=list_options("slices", "size"),
     shell:
-        "python3 {input.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
-        " {params.options:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
+        " {params.options:q}" + LOGGED

@@ -1,7 +1,6 @@
 rule plot_pipeline:
     # The figure shows the rules that led to Figure 3, and is drawn after it.
     input:
-        **require_code("plot_pipeline"),
         goal="<results>/figures/fig3.png",
     output:
         report(
@@ -16,14 +15,14 @@ rule plot_pipeline:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("plot_pipeline"),
         edges=lambda wildcards: find_edges("plot_dice"),
     shell:
-        "python3 {input.script:q} --edges {params.edges:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --edges {params.edges:q} --output {output:q}" + LOGGED
 
 
 rule plot_network:
     input:
-        **require_code("plot_network"),
         model=f"<results>/{FOLDERS[0]}models/{{network}}.pt",
     output:
         report(
@@ -37,15 +36,15 @@ rule plot_network:
     localrule: True
     conda:
         "../../envs/torch.yaml"
+    params:
+        **run_script("plot_network"),
     shell:
-        "python3 {input.script:q} --model {input.model:q} --target {wildcards.network} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --model {input.model:q} --target {wildcards.network} --output {output:q}" + LOGGED
 
 
 rule plot_surfaces:
     # The scores decide which case is drawn, so every case is an input.
     input:
-        **require_code("plot_surfaces"),
         scores="<results>/scores.tsv",
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
@@ -66,14 +65,14 @@ rule plot_surfaces:
     resources:
         **grow(mem_mb=2500, runtime=10),
     params:
+        **run_script("plot_surfaces"),
         run=subpath(input.scores, parent=True),
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q}" + LOGGED
 
 
 rule plot_slice:
     input:
-        **require_code("plot_slice"),
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
@@ -94,22 +93,21 @@ rule plot_slice:
     resources:
         **grow(mem_mb=2500, runtime=10),
     params:
-        slices=lambda wildcards: f"{RESULTS}/slices/{wildcards.case}",
+        **run_script("plot_slice"),
+        slices=lambda wildcards, input: find_parent(input.slices),
         options=list_options("slices", "hu_window", "tumor_rows"),
     shell:
-        "python3 {input.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}" + LOGGED
 
 
 rule write_viewer:
     input:
-        **require_code("write_viewer"),
-        image="<cohort>/{case}/imaging.nii.gz",
-        label="<cohort>/{case}/segmentation.nii.gz",
+        image=IMAGE,
+        label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
-        template=VIEWER_TEMPLATE,
     output:
         "<results>/{split}viewers/{case}.html",
     log:
@@ -121,11 +119,12 @@ rule write_viewer:
     resources:
         **grow(mem_mb=3000, runtime=10),
     params:
+        **run_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.case,
         further=lambda wildcards, input: ["--label", input.label]
         + (["--notes", "Phantom, not a patient."] if IS_PHANTOM else []),
         options=list_options("slices", "hu_window"),
     shell:
-        "python3 {input.script:q} --name {params.name:q} --image={input.image:q} --kidney {input.kidney:q}"
+        "python3 {params.script:q} --name {params.name:q} --image={input.image:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
-        " --template {input.template:q} --output {output:q} 2>&1 | tee {log:q}"
+        " --template {params.template:q} --output {output:q}" + LOGGED

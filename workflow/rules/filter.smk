@@ -10,8 +10,7 @@ FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
 rule measure_tumors:
     input:
         require_cohort,
-        **require_code("measure_tumors"),
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED),
+        labels=expand(LABEL, case=LABELED),
     output:
         report(
             "<results>/tumor_components.tsv",
@@ -28,16 +27,17 @@ rule measure_tumors:
     resources:
         **grow(mem_mb=4000, runtime=30),
     params:
-        cohort=["--root", COHORT, "--cases"] + CASES,
+        **run_script("measure_tumors"),
+        root=leave_unrecorded(COHORT),
+        cases=CASES,
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} {params.cohort:q} {params.options:q} --threads {threads}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} {params.options:q} --threads {threads}"
+        " --output {output:q}" + LOGGED
 
 
 rule ratio_range:
     input:
-        **require_code("ratio_range"),
         components="<results>/tumor_components.tsv",
     output:
         RATIO_RANGE,
@@ -47,17 +47,16 @@ rule ratio_range:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("ratio_range"),
         cases=lambda wildcards: ["--cases", *TRAINED[wildcards.split]] if RANGE_SPLIT else [],
         options=list_options("postprocess", "percentiles"),
     shell:
-        "python3 {input.script:q} --components {input.components:q} {params.cases:q} {params.options:q}"
-        " --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --components {input.components:q} {params.cases:q} {params.options:q}"
+        " --output {output:q}" + LOGGED
 
 
 rule postprocess:
     input:
-        **require_code("postprocess"),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         ratio_range=RATIO_RANGE,
@@ -73,7 +72,8 @@ rule postprocess:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
+        **run_script("postprocess"),
         options=FILTER_OPTIONS,
     shell:
-        "python3 {input.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
-        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
+        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q}" + LOGGED

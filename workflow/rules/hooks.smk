@@ -1,9 +1,11 @@
 # The messages before and after the jobs, and for unknown targets.
 import difflib
+import io
 import shutil
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 
 RENAMED_RULES = {
     "download_image": "download",
@@ -20,7 +22,7 @@ RENAMED_RULES = {
 
 def suggest_target(wildcards):
     """End with the error for an unknown target, which names its new name or the most similar target."""
-    word, names = wildcards.target, [strip_name(rule) for rule in workflow.rules]
+    word, names = wildcards.target, list(rules._rules)
     if word in RENAMED_RULES:
         cli.fail(f"{word} is now called {RENAMED_RULES[word]}")
     close = difflib.get_close_matches(word, names, n=1)
@@ -41,7 +43,7 @@ def is_complete():
 def warn_without_gpu():
     """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
     if is_planned("train", "predict") and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
-        changed = {key.split(".")[0] for key in configuration.list_deviations(config, PAPER_VALUES)}
+        changed = {key.split(".")[0] for key in configuration.list_deviations(config, RESOURCES / "paper_values.yaml")}
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
             f"No GPU found: the networks run on the CPU{weeks}. "
@@ -58,6 +60,31 @@ def hear_sigterm_in_thread():
     handler = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is threading.main_thread() and callable(handler):
         signal.signal(signal.SIGTERM, lambda *given: threading.Thread(target=handler, args=given).start())
+
+
+class UnreadStream:
+    """A stream that goes on if its reader is gone, as with `snakemake 2>&1 | head`; what it is given then is lost."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with suppress(BrokenPipeError):
+            self.stream.write(text)
+
+    def flush(self):
+        with suppress(BrokenPipeError):
+            self.stream.flush()
+
+
+def go_on_without_reader():
+    """Let Snakemake and its jobs go on if nobody reads its messages any longer. Its log has them all."""
+    for handler in logger.handlers:
+        if isinstance(getattr(handler, "stream", None), io.TextIOBase):
+            handler.stream = UnreadStream(handler.stream)
 
 
 def require_slurm():
@@ -82,6 +109,28 @@ def detect_canceled_jobs():
         cli.prefer_commands((WORKFLOW / "slurm").resolve())
 
 
+def remove_accepted_states():
+    """Delete the states of those trainings whose models Snakemake has accepted; of a rejected one, a model can be made."""
+    unfinished = set(workflow.dag.needrun_jobs())
+    for job in workflow.dag.jobs:
+        if strip_name(job.rule) == "train" and job not in unfinished:
+            Path(job.output.model).with_suffix(".resume.pt").unlink(missing_ok=True)
+
+
+def refuse_future_times():
+    """Stop before any job if an input of one has a time in the future, since Snakemake would throw away what is made of it."""
+    now = time.time()
+    paths = {path for job in workflow.dag.needrun_jobs() for path in job.input if os.path.exists(path)}
+    late = {path: os.path.getmtime(path) for path in paths if os.path.getmtime(path) > now}
+    if late:
+        first = min(late)
+        others = f" and {len(late) - 1} other files" if len(late) > 1 else ""
+        cli.fail(
+            f"{first}{others}: the time of the last change, {time.ctime(late[first])}, lies in the future, so Snakemake "
+            f"would throw away what is made of it; set it to now: touch {shlex.quote(first)}"
+        )
+
+
 def state_license():
     """State the license of KiTS19 if its volumes are about to be fetched."""
     if is_planned("download"):
@@ -95,7 +144,9 @@ def state_license():
 def state_missing_record():
     """State that agreement and outcomes are left out of a complete run if there is no clinical record."""
     if not HAS_RECORD and any(strip_name(job.rule) == "all" for job in workflow.dag.jobs):
-        logger.warning(f"No clinical record ({RECORD}): agreement with the radiologist and outcomes are left out.")
+        logger.warning(
+            f"No clinical record ({locate(RECORD)}): agreement with the radiologist and outcomes are left out."
+        )
 
 
 def state_missing_labels():
@@ -106,9 +157,22 @@ def state_missing_labels():
 
 def state_ignored_scans():
     """State what lies in the folder of scans and is none."""
+<<<<<<< HEAD
     root = Path(os.path.expanduser(config["scans"]["root"] or ""))
     if is_planned("segment") and (names := scans.list_ignored(root)):
         logger.warning(f"No scans, so left alone in {root}: {', '.join(names)} (expected {scans.EXPECTED})")
+=======
+    if is_planned("segment") and (names := scans.list_ignored(SCAN_ROOT)):
+        logger.warning(
+            f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected .nii.gz, .nii, folders of DICOM)"
+        )
+>>>>>>> origin/main
+
+
+def show_summary():
+    """Show the table of Dice and the effect of post-processing."""
+    command = [sys.executable, str(find_script("show_summary")), "--run", RESULTS]
+    shell(shlex.join(command) + LOGGED.replace("{log:q}", shlex.quote(f"{RESULTS}/logs/show_summary.log")))
 
 
 def repeat_errors():

@@ -3,7 +3,6 @@
 
 rule pack_model:
     input:
-        **require_code("pack_model"),
         networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
         slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=TRAINED[wildcards.split]),
@@ -18,15 +17,15 @@ rule pack_model:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("pack_model"),
         source=SOURCE,
     shell:
-        "python3 {input.script:q} --slices {input.slices:q} --measures {input.measures:q}"
-        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --slices {input.slices:q} --measures {input.measures:q}"
+        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q}" + LOGGED
 
 
 rule write_model_card:
     input:
-        **require_code("write_model_card"),
         manifest=f"<results>/{{split}}models/{manifest.NAME}",
         dice="<results>/dice.tsv",
     output:
@@ -37,8 +36,8 @@ rule write_model_card:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("write_model_card"),
         splits=len(FOLDERS),
     shell:
-        "python3 {input.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
-        " --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
+        " --output {output:q}" + LOGGED

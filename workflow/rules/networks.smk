@@ -10,7 +10,6 @@ rule train:
     # The trainings take longest, so they have a high priority, and what they wait for a lower one: what needs labels only
     # runs beside them, not before.
     input:
-        **require_code("train"),
         slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
         gate=GATE,
     output:
@@ -27,9 +26,10 @@ rule train:
     resources:
         **grow(mem_mb=16000, runtime=240),
         gpu=GPUS,
-        loading=config["training"]["loading"],  # not a parameter, since it does not decide the result
     params:
-        slices=f"{RESULTS}/slices",
+        **run_script("train"),
+        slices=lambda wildcards, input: find_parent(input.slices, 2),
+        loading=leave_unrecorded(config["training"]["loading"]),
         cases=lambda wildcards: TRAINED[wildcards.split],
         options=lambda wildcards: list_options("network")
         + list_options("training", without=["loading", "slices"])
@@ -37,16 +37,15 @@ rule train:
         + list_options("slices", "hu_window", *(["tumor_rows"] if wildcards.network == "tumor" else []))
         + list_device_options(),
     shell:
-        # A signal to the whole job must reach only the training, which saves its state, and not the command tee.
+        # A signal to the whole job must reach the training, which saves its state, and not end the shell before.
         "trap : TERM INT; "
-        "python3 {input.script:q} --target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q}"
-        " --output {output.model:q} {params.options:q} --loading {resources.loading} --threads {threads}"
-        " 2>&1 | (trap '' TERM INT; tee {log:q})"
+        "python3 {params.script:q} --target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q}"
+        " --output {output.model:q} {params.options:q} --loading {params.loading} --threads {threads}"
+        " --keep-state" + LOGGED
 
 
 rule plot_training:
     input:
-        **require_code("plot_training"),
         record="<results>/{split}models/{network}.json",
     output:
         report(
@@ -60,13 +59,14 @@ rule plot_training:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        **run_script("plot_training"),
     shell:
-        "python3 {input.script:q} --record {input.record:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --record {input.record:q} --output {output:q}" + LOGGED
 
 
 rule predict:
     input:
-        **require_code("predict"),
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}models/kidney.pt",
         tumor="<results>/{split}models/tumor.pt",
@@ -83,11 +83,11 @@ rule predict:
         **grow(mem_mb=6000, runtime=60),
         gpu=GPUS,
     params:
-        slices=f"{RESULTS}/slices",
+        **run_script("predict"),
+        slices=lambda wildcards, input: find_parent(input.slices, 2),
         case=lambda wildcards: wildcards.case,
         output=subpath(output[0], ancestor=2),
         options=list_options("inference") + list_device_options(),
     shell:
-        "python3 {input.script:q} --slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
-        " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
+        " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}" + LOGGED

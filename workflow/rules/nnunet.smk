@@ -6,9 +6,8 @@ rule link_nnunet_cases:
     # Images and labels are no outputs: Snakemake sets the times of its outputs, and a hard link's are the cohort's.
     input:
         require_cohort,
-        **require_code("link_nnunet_cases"),
         checked="<results>/cohort.tsv",
-        volumes=expand("<cohort>/{case}/{volume}", case=COMPLETE, volume=cohort.VOLUMES),
+        volumes=expand([IMAGE, LABEL], case=COMPLETE),
     output:
         f"<results>/nnunet/nnUNet_raw/{NNUNET_DATASET}/dataset.json",
     log:
@@ -18,18 +17,19 @@ rule link_nnunet_cases:
     resources:
         **grow(mem_mb=3000, runtime=60),
     params:
-        cohort=["--root", COHORT, "--cases"] + CASES,
+        **run_script("link_nnunet_cases"),
+        root=leave_unrecorded(COHORT),
+        cases=CASES,
         description=f"run {config['run']}: {'phantoms, no patients' if IS_PHANTOM else 'kidney tumors in CT'}",
         folder=subpath(output[0], parent=True),
     shell:
-        "python3 {input.script:q} {params.cohort:q} --description {params.description:q} --output {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} --description {params.description:q} --output {params.folder:q}"
+        + LOGGED
 
 
 rule write_nnunet_splits:
     # nnU-Net copies the first file where it preprocesses, but for an existing one; training reads the second.
     input:
-        **require_code("write_nnunet_splits"),
         splits=expand("<results>/{split}split.tsv", split=FOLDERS),
     output:
         f"<results>/nnunet/nnUNet_raw/{NNUNET_DATASET}/splits_final.json",
@@ -39,5 +39,7 @@ rule write_nnunet_splits:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        **run_script("write_nnunet_splits"),
     shell:
-        "python3 {input.script:q} --splits {input.splits:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --splits {input.splits:q} --output {output:q}" + LOGGED

@@ -7,8 +7,7 @@ wildcard_constraints:
 
 rule read_scan:
     input:
-        **require_code("read_scan"),
-        scan=lambda wildcards: scans.list_files((SCANS | HIDDEN)[wildcards.scan]),
+        scan=lambda wildcards: mark_located(scans.list_files((SCANS | HIDDEN)[wildcards.scan])),
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
     log:
@@ -22,6 +21,7 @@ rule read_scan:
     resources:
         **grow(mem_mb=4000, runtime=15),
     params:
+        **run_script("read_scan"),
         scan=lambda wildcards: (SCANS | HIDDEN)[wildcards.scan],
         # Another file may be older. A hidden case that is yet to be fetched would have another stamp afterwards.
         stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
@@ -29,8 +29,8 @@ rule read_scan:
         folder=subpath(output[0], parent=True),
         size=find_slice_size,
     shell:
-        "python3 {input.script:q} --scan={params.scan:q} {params.image} --size {params.size} --output {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scan={params.scan:q} {params.image} --size {params.size} --output {params.folder:q}"
+        + LOGGED
 
 
 use rule read_scan as convert_scan with:
@@ -44,6 +44,7 @@ use rule read_scan as convert_scan with:
     wildcard_constraints:
         scan=cohort.make_pattern(CONVERTED),
     params:
+        **run_script("read_scan"),
         scan=lambda wildcards: SCANS[wildcards.scan],
         stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]),
         image=lambda wildcards, output: f"--image {shlex.quote(output.image)}",
@@ -54,7 +55,6 @@ use rule read_scan as convert_scan with:
 checkpoint sort_scans:
     input:
         require_scans,
-        **require_code("sort_scans"),
     output:
         "<results>/sorted_scans.tsv",
     log:
@@ -63,8 +63,9 @@ checkpoint sort_scans:
     conda:
         "../../envs/imaging.yaml"
     params:
+        **run_script("sort_scans"),
         records=lambda wildcards, input: input[: len(SCANS)],
         unusable=lambda wildcards: [word for pair in UNUSABLE.items() for word in pair],  # which may have braces
     shell:
-        "python3 {input.script:q} --records {params.records:q} --unusable {params.unusable:q} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --records {params.records:q} --unusable {params.unusable:q} --output {output:q}"
+        + LOGGED

@@ -4,9 +4,10 @@ import csv
 # The user's scans, those that cannot be segmented because of their files' names, and why there are none.
 SCANS, UNUSABLE = {}, {}
 MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config scans='{root: my_scans}'"
+SCAN_ROOT = Path(locate(os.path.expanduser(config["scans"]["root"] or "")))
 if config["scans"]["root"]:
     try:
-        SCANS, UNUSABLE = scans.find_scans(Path(os.path.expanduser(config["scans"]["root"])), HIDDEN)
+        SCANS, UNUSABLE = scans.find_scans(SCAN_ROOT, HIDDEN)
         MISSING_SCANS = None
     except cli.UserError as error:
         MISSING_SCANS = str(error)
@@ -14,7 +15,7 @@ if config["scans"]["root"]:
 SCAN = "<results>/scans/{scan}"
 CONVERTED = [name for name, path in SCANS.items() if scans.is_converted(path)]
 NIFTI = [name for name in SCANS | HIDDEN if name not in CONVERTED]
-OWN_MODELS = [f"{RESULTS}/{folder}models" for folder in FOLDERS]
+OWN_MODELS = [f"<results>/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
 NAMED_MODELS = config["scans"]["models"] or OWN_MODELS
 ENSEMBLE = [
@@ -26,14 +27,15 @@ MODELS = ENSEMBLE[0]
 
 def read_models():
     """Read the manifest of the first of the named folders of networks; end with an error if one cannot be used."""
-    if own := [folder for folder in ENSEMBLE if os.path.relpath(folder) in map(os.path.relpath, OWN_MODELS)]:
+    places, own_places = ([os.path.relpath(locate(folder)) for folder in part] for part in (ENSEMBLE, OWN_MODELS))
+    if own := [folder for folder in places if folder in own_places]:
         # They are results of this run, so they would be trained again by the settings of this command.
         cli.fail(
             f"scans.models: {own[0]} has the networks of this run, {config['run']}; "
             "give the segmentation another name with --config run=..., or leave scans.models out to use or train them"
         )
     try:
-        return manifest.read_members([Path(folder) for folder in ENSEMBLE])[0]
+        return manifest.read_members([Path(place) for place in places])[0]
     except cli.UserError as error:
         cli.fail(str(error))
 
@@ -54,7 +56,9 @@ def list_networks(wildcards, target):
 
 def find_image(scan):
     """Find the NIfTI volume of a scan: its own file, or what it is converted to."""
-    return f"{RESULTS}/scans/{scan}/imaging.nii.gz" if scan in CONVERTED else str((SCANS | HIDDEN)[scan])
+    if scan in CONVERTED:
+        return SCAN.replace("{scan}", scan) + "/imaging.nii.gz"
+    return mark_located([str((SCANS | HIDDEN)[scan])])
 
 
 def list_window_options():

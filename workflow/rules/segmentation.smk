@@ -3,7 +3,6 @@
 
 use rule predict as predict_scan with:
     input:
-        **require_code("predict"),
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
         kidney=lambda wildcards: list_networks(wildcards, "kidney"),
         tumor=lambda wildcards: list_networks(wildcards, "tumor"),
@@ -14,6 +13,7 @@ use rule predict as predict_scan with:
     benchmark:
         "<benchmarks>/scans/{scan}/predict.tsv"
     params:
+        **run_script("predict"),
         slices=subpath(output[0], ancestor=2),
         case=lambda wildcards: wildcards.scan,
         output=subpath(output[0], ancestor=2),
@@ -22,7 +22,6 @@ use rule predict as predict_scan with:
 
 use rule postprocess as postprocess_scan with:
     input:
-        **require_code("postprocess"),
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
         ratio_range=f"{MODELS}/ratio_range.json",
@@ -37,7 +36,6 @@ use rule postprocess as postprocess_scan with:
 
 rule measure_scan:
     input:
-        **require_code("measure_scan"),
         slices=f"{SCAN}/slices.json",
         segmentation=f"{SCAN}/segmentation.nii.gz",
         manifests=expand(f"{{folder}}/{manifest.NAME}", folder=ENSEMBLE),
@@ -50,22 +48,21 @@ rule measure_scan:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
+        **run_script("measure_scan"),
         slices=subpath(input.slices, parent=True),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
-        " --manifest {input.manifests:q} {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
+        " --manifest {input.manifests:q} {params.options:q} --output {output:q}" + LOGGED
 
 
 use rule write_viewer as write_viewer_scan with:
     input:
-        **require_code("write_viewer"),
         image=lambda wildcards: find_image(wildcards.scan),
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
         segmentation=f"{SCAN}/segmentation.nii.gz",
         measures=f"{SCAN}/measures.tsv",
-        template=VIEWER_TEMPLATE,
     output:
         f"{SCAN}/view.html",
     log:
@@ -73,6 +70,7 @@ use rule write_viewer as write_viewer_scan with:
     benchmark:
         "<benchmarks>/scans/{scan}/write_viewer.tsv"
     params:
+        **run_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],
         options=lambda wildcards: list_window_options(),
@@ -80,7 +78,6 @@ use rule write_viewer as write_viewer_scan with:
 
 rule summarize_scans:
     input:
-        **require_code("summarize_scans"),
         scans="<results>/sorted_scans.tsv",
         measures=expand_scans(f"{SCAN}/measures.tsv"),
     output:
@@ -90,16 +87,16 @@ rule summarize_scans:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        **run_script("summarize_scans"),
     shell:
-        "python3 {input.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}" + LOGGED
 
 
 rule segment:
     # It has no output, so that each command ends with what was segmented, and fails if a scan could not be.
     input:
         lambda wildcards: require_scans(wildcards) and require_models(wildcards),
-        **require_code("show_scans"),
         scans="<results>/scans.tsv",
         viewers=expand_scans(f"{SCAN}/view.html"),
         predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),
@@ -108,5 +105,7 @@ rule segment:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        **run_script("show_scans"),
     shell:
-        "python3 {input.script:q} --scans {input.scans:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scans {input.scans:q}" + LOGGED

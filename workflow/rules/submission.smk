@@ -4,7 +4,6 @@
 rule pack_submission:
     input:
         lambda wildcards: require_hidden(wildcards) and require_models(wildcards),
-        **require_code("pack_submission"),
         segmentations=require_hidden,
     output:
         "<results>/submission.zip",
@@ -13,5 +12,7 @@ rule pack_submission:
     localrule: True
     conda:
         "../../envs/imaging.yaml"
+    params:
+        **run_script("pack_submission"),
     shell:
-        "python3 {input.script:q} --segmentations {input.segmentations:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --segmentations {input.segmentations:q} --output {output:q}" + LOGGED

@@ -17,12 +17,11 @@ def main(arguments: argparse.Namespace) -> None:
     variant = cli.read_options(arguments, FilterOptions)
     components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
     rows = []
-    for folder in arguments.predictions:
+    for folder, label in zip(arguments.predictions, arguments.labels, strict=True):
         ratios = components
         if arguments.ratio_cases == "train":  # those of the split to which the prediction belongs
             parts = read_split(folder.parents[1] / "split.tsv")
             ratios = components[[parts.get(case) == "train" for case in components.index]]
-        label = arguments.cohort / folder.name / "segmentation.nii.gz"
         rows += score_variant(folder, label, ratios.to_numpy(float), variant)
     table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
     text = format_options(variant)
@@ -32,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one per case")
-    parser.add_argument("--cohort", type=Path, required=True, help="folder of the cohort")
+    parser.add_argument("--labels", type=Path, nargs="+", required=True, help="label volumes, one for each folder")
     parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
     parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
     cli.add_options(parser, FilterOptions)

@@ -17,7 +17,7 @@ from kidney_tumor.networks.device import add_device_options, choose_device
 from kidney_tumor.networks.training import Hyperparameters, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
-from kidney_tumor.sources import find_sources
+from kidney_tumor.sources import digest_code
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -59,8 +59,8 @@ def main(arguments: argparse.Namespace) -> None:
         "tumor_rows": arguments.tumor_rows,
         "training": asdict(hyperparameters),
     }
-    sources = find_sources(Path(__file__))
-    checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, sources)
+    code = digest_code(Path(__file__))
+    checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, code)
     follow = validate if validation_cases else None
     try:
         trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> None:
     if validation_cases:
         header["validation_cases"] = validation_cases
     cli.write_json(arguments.output.with_suffix(".json"), header | record)
-    checkpoint.remove()
+    checkpoint.close(remove=not arguments.keep_state)
 
 
 if __name__ == "__main__":
@@ -88,5 +88,10 @@ if __name__ == "__main__":
     cli.add_options(parser, Hyperparameters)
     places = ("auto", "memory", "disk")
     parser.add_argument("--loading", choices=places, default="auto", help="where slices are; auto: memory if they fit")
+    parser.add_argument(
+        "--keep-state",
+        action="store_true",
+        help="keep <model>.resume.pt of the finished training, from which the same command makes the model again",
+    )
     add_device_options(parser)
     cli.run(main, parser)

@@ -4,8 +4,7 @@ VARIANTS = {filter_options.name_variant(variant): variant for variant in filter_
 rule ablate:
     # This scores one variant of the filter on the predictions of the run.
     input:
-        **require_code("ablate"),
-        labels=expand_test_cases("<cohort>/{case}/segmentation.nii.gz"),
+        labels=expand_test_cases(LABEL),
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         components="<results>/tumor_components.tsv",
@@ -23,19 +22,17 @@ rule ablate:
     resources:
         **grow(mem_mb=2000, runtime=30),
     params:
-        cohort=["--cohort", COHORT],
+        **run_script("ablate"),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
         options=lambda wildcards: list_options("postprocess", "ratio_cases")
         + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
-        "python3 {input.script:q} --predictions {params.predictions:q} {params.cohort:q}"
-        " --components {input.components:q} {params.options:q} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --predictions {params.predictions:q} --labels {input.labels:q}"
+        " --components {input.components:q} {params.options:q} --output {output:q}" + LOGGED
 
 
 rule summarize_ablation:
     input:
-        **require_code("summarize_ablation"),
         variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
     output:
         table=report(
@@ -57,7 +54,8 @@ rule summarize_ablation:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("summarize_ablation"),
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {input.script:q} --variants {input.variants:q} {params.options:q} --output {output.table:q}"
-        " --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --variants {input.variants:q} {params.options:q} --output {output.table:q}"
+        " --figure {output.figure:q} {output.vector:q}" + LOGGED

@@ -1,8 +1,7 @@
 rule trace_ceiling:
     # This sends a case's true masks through the method as if the networks were perfect. It needs no image and no GPU.
     input:
-        **require_code("trace_ceiling"),
-        label="<cohort>/{case}/segmentation.nii.gz",
+        label=LABEL,
         ratio_range=FIRST_RATIO_RANGE,
     output:
         table="<results>/ceiling/{case}.tsv",
@@ -16,15 +15,15 @@ rule trace_ceiling:
     resources:
         **grow(mem_mb=2000, runtime=10),
     params:
+        **run_script("trace_ceiling"),
         options=list_options("slices", "size", "tumor_rows") + list_options("inference", "restore") + FILTER_OPTIONS,
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
-        " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
+        " {params.options:q} --slice {output.slice:q} --output {output.table:q}" + LOGGED
 
 
 rule summarize_ceiling:
     input:
-        **require_code("summarize_ceiling"),
         cases=expand("<results>/ceiling/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
@@ -58,9 +57,9 @@ rule summarize_ceiling:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("summarize_ceiling"),
         options=list_options("slices", "tumor_rows"),
     shell:
-        "python3 {input.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
+        "python3 {params.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
         " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
-        " {params.options:q}"
-        " 2>&1 | tee {log:q}"
+        " {params.options:q}" + LOGGED

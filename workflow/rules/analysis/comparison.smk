@@ -3,9 +3,8 @@
 
 rule compare_case:
     input:
-        **require_code("compare_case"),
-        label="<cohort>/{case}/segmentation.nii.gz",
-        image="<cohort>/{case}/imaging.nii.gz",
+        label=LABEL,
+        image=IMAGE,
         segmentations=find_compared,
     output:
         "<results>/comparison/{method}/{case}.tsv",
@@ -20,18 +19,18 @@ rule compare_case:
     resources:
         **grow(mem_mb=2000, runtime=10),
     params:
+        **run_script("compare_case"),
         options=describe_compared,
         stamps=stamp_compared,
     shell:
-        "python3 {input.script:q} --method {wildcards.method:q} --case {wildcards.case} --label {input.label:q}"
+        "python3 {params.script:q} --method {wildcards.method:q} --case {wildcards.case} --label {input.label:q}"
         " --image {input.image:q} --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        + LOGGED
 
 
 rule summarize_comparison:
     input:
         require_methods,
-        **require_code("summarize_comparison"),
         cases=expand("<results>/comparison/{method}/{case}.tsv", method=COMPARED, case=TEST_CASES) or GATE,
     output:
         table=report(
@@ -65,11 +64,12 @@ rule summarize_comparison:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        folder=lambda wildcards: f"{RESULTS}/comparison",
+        **run_script("summarize_comparison"),
+        folder=lambda wildcards, output: f"{os.path.dirname(output.table)}/comparison",
         names=COMPARED,
         tested=TEST_CASES,
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {input.script:q} --folder {params.folder:q} --methods {params.names:q} --cases {params.tested}"
+        "python3 {params.script:q} --folder {params.folder:q} --methods {params.names:q} --cases {params.tested}"
         " {params.options:q} --output {output.table:q} --output-summary {output.summary:q}"
-        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q} 2>&1 | tee {log:q}"
+        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q}" + LOGGED

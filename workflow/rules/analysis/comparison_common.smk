@@ -1,5 +1,5 @@
 # Other segmentations of the test cases, with which this run is compared, and the helpers of their rules.
-METHODS = {name: methods.parse_method(entry) for name, entry in config["compare"].items()}
+METHODS = {name: methods.parse_method(entry, locate) for name, entry in config["compare"].items()}
 COMPARED = [config["run"], *METHODS]
 TEST_CASES = sorted({case for cases in TESTED.values() for case in cases})
 
@@ -27,7 +27,7 @@ def require_methods(wildcards):
 def find_compared(wildcards):
     """Find a case's segmentations, several if several splits test it, by a method or by this run."""
     if wildcards.method in METHODS:
-        return list(methods.find_segmentations(METHODS[wildcards.method].folder, wildcards.case)[0])
+        return mark_located(methods.find_segmentations(METHODS[wildcards.method].folder, wildcards.case)[0])
     folders = [folder for folder, cases in TESTED.items() if wildcards.case in cases]
     return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
 

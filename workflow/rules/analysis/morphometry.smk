@@ -1,7 +1,6 @@
 rule measure_label:
     input:
-        **require_code("measure_label"),
-        label="<cohort>/{case}/segmentation.nii.gz",
+        label=LABEL,
     output:
         table="<results>/measures/{case}.tsv",
         slice="<results>/measures/{case}.npz",
@@ -14,16 +13,16 @@ rule measure_label:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
+        **run_script("measure_label"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
-        " --slice {output.slice:q} --output {output.table:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
+        " --slice {output.slice:q} --output {output.table:q}" + LOGGED
 
 
 rule measure_case:
     input:
-        **require_code("measure_case"),
-        label="<cohort>/{case}/segmentation.nii.gz",
+        label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
@@ -38,16 +37,16 @@ rule measure_case:
     resources:
         **grow(mem_mb=1000, runtime=10),
     params:
+        **run_script("measure_case"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
+        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
-        " 2>&1 | tee {log:q}"
+        + LOGGED
 
 
 rule summarize_morphometry:
     input:
-        **require_code("summarize_morphometry"),
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         scores="<results>/scores.tsv",
@@ -83,9 +82,10 @@ rule summarize_morphometry:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("summarize_morphometry"),
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
         source=SOURCE,
     shell:
-        "python3 {input.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
+        "python3 {params.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
         " {params.record:q} --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
-        " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | tee {log:q}"
+        " --figure {output.figure:q} --figure-errors {output.errors:q}" + LOGGED

@@ -6,7 +6,6 @@ if IS_PHANTOM:
 
     rule make_record:
         input:
-            **require_code("make_record"),
             measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         output:
             RECORD,
@@ -16,19 +15,18 @@ if IS_PHANTOM:
         conda:
             "../../../envs/imaging.yaml"
         params:
+            **run_script("make_record"),
             options=list_options("phantom", "seed"),
         shell:
-            "python3 {input.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}"
-            " 2>&1 | tee {log:q}"
+            "python3 {params.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}" + LOGGED
 
 
 rule read_record:
     # The record has a high priority, so that a bad value is reported before hours of work.
     input:
         require_record,
-        **require_code("read_record"),
         record=RECORD,
-        labels=expand("<cohort>/{case}/segmentation.nii.gz", case=LABELED) or GATE,
+        labels=expand(LABEL, case=LABELED) or GATE,
     output:
         "<results>/record.tsv",
     log:
@@ -38,14 +36,16 @@ rule read_record:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        cohort=["--root", COHORT, "--cases"] + LABELED,
+        **run_script("read_record"),
+        root=leave_unrecorded(COHORT),
+        cases=LABELED,
     shell:
-        "python3 {input.script:q} --record {input.record:q} {params.cohort:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}"
+        + LOGGED
 
 
 rule summarize_agreement:
     input:
-        **require_code("summarize_agreement"),
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/measures/{case}.npz", case=LABELED),
         record="<results>/record.tsv",
@@ -80,16 +80,16 @@ rule summarize_agreement:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("summarize_agreement"),
         source=SOURCE,
     shell:
-        "python3 {input.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
+        "python3 {params.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
         " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q} --figure {output.figure:q}"
-        " --figure-cases {output.drawn:q} 2>&1 | tee {log:q}"
+        " --figure-cases {output.drawn:q}" + LOGGED
 
 
 rule summarize_outcomes:
     input:
-        **require_code("summarize_outcomes"),
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         record="<results>/record.tsv",
     output:
@@ -114,18 +114,17 @@ rule summarize_outcomes:
     resources:
         **grow(mem_mb=2000, runtime=20),
     params:
+        **run_script("summarize_outcomes"),
         options=list_options("statistics", "seed") + ["--source", SOURCE],
     shell:
-        "python3 {input.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
-        " --output {output.table:q} --figure {output.figure:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
+        " --output {output.table:q} --figure {output.figure:q}" + LOGGED
 
 
 rule plot_ratios:
     input:
-        **require_code("plot_ratios"),
         components="<results>/tumor_components.tsv",
         ratio_range=FIRST_RATIO_RANGE,
-        paper=PAPER_CLAIMS,
     output:
         report(
             "<results>/figures/ratios.png",
@@ -139,7 +138,8 @@ rule plot_ratios:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
         source=SOURCE,
     shell:
-        "python3 {input.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
-        " --paper {input.paper:q} --source {params.source:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
+        " --paper {params.paper:q} --source {params.source:q} --output {output:q}" + LOGGED

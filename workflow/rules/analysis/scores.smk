@@ -1,7 +1,6 @@
 rule score:
     input:
-        **require_code("score"),
-        label="<cohort>/{case}/segmentation.nii.gz",
+        label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
@@ -15,19 +14,19 @@ rule score:
         "../../../envs/imaging.yaml"
     resources:
         **grow(mem_mb=1000, runtime=10),
+    params:
+        **run_script("score"),
     shell:
-        "python3 {input.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q}" + LOGGED
 
 
 rule summarize:
     input:
-        **require_code("summarize"),
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
         splits=expand("<results>/{split}split.tsv", split=FOLDERS),
         records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
         ratio_range=FIRST_RATIO_RANGE,
-        paper=PAPER_CLAIMS,
     output:
         report(
             "<results>/summary.tsv",
@@ -59,19 +58,19 @@ rule summarize:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
         source=SOURCE,
-        deviations=configuration.list_deviations(config, PAPER_VALUES),
+        deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
-        " --ratio-range {input.ratio_range:q} --paper {input.paper:q} --source {params.source:q}"
-        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
+        " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
+        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q}" + LOGGED
 
 
 rule plot_dice:
     input:
-        **require_code("plot_dice"),
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
     output:
@@ -94,17 +93,16 @@ rule plot_dice:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("plot_dice"),
         fig3=lambda wildcards, output: output[:3],
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
-        " --output-pairs {output.pairs:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
+        " --output-pairs {output.pairs:q}" + LOGGED
 
 
 rule plot_references:
     input:
-        **require_code("plot_references"),
         scores="<results>/scores.tsv",
-        references=REFERENCES,
     output:
         report(
             "<results>/figures/references.png",
@@ -119,7 +117,8 @@ rule plot_references:
     conda:
         "../../../envs/imaging.yaml"
     params:
+        **run_script("plot_references", references=RESOURCES / "references.tsv"),
         source=SOURCE,
     shell:
-        "python3 {input.script:q} --scores {input.scores:q} --references {input.references:q} --source {params.source:q}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        "python3 {params.script:q} --scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
+        " --output {output:q}" + LOGGED

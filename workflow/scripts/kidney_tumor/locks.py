@@ -24,7 +24,7 @@ def acquire(kind: str, names: Sequence[str], wait: float = 0.5) -> str:
     Returns:
         The name of the thing taken.
     """
-    folder = Path(tempfile.gettempdir()) / f"kits-{kind}-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / f"kidney-tumor-{kind}-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     told = False
     while True:

@@ -64,10 +64,15 @@ def _format_utc(seconds: float) -> str:
 
 
 def _ask_git(*arguments: str) -> str | None:
-    """Ask git about this code; None where it is no checkout, or git is missing."""
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    try:
+    """Ask git about this code; None where it is no checkout, but a copy in another repository for example."""
+    root = Path(__file__).parents[3]
+
+    def ask(*words: str) -> str:
+        command = ["git", "-C", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return ask(*arguments) if root.samefile(ask("rev-parse", "--show-toplevel")) else None
     except (OSError, subprocess.CalledProcessError):
         return None
 

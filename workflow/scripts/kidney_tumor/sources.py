@@ -1,29 +1,66 @@
-"""The source files that decide what a script writes. The Snakefile imports this module, so it imports nothing heavy."""
+"""The source code that decides what a script writes. The Snakefile imports this module, so it imports nothing heavy."""
 
 import ast
+import hashlib
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-NEUTRAL = {"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"}
+PACKAGE = Path(__file__).parent.name
+NEUTRAL = frozenset({"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"})
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 
 
-@cache
+def digest_code(script: Path, files: Iterable[Path] = ()) -> str:
+    """Compute a digest of the code that decides what a script writes: its own and that of its modules.
+
+    Comments, docstrings, layout, and the places and times of files do not count, so that a change of them repeats no
+    job.
+
+    Args:
+        script: A script that lies beside the package.
+        files: Other files that the script reads, such as templates, of which each byte counts.
+    """
+    digest = hashlib.sha256()
+    for path in (script, *find_sources(script)):
+        digest.update(f"{path.relative_to(script.parent)} {_digest_source(path)}\n".encode())
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def find_sources(script: Path) -> tuple[Path, ...]:
     """List the modules of the package that a script imports, directly or through others, without the neutral ones.
 
     Args:
-        script: A script that lies beside the package `kits`.
+        script: A script that lies beside the package.
 
     Returns:
         The modules' files, sorted.
     """
+    return _find_modules(script, NEUTRAL)
+
+
+@cache
+def find_missing(script: Path) -> tuple[str, ...]:
+    """List the packages that a script or a module of it imports, and that this interpreter does not have."""
+    imported = {name.split(".")[0] for path in (script, *_find_modules(script)) for name in _list_imports(path)}
+    return tuple(name for name in sorted(imported - {PACKAGE} - sys.stdlib_module_names) if not find_spec(name))
+
+
+@cache
+def _find_modules(script: Path, without: Collection[str] = frozenset()) -> tuple[Path, ...]:
+    """List the modules of the package that a script imports, directly or through others, sorted."""
     found: set[Path] = set()
     waiting = [script]
     while waiting:
-        for module in _list_imports(waiting.pop()):
-            path = script.parent / "kidney_tumor" / f"{module.replace('.', '/')}.py"
-            if module not in NEUTRAL and path not in found and path.is_file():
+        for name in _list_imports(waiting.pop()):
+            package, _, module = name.partition(".")
+            path = script.parent / package / f"{module.replace('.', '/')}.py"
+            if package == PACKAGE and module not in without and path not in found and path.is_file():
                 found.add(path)
                 waiting.append(path)
     return tuple(sorted(found))
@@ -31,11 +68,45 @@ def find_sources(script: Path) -> tuple[Path, ...]:
 
 @cache
 def _list_imports(path: Path) -> tuple[str, ...]:
-    """List the names that a file imports from the package: modules, `data.nifti` for example, and functions."""
+    """List the full names that a file imports, those of functions too: `kidney_tumor.data.nifti.read_label`."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_parse(path)):
         if isinstance(node, ast.ImportFrom):
             names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-    return tuple(name.removeprefix("kits.") for name in names if name.startswith("kidney_tumor."))
+    return tuple(names)
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@cache
+def _digest_source(path: Path) -> str:
+    """Compute a digest of a file's code."""
+    return hashlib.sha256("\n".join(_list_parts(_parse(path))).encode()).hexdigest()
+
+
+def _list_parts(part: Any) -> Iterator[str]:
+    """List the parts of a syntax tree without docstrings, alike in each version of Python that knows the syntax."""
+    if isinstance(part, ast.AST):
+        yield type(part).__name__
+        for name, value in ast.iter_fields(part):
+            if value is not None and value != []:  # a later version may have a further field, which is empty
+                yield name
+                yield from _list_parts(value)
+        yield "end"
+    elif isinstance(part, list):
+        for item in part:
+            if not _is_docstring(item):
+                yield from _list_parts(item)
+        yield "end"
+    else:
+        yield repr(part)
+
+
+def _is_docstring(node: Any) -> bool:
+    """Return whether a statement is a text alone, which does nothing."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

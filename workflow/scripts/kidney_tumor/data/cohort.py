@@ -140,10 +140,15 @@ def find_cases(root: Path) -> list[str]:
     )
 
 
-def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Find the cohort's folder and the names of its cases: those that `data.cases` selects, without `data.exclude`.
+def find_root(config: Mapping[str, Any]) -> str:
+    """Find the cohort's folder; that of phantoms lies with the run's results, never in `data.root`."""
+    if config["data"]["source"] == "phantom":
+        return f"results/{config['run']}/cohort"
+    return os.path.normpath(os.path.expanduser(config["data"]["root"]))
 
-    A phantom cohort lies with the run's results, never in `data.root`, which may hold real data.
+
+def find_cohort(config: Mapping[str, Any], root: str) -> list[str]:
+    """Find the names of the cohort's cases: those there, or to be made or fetched, that the section `data` selects.
 
     Raises:
         NoCohortError: There is no cohort.
@@ -151,7 +156,6 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
             cohort.
     """
     data = config["data"]
-    root = os.path.normpath(os.path.expanduser(data["root"]))
     if data["source"] == "kits19":
         present = find_cases(Path(root))
         known = None  # the rule check_cohort reports cases without a folder, beside all other bad cases
@@ -159,7 +163,6 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
         phantom = data["source"] == "phantom"
         number, what = (config["phantom"]["cases"], "phantom.cases") if phantom else (KITS19_LABELED, "KiTS19")
         present = known = [name_case(case) for case in range(number)]
-        root = f"results/{config['run']}/cohort" if phantom else root
     if not data["cases"]:
         raise UserError("data.cases: the list is empty; name at least two cases, or write `all`")
     cases = present if data["cases"] == "all" else select_cases(data["cases"])
@@ -172,7 +175,7 @@ def find_cohort(config: Mapping[str, Any]) -> tuple[str, list[str]]:
     cases = [case for case in cases if case not in excluded]
     if not cases:
         raise UserError("data.exclude: no case is left; exclude fewer")
-    return root, cases
+    return cases
 
 
 def find_hidden(config: Mapping[str, Any], root: str) -> dict[str, Path]:

@@ -4,7 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,10 +39,15 @@ class Method:
     values: dict[str, list[int]] | None
 
 
-def parse_method(entry: str | Mapping[str, Any]) -> Method:
-    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and label values."""
+def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
+    """Make a method from its entry in the configuration: a folder, or a mapping with a folder and label values.
+
+    Args:
+        entry: The entry.
+        locate: A function that tells where the folder lies, if an importer of the workflow has moved its paths.
+    """
     entry = {"folder": entry} if isinstance(entry, str) else entry
-    folder = Path(os.path.normpath(os.path.expanduser(entry["folder"])))
+    folder = Path(locate(os.path.normpath(os.path.expanduser(entry["folder"]))))
     named = {key: entry[key] for key in LABELS if key in entry}
     return Method(folder, LABELS | named if named else None)
 

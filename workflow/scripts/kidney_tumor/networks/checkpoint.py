@@ -1,4 +1,4 @@
-"""The state of a training, kept beside the model until the training is complete.
+"""The state of a training, kept beside the model until the model is accepted.
 
 The file is not a declared output, since Snakemake deletes declared outputs before it tries a job again.
 """
@@ -7,7 +7,7 @@ import atexit
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,11 +114,12 @@ class Checkpoint:
             return None
         return state
 
-    def remove(self) -> None:
-        """Delete the state once the model is complete, for which it does not matter whether it could be written."""
+    def close(self, remove: bool) -> None:
+        """Wait for the state once the model is complete, however its writing ends, and delete it if asked to."""
         if self._written:
             wait([self._written])
-        self.path.unlink(missing_ok=True)
+        if remove:
+            self.path.unlink(missing_ok=True)
 
 
 def copy_tensors(state: Any) -> Any:
@@ -130,21 +131,17 @@ def copy_tensors(state: Any) -> Any:
     return [copy_tensors(value) for value in state] if isinstance(state, list) else state
 
 
-def compute_fingerprint(
-    decided: dict[str, Any], device: Device, folders: Sequence[Path], sources: Iterable[Path]
-) -> str:
+def compute_fingerprint(decided: dict[str, Any], device: Device, folders: Sequence[Path], code: str) -> str:
     """Compute a hash of everything that decides a training's result.
 
     Args:
         decided: The target, architecture, hyperparameters and window of the training, as JSON can hold them.
         device: The device; a training may continue on another GPU unless it is deterministic.
         folders: The folders of the extracted slices, whose records hold the checksums of the slices.
-        sources: The source files that decide the result.
+        code: The digest of the code that decides the result.
     """
     place = device.name if device.deterministic else f"{device.torch_device.type}, {device.precision}"
-    digest = hashlib.sha256(json.dumps([decided, place, torch.__version__], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([decided, place, torch.__version__, code], sort_keys=True).encode())
     for folder in folders:
         digest.update(folder.name.encode() + (folder / "slices.json").read_bytes())
-    for path in sources:
-        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -1,9 +1,7 @@
-"""The GPUs of this machine. This module does not import torch, since the Snakefile imports it."""
+"""The GPUs of this machine. This module imports what Snakemake brings only, since the Snakefile imports it."""
 
 import os
 from pathlib import Path
-
-from kidney_tumor.locks import acquire
 
 
 def find_gpu() -> bool:
@@ -29,4 +27,6 @@ def claim_gpu() -> None:
     """
     names = list_gpus()
     if len(names) > 1:
+        from kidney_tumor.locks import acquire
+
         os.environ["CUDA_VISIBLE_DEVICES"] = acquire("gpu", names)
