@@ -839,3 +839,19 @@ def test_an_error_of_a_decoder_is_shown(tmp_path, capfd):
     assert f"{path} cannot be decoded (" in message
     assert "cut" not in message
     assert "ZEBRA" not in capfd.readouterr().err
+
+
+def test_a_decoder_that_ends_its_process_ends_no_other(tmp_path, monkeypatch):
+    """GDCM aborts on some damaged frames; the file is named, and what comes after it is read."""
+    slices = write_series(tmp_path / "scan")
+    encode_files(tmp_path / "scan", "1.2.840.10008.1.2.4.80")
+    monkeypatch.setattr("kidney_tumor.data.pixels._decode_frame", abort)
+    message = refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
+    assert f"{tmp_path / 'scan' / '0000.dcm'} cannot be decoded (GDCM stopped at it)" in message
+    monkeypatch.undo()
+    convert(tmp_path)
+    check_voxels(tmp_path / "imaging.nii.gz", slices)
+
+
+def abort(*_):
+    os._exit(134)
