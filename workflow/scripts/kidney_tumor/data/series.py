@@ -440,12 +440,11 @@ def _stack_slices(folder: Path, slices: Sequence[Slice], notes: list[str]) -> St
         raise refuse(folder, "has an ImageOrientationPatient that is not two perpendicular unit vectors")
     slices = sorted(slices, key=lambda one: float(one.numbers["ImagePositionPatient"] @ normal))
     positions = np.array([one.numbers["ImagePositionPatient"] for one in slices])
-    _check_positions(folder, slices, positions, normal)
+    start, step = _fit_positions(folder, slices, positions, normal)
 
     between_rows, between_columns = first["PixelSpacing"]
-    step = (positions[-1] - positions[0]) / (len(slices) - 1)
     affine = np.eye(4)
-    axes = [along_row * between_columns, along_column * between_rows, step, positions[0]]
+    axes = [along_row * between_columns, along_column * between_rows, step, start]
     affine[:3] = LPS_TO_RAS @ np.stack(axes, axis=1)
     return Stack(slices, (int(first["Columns"]), int(first["Rows"]), len(slices)), affine, notes)
 
@@ -483,14 +482,21 @@ def _check_stacks(slices: Sequence[Slice]) -> None:
             raise refuse(path, f"holds {count} stacks of slices", "export each stack as a series of its own")
 
 
-def _check_positions(folder: Path, slices: Sequence[Slice], positions: np.ndarray, normal: np.ndarray) -> None:
-    """Check that slices form a regular, straight stack.
+def _fit_positions(
+    folder: Path, slices: Sequence[Slice], positions: np.ndarray, normal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check that slices form a regular, straight stack, and compute where it starts and the step from slice to slice.
+
+    These lead from the first position to the last, unless positions are rounded, and then to all as near as can be.
 
     Args:
         folder: The folder of the series.
         slices: The slices, in order along the normal.
         positions: The position of each slice's first voxel in mm, shape (slices, 3), in the same order.
         normal: The unit vector on the slices.
+
+    Returns:
+        The place of the first slice and the step, in mm, shape (3,) each.
 
     Raises:
         UserError: Slices share a position, the gantry was tilted, or the distance between slices varies.
@@ -507,7 +513,9 @@ def _check_positions(folder: Path, slices: Sequence[Slice], positions: np.ndarra
     span = positions[-1] - positions[0]
     steps = np.diff(positions, axis=0)
     distances = np.linalg.norm(steps, axis=1)
-    strays = _measure_strays(positions)
+    numbers = np.arange(len(positions))
+    step, start = np.polyfit(numbers, positions, 1)
+    strays = positions - (start + numbers[:, None] * step)
     unit = _find_unit(positions) if np.abs(strays).max() > SAME / 2 else 0.0
     is_near = np.linalg.norm(strays, axis=1).max() <= min(STRAY * np.median(distances), STRAY_MM)
     uneven = np.abs(steps - span / len(steps)).max()
@@ -523,6 +531,7 @@ def _check_positions(folder: Path, slices: Sequence[Slice], positions: np.ndarra
         or_rounded = ", or its positions are rounded" if aside < STRAY_MM else ""
         remedy = "export it again, resampled without tilt (the scanner's or the archive's reformatting does it)"
         raise refuse(folder, f"was taken with the gantry tilted by {tilt:.1f} degrees{or_rounded}", remedy)
+    return (start, step) if is_rounded else (positions[0], span / len(steps))
 
 
 def _tell_apart(slices: Sequence[Slice], is_first: np.ndarray) -> str:
@@ -534,12 +543,6 @@ def _tell_apart(slices: Sequence[Slice], is_first: np.ndarray) -> str:
         if slices[place - 1].distinctions.get(name, value) != value
     }
     return f" (they differ in {', '.join(sorted(names))})" if names else ""
-
-
-def _measure_strays(positions: np.ndarray) -> np.ndarray:
-    """Measure how far positions, shape (slices, 3), lie from the straight line of equal steps that fits them best."""
-    numbers = np.arange(len(positions))
-    return positions - np.stack([np.polyval(np.polyfit(numbers, along, 1), numbers) for along in positions.T], axis=1)
 
 
 def _find_unit(positions: np.ndarray) -> float:
