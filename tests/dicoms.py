@@ -1,11 +1,14 @@
 """DICOM series for tests, written with pydicom; every text in their headers that may name a patient says ZEBRA."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from pathlib import Path
 
+import gdcm
 import numpy as np
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 COLUMNS, ROWS = 16, 20
 PIXEL_SPACING = (0.8, 0.7)
@@ -97,3 +100,106 @@ def locate_voxels(header: Dataset) -> np.ndarray:
         along_column = header.ImageOrientationPatient[3 + axis] * between_rows * np.arange(header.Rows)
         place[..., axis] = header.ImagePositionPatient[axis] + along_row + along_column[:, None]
     return place * (-1, -1, 1)
+
+
+def make_item(**values: object) -> list[Dataset]:
+    """A sequence of one item."""
+    item = Dataset()
+    for name, value in values.items():
+        setattr(item, name, value)
+    return [item]
+
+
+def write_enhanced(
+    path: Path,
+    slices: Sequence[Dataset],
+    *,
+    shared: Sequence[str] = ("orientation", "measures", "values"),
+    change: Callable[[Dataset], object] = lambda header: None,
+    change_frame: Callable[[Dataset, int], object] = lambda groups, number: None,
+    storage: str = EnhancedCTImageStorage,
+) -> None:
+    """Write slices as the frames of one Enhanced CT image, in their order (DICOM PS3.3, A.38).
+
+    Args:
+        path: The file to write.
+        slices: The slices as `write_series` returns them.
+        shared: The functional groups that all frames share, with the values of the first slice; each frame has its own
+            others.
+        change: A function that changes the whole header before it is written.
+        change_frame: A function that changes the functional groups of each frame.
+        storage: The class of the object.
+    """
+    header = deepcopy(slices[0])
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    header.SOPClassUID, header.SOPInstanceUID, header.NumberOfFrames = storage, "1.2.3.99", len(slices)
+    groups = {
+        "orientation": lambda one: ("PlaneOrientation", {"ImageOrientationPatient": one.ImageOrientationPatient}),
+        "measures": lambda one: ("PixelMeasures", {"PixelSpacing": one.PixelSpacing, "SliceThickness": 3}),
+        "values": lambda one: (
+            "PixelValueTransformation",
+            {
+                "RescaleSlope": one.RescaleSlope,
+                "RescaleIntercept": one.RescaleIntercept,
+                "RescaleType": "HU",
+            },
+        ),
+    }
+    common, frames = Dataset(), []
+    for number, one in enumerate(slices):
+        own = Dataset()
+        own.PlanePositionSequence = make_item(ImagePositionPatient=one.ImagePositionPatient)
+        own.FrameContentSequence = make_item(
+            StackID="1", InStackPositionNumber=number + 1, DimensionIndexValues=[1, number + 1]
+        )
+        for name, describe in groups.items():
+            macro, values = describe(one)
+            setattr(common if name in shared else own, f"{macro}Sequence", make_item(**values))
+        change_frame(own, number)
+        frames.append(own)
+    header.SharedFunctionalGroupsSequence, header.PerFrameFunctionalGroupsSequence = [common], frames
+    header.DimensionIndexSequence = [
+        *make_item(DimensionIndexPointer=0x00209056, FunctionalGroupPointer=0x00209111),  # StackID
+        *make_item(DimensionIndexPointer=0x00209057, FunctionalGroupPointer=0x00209111),  # InStackPositionNumber
+    ]
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope", "RescaleIntercept"):
+        delattr(header, name)
+    header.PixelData = b"".join(one.PixelData for one in slices)
+    change(header)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header.save_as(path, enforce_file_format=True)
+
+
+def encode_files(folder: Path, syntax: str) -> None:
+    """Store the DICOM files of a folder in another transfer syntax, by pydicom or, where it cannot, by GDCM."""
+    for path in folder.iterdir():
+        header = pydicom.dcmread(path)
+        uid = pydicom.uid.UID(syntax)
+        if not uid.is_encapsulated:
+            if uid == ExplicitVRBigEndian:
+                header.PixelData = (
+                    np.frombuffer(header.PixelData, f"<u{header.BitsAllocated // 8}").byteswap().tobytes()
+                )
+            plain = Dataset()
+            for element in header:  # each is decoded
+                plain.add(element)
+            plain.file_meta, plain.file_meta.TransferSyntaxUID = header.file_meta, uid
+            plain.save_as(path, enforce_file_format=True)
+        elif uid == pydicom.uid.RLELossless:
+            header.compress(uid, generate_instance_uid=False)
+            header.save_as(path)
+        else:
+            reader = gdcm.ImageReader()
+            reader.SetFileName(str(path))
+            assert reader.Read()
+            change = gdcm.ImageChangeTransferSyntax()
+            change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+            change.SetInput(reader.GetImage())
+            assert change.Change()
+            writer = gdcm.ImageWriter()
+            writer.SetFileName(str(path))
+            writer.SetFile(reader.GetFile())
+            writer.SetImage(change.GetOutput())
+            assert writer.Write()
+        assert pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax

@@ -151,7 +151,7 @@ def test_without_data_it_can_be_listed_and_linted(project):
     assert rules.count("predict") == 1
     scripts = {path.stem for path in (project.folder / "workflow" / "scripts").glob("*.py")}
     named = {rule.removesuffix("_scan") for rule in rules if rule not in scripts} - TARGETS
-    assert named - {"read_dicom"} <= scripts  # scans go through the rules of the cases
+    assert named - {"convert"} <= scripts  # scans go through the rules of the cases
     result = snakemake(project.folder, "--dry-run")
     assert result.returncode != 0
     assert "error: data.root: no cohort in data/kits19" in result.stderr

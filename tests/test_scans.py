@@ -5,14 +5,16 @@ import os
 import shutil
 import zipfile
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import RESULTS, TINY, merged, refused, run_script, save
+from dicoms import write_series
 
 from kidney_tumor.cli import UserError
 from kidney_tumor.data.cohort import find_hidden, name_scan
-from kidney_tumor.data.scans import find_scans, holds_dicom
+from kidney_tumor.data.scans import find_scans, holds_dicom, is_converted
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,9 @@ def test_what_is_a_scan(tmp_path):
         "{f}.nii",
         "a\tb.nii",
         "case_00210.nii",
+        "g.nrrd",
+        "h.mha",
+        "d_e.mhd",
     ):
         (tmp_path / name).touch()
     (tmp_path / "gone.nii").symlink_to(tmp_path / "nowhere")
@@ -51,9 +56,11 @@ def test_what_is_a_scan(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1").write_bytes(content)
     scans, problems = find_scans(tmp_path, ["case_00210"])
-    assert scans == {"a": tmp_path / "a.nii.gz", "b": tmp_path / "b.nii", "series": tmp_path / "series"}
+    names = {"a": "a.nii.gz", "b": "b.nii", "series": "series", "g": "g.nrrd", "h": "h.mha"}
+    assert scans == {name: tmp_path / path for name, path in names.items()}
+    assert [name for name, path in scans.items() if is_converted(path)] == ["g", "h", "series"]
     assert problems == {
-        "d_e": "d e.nii and d_e.nii.gz would have the same results folder; rename all but one",
+        "d_e": "d e.nii and d_e.mhd and d_e.nii.gz would have the same results folder; rename all but one",
         "a_b": "'a\\tb.nii' has < > { } or a control character in its name; rename it",
         "case_00210": "case_00210.nii has the name of one of KiTS19's hidden cases in data.root; rename it",
         "gone": "gone.nii is a link to nothing; put the scan there",
@@ -67,6 +74,9 @@ def test_no_scans_are_one_line(tmp_path):
         find_scans(tmp_path)
     with pytest.raises(UserError, match=r"scans\.root: .*missing: No such file"):
         find_scans(tmp_path / "missing")
+    write_series(tmp_path, 2)
+    with pytest.raises(UserError, match=r"scans\.root: .* holds DICOM files itself; name the folder that this folder"):
+        find_scans(tmp_path)
 
 
 def test_hidden_cases(tmp_path):
@@ -102,6 +112,29 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
     assert table["z"] == "two of them"
     result = run_script("predict", "--slices", tmp_path / "out", "--cases", "../one", "--output", tmp_path)
     assert "'../one' is not the name of a case or a scan" in result.stderr
+
+
+def test_what_was_left_out_is_a_warning(tmp_path):
+    """What the conversion of a scan leaves out stands in the table with its measures."""
+    write_series(tmp_path / "study" / "thin", 5)
+    write_series(
+        tmp_path / "study" / "report", 1, series=77, change=lambda header, n: setattr(header, "Modality", "SR")
+    )
+    out = tmp_path / "scans" / "study"
+    words = ["--scan", tmp_path / "study", "--image", out / "imaging.nii.gz", "--size", 16, "--output", out]
+    note = "its CT is series 2; left out beside it: 1 SR (series 77)"
+    assert run_script("read_scan", *words).stdout == f"study: 5 slices; {note}\n"
+    image = nib.load(out / "imaging.nii.gz")
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), out / "segmentation.nii.gz")
+    ranges = [[0, 9999]] * 8
+    names = ("slice_mm", "pixel_mm", "height_mm", "width_mm", "hu_low", "hu_middle", "hu_high", "kidney_ml")
+    manifest = {"cohort": dict(zip(names, ranges, strict=True)), "source": "kits19"}
+    manifest["sha256"] = {"kidney.pt": "0" * 64, "tumor.pt": "1" * 64}
+    (tmp_path / "model.json").write_text(json.dumps(manifest))
+    words = ["--slices", out, "--segmentation", out / "segmentation.nii.gz", "--manifest", tmp_path / "model.json"]
+    result = run_script("measure_scan", *words, "--output", tmp_path / "measures.tsv")
+    assert result.returncode == 0, result.stderr
+    assert pd.read_csv(tmp_path / "measures.tsv", sep="\t")["warnings"][0].split(" | ")[0] == note
 
 
 def test_a_submission_needs_all_hidden_cases(finished, project):

@@ -156,7 +156,7 @@ def test_a_folder_of_scans(finished, copy_of):
     shutil.copy(
         next((project.folder / "my scans" / "series").iterdir()), project.folder / "my scans" / "series" / "x.dcm"
     )
-    assert project.planned(config, "segment")["read_dicom_scan"] == 1
+    assert project.planned(config, "segment")["convert_scan"] == 1
     (project.folder / "my scans" / "series" / "x.dcm").unlink()
     again = {"postprocess_scan": 5, "measure_scan": 5, "write_viewer_scan": 5, "summarize_scans": 1, "segment": 1}
     changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})
@@ -244,12 +244,33 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
         assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
 
 
+def test_what_is_not_nifti_is_converted(project):
+    """Its volume lies with its results, and another file of its voxels makes it another scan."""
+    folder = project.folder / "scans"
+    write_series(folder / "a", 4)
+    save(folder / "b.nii.gz", np.zeros((3, 4, 5), np.int16))
+    header = "NRRD0005\ntype: short\ndimension: 3\nspace: RAS\nsizes: 8 8 4\nendian: little\nencoding: raw\n"
+    header += "space directions: (1,0,0) (0,1,0) (0,0,3)\nspace origin: (0,0,0)\n"
+    (folder / "c.nrrd").write_bytes(f"{header}\n".encode() + bytes(512))
+    (folder / "d.nhdr").write_text(f"{header}data file: d.raw\n")
+    (folder / "d.raw").write_bytes(bytes(512))
+    config = merged(TINY, scans={"root": "scans"})
+    records = [f"{RESULTS}/scans/{name}/slices.json" for name in "abcd"]
+    assert project.planned(config, *records) == {"read_scan": 1, "convert_scan": 3, "total": 4}
+    assert project.snakemake(config, *records).returncode == 0
+    for name in "acd":
+        assert nib.load(project.folder / RESULTS / "scans" / name / "imaging.nii.gz").shape[2] == 4
+    assert project.planned(config, *records) == {}
+    (folder / "d.raw").write_bytes(bytes(range(256)) * 2)
+    assert project.planned(config, *records) == {"convert_scan": 1, "total": 1}
+
+
 @pytest.mark.parametrize(
     ("scans", "says"),
     [
         ({}, "scans.root is not set; name the folder of your scans"),
         ({"root": "nowhere"}, "scans.root: nowhere: No such file or directory"),
-        ({"root": "config"}, "scans.root: no scan in config; expected files .nii.gz or .nii"),
+        ({"root": "config"}, "scans.root: no scan in config; expected files .nii.gz, .nii, .nrrd or .mha"),
     ],
 )
 def test_without_scans_segment_says_so(project, scans, says):

@@ -160,9 +160,7 @@ def state_missing_labels():
 def state_ignored_scans():
     """State what lies in the folder of scans and is none."""
     if is_planned("segment") and (names := scans.list_ignored(SCAN_ROOT)):
-        logger.warning(
-            f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected .nii.gz, .nii, folders of DICOM)"
-        )
+        logger.warning(f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected {scans.EXPECTED})")
 
 
 def show_summary():

@@ -2,7 +2,7 @@
 
 
 wildcard_constraints:
-    scan=cohort.make_pattern([*NIFTI, *DICOM]),
+    scan=cohort.make_pattern([*NIFTI, *CONVERTED]),
 
 
 rule read_scan:
@@ -33,16 +33,16 @@ rule read_scan:
         + LOGGED
 
 
-use rule read_scan as read_dicom_scan with:
+use rule read_scan as convert_scan with:
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
         image=f"{SCAN}/imaging.nii.gz",
     log:
-        "<logs>/scans/{scan}/read_dicom_scan.log",
+        "<logs>/scans/{scan}/convert_scan.log",
     benchmark:
-        "<benchmarks>/read_dicom_scan/{scan}.tsv"
+        "<benchmarks>/convert_scan/{scan}.tsv"
     wildcard_constraints:
-        scan=cohort.make_pattern(DICOM),
+        scan=cohort.make_pattern(CONVERTED),
     params:
         **run_script("read_scan"),
         scan=lambda wildcards: SCANS[wildcards.scan],

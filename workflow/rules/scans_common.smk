@@ -13,8 +13,8 @@ if config["scans"]["root"]:
         MISSING_SCANS = str(error)
 
 SCAN = "<results>/scans/{scan}"
-DICOM = [name for name, path in SCANS.items() if path.is_dir()]
-NIFTI = [name for name in SCANS | HIDDEN if name not in DICOM]
+CONVERTED = [name for name, path in SCANS.items() if scans.is_converted(path)]
+NIFTI = [name for name in SCANS | HIDDEN if name not in CONVERTED]
 OWN_MODELS = [f"<results>/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
 NAMED_MODELS = config["scans"]["models"] or OWN_MODELS
@@ -55,8 +55,8 @@ def list_networks(wildcards, target):
 
 
 def find_image(scan):
-    """Find the NIfTI volume of a scan: its own file, or what its DICOM series is converted to."""
-    if scan in DICOM:
+    """Find the NIfTI volume of a scan: its own file, or what it is converted to."""
+    if scan in CONVERTED:
         return SCAN.replace("{scan}", scan) + "/imaging.nii.gz"
     return mark_located([str((SCANS | HIDDEN)[scan])])
 

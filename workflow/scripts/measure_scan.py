@@ -23,6 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     known = join_cohorts([member["cohort"] for member in members])
     doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], known)
+    doubts = [*record.get("notes", []), *doubts]
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
         doubts.insert(0, f"{some} networks were trained on phantoms; they know no patient")

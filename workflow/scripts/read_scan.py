@@ -1,4 +1,4 @@
-"""Extract the slices of a scan, NIfTI or DICOM, or record in their place why it cannot be segmented."""
+"""Extract the slices of a scan of any format, or record in their place why it cannot be segmented."""
 
 import kidney_tumor.interrupt  # noqa: F401
 
@@ -9,17 +9,22 @@ from pathlib import Path
 from kidney_tumor import cli
 from kidney_tumor.data.dicom import convert_series
 from kidney_tumor.data.nifti import VolumeError
+from kidney_tumor.data.rasters import convert_raster
 from kidney_tumor.data.slices import extract, refuse_scan
 
 
 def main(arguments: argparse.Namespace) -> None:
     try:
-        if arguments.image:
-            convert_series(arguments.scan, arguments.image)
-        slices = extract(arguments.image or arguments.scan, None, arguments.size, arguments.output).images
+        notes = []
+        if arguments.image and arguments.scan.is_dir():
+            notes = convert_series(arguments.scan, arguments.image)
+        elif arguments.image:
+            convert_raster(arguments.scan, arguments.image)
+        image = arguments.image or arguments.scan
+        slices = extract(image, None, arguments.size, arguments.output, notes).images
         if len(slices) < 2:
             raise cli.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
-        print(f"{arguments.output.name}: {len(slices)} slices")
+        print("; ".join([f"{arguments.output.name}: {len(slices)} slices", *notes]))
     except cli.UserError as error:
         is_volume = isinstance(error, VolumeError)  # whose path may be that of what was converted
         problem = f"{arguments.scan} {error.what}; copy or export it again" if is_volume else str(error)
@@ -31,8 +36,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scan", type=Path, required=True, help="volume, .nii.gz or .nii, or folder of a DICOM series")
-    parser.add_argument("--image", type=Path, help="volume to write, .nii.gz; needed for a DICOM series only")
+    parser.add_argument("--scan", type=Path, required=True, help="volume, or folder of a DICOM series")
+    parser.add_argument("--image", type=Path, help="volume to write, .nii.gz; for a scan that is not NIfTI")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
     parser.add_argument("--output", type=Path, required=True, help="folder for images.npy and slices.json")
     cli.run(main, parser)

@@ -17,7 +17,9 @@ KITS19_LABELED = 210
 KITS19_UNLABELED = range(KITS19_LABELED, 300)
 """The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
-SUFFIXES = (".nii.gz", ".nii")
+RASTERS = (".nrrd", ".nhdr", ".mha", ".mhd")
+"""The ends of the names of volumes as 3D Slicer and ITK write them, which are converted to NIfTI."""
+SUFFIXES = (".nii.gz", ".nii", *RASTERS)
 """The ends of the names of scans that are files."""
 CASE = re.compile(r"case_(\d{5})")
 

@@ -5,7 +5,7 @@ A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both of s
 so that another window needs no second extraction.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from errno import ENOENT
 from pathlib import Path
@@ -67,10 +67,13 @@ class SliceStore:
     labels: np.ndarray | None
 
 
-def extract(image_path: Path, label_path: Path | None, size: int, folder: Path) -> SliceStore:
+def extract(
+    image_path: Path, label_path: Path | None, size: int, folder: Path, notes: Sequence[str] = ()
+) -> SliceStore:
     """Resize every slice of a case, or of a scan without a label, to `size` x `size`, and store them in `folder`.
 
-    The volumes are decompressed once and streamed, so that little more than the result is in memory.
+    The volumes are decompressed once and streamed, so that little more than the result is in memory. Notes on how a
+    scan was read are kept with its slices.
 
     Raises:
         UserError: A file is missing, truncated, not three-dimensional or holds NaN, the two differ in shape or place,
@@ -80,11 +83,11 @@ def extract(image_path: Path, label_path: Path | None, size: int, folder: Path) 
     images = resize_blocks(read_columns(image_path), geometry.shape, size, np.int16)
     labels = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8) if label_path else None
     store = SliceStore(geometry, images, labels)
-    save_slices(folder, store)
+    save_slices(folder, store, notes)
     return store
 
 
-def save_slices(folder: Path, store: SliceStore) -> None:
+def save_slices(folder: Path, store: SliceStore, notes: Sequence[str] = ()) -> None:
     """Write extracted slices and then their record, each file completely or not at all."""
     arrays = {"images.npy": store.images} | ({} if store.labels is None else {"labels.npy": store.labels})
     for name, array in arrays.items():
@@ -101,7 +104,7 @@ def save_slices(folder: Path, store: SliceStore) -> None:
         "hu": measure_hu(store.images),
         "crc32": checksums,
     }
-    write_json(folder / "slices.json", record)
+    write_json(folder / "slices.json", record | ({"notes": list(notes)} if notes else {}))
 
 
 def resize_blocks(
