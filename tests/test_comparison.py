@@ -171,9 +171,12 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
         assert rows["dice"].isna().all()
         assert "rm " not in rows["problem"].iloc[0]  # a file of somebody else
     assert table[table["file"] == str(good)]["dice"].tolist() == [1, 1]
-    for values, says in ((volume - 1.0, "holds -1 to 1"), (volume / 4, "holds 0 to 0.5")):
+    for values, says in (
+        (volume - 1.0, "holds -1; expected labels"),
+        (volume / 4, r"holds 0\.\d+, as maps of probability"),
+    ):
         path = save(tmp_path / "values.nii.gz", values.astype(np.float32))
-        with pytest.raises(UserError, match=f"{says}; expected labels, whole numbers from 0"):
+        with pytest.raises(UserError, match=says):
             read_segmentation(path, {"kidney": [1], "tumor": [2]})
 
 
@@ -311,7 +314,7 @@ def test_a_mask_for_each_organ(tmp_path, label, rng):
     assert score(kidney=paths[:1], tumor=[]) == pytest.approx({"kidney_tumor": dice(everything, masks[0]), "tumor": 0})
     nib.save(nib.Nifti1Image(masks[0].astype(np.uint8), AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 9])), paths[1])
     table = score_organs("m", "case_00003", truth, case / "imaging.nii.gz", {"kidney": paths[:2], "tumor": paths[2:]})
-    assert table["problem"].str.startswith(f"{paths[1]} does not cover the place of imaging.nii.gz").all()
+    assert table["problem"].str.startswith(f"{paths[1]} does not lie where").all()
     assert table["dice"].isna().all()
 
 

@@ -313,9 +313,7 @@ def locate_first(path):
 def test_a_real_series_with_gaps(tmp_path):
     folder = tmp_path / "scan"
     shutil.copytree(REAL / "dicom-gapped", folder)
-    assert "has 1 of 11 slices at the position of another" in refuse(folder, tmp_path / "out" / "imaging.nii.gz")
-    (folder / "CT28.dcm").unlink()  # one of the two
-    message = refuse(folder, tmp_path / "out 2" / "imaging.nii.gz")
+    message = refuse(folder, tmp_path / "out" / "imaging.nii.gz")  # one of its 11 files is a copy of another
     assert re.search(r"varying distances, from \S+ to \S+ mm: slices are missing", message)
 
 

@@ -2,11 +2,8 @@
 
 import math
 
-import nibabel as nib
 import numpy as np
-import pandas as pd
 import pytest
-from conftest import run_script
 from scipy.spatial import ConvexHull, Delaunay
 from scipy.spatial.distance import pdist
 
@@ -189,23 +186,3 @@ def test_a_part_of_a_mask(rng):
     mask[:, :2] = mask[6:] = mask[..., 9] = False
     box = RunLengthMask.from_mask(mask).find_box()
     assert box == tuple(slice(axis.min(), axis.max() + 1) for axis in np.nonzero(mask))
-
-
-def test_the_images_spacing_counts(tmp_path):
-    """A label exported with another affine: measured in the image's mm, and `check_cohort` warns of it."""
-    image = np.array([[0, 0, -0.5, 0], [0, -0.5, 0, 0], [-4.0, 0, 0, 0], [0, 0, 0, 1]])
-    small = [[0, 0, -1, 0], [0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]]
-    volume = np.full((5, 8, 8), 2, np.uint8)
-    case = tmp_path / "case_00000"
-    case.mkdir()
-    for name, affine in (("imaging", image), ("segmentation", small), ("predicted", image)):
-        nib.save(nib.Nifti1Image(volume, affine), case / f"{name}.nii.gz")
-    label, predicted = case / "segmentation.nii.gz", case / "predicted.nii.gz"
-    masks = ["--kidney", predicted, "--tumor", predicted, "--segmentation", predicted]
-    result = run_script("measure_case", "--case", "a", "--label", label, *masks, "--output", tmp_path / "a.tsv")
-    assert result.returncode == 0, result.stderr
-    table = pd.read_csv(tmp_path / "a.tsv", sep="\t")
-    assert table["tumor_ml"].tolist() == pytest.approx([5 * 8 * 8 * 4 * 0.5 * 0.5 / 1000] * 3)
-    checked = run_script("check_cohort", "--root", tmp_path, "--cases", "case_00000", "--output", tmp_path / "c.tsv")
-    assert "warning: " in checked.stdout
-    assert "1 x 1 x 1 mm, the image's 4 x 0.5 x 0.5 mm" in checked.stdout

@@ -2,9 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SCRIPTS
 
 from kidney_tumor import provenance
 
@@ -56,5 +59,28 @@ def test_the_times_of_each_rule_are_kept_under_its_name():
         for name, body in zip(parts[1::2], parts[2::2], strict=True):
             for benchmark in re.findall(r'benchmark:\s+f?"<benchmarks>/(?:{split})?([^"/]+)(?:/[^"]*)?"', body):
                 found[name] = benchmark.removesuffix(".tsv")
-    assert {"train", "predict", "predict_scan", "read_dicom_scan", "check_cohort"} <= set(found)
+    assert {"train", "predict", "predict_scan", "convert_scan", "check_cohort"} <= set(found)
     assert all(name == folder for name, folder in found.items()), found
+
+
+def test_a_copy_in_another_repository_has_no_commit_of_its_own(tmp_path):
+    """Neither that repository's commit nor its changes are those of the code; those of a clone are."""
+    code = tmp_path / "outer" / "kidney"
+    shutil.copytree(SCRIPTS, code / "workflow" / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    ask = "import sys; sys.path.insert(0, 'workflow/scripts'); from kidney_tumor import provenance as p; "
+    ask += "print(p.read_commit(), p.has_uncommitted_changes())"
+
+    def commit(folder):
+        git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c"]
+        for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "First"]):
+            subprocess.run([*git, *words], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    def answer():
+        return subprocess.run([sys.executable, "-c", ask], cwd=code, capture_output=True, text=True).stdout.strip()
+
+    assert answer() == "None None"
+    commit(tmp_path / "outer")
+    assert answer() == "None None"
+    own = commit(code)
+    assert answer() == f"{own} False"

@@ -119,7 +119,7 @@ def test_slices_under_the_name_of_another_case_are_refused(tmp_path):
 
 
 def test_an_incomplete_record_is_refused(tmp_path):
-    for content, lacking in (('{"shape": [1, 2, 3]}', "case"), ('{"case": "a"}', "affine, crc32, doubt, hu, shape")):
+    for content, lacking in (('{"shape": [1, 2, 3]}', "case"), ('{"case": "a"}', "affine, crc32, hu, notes, shape")):
         (tmp_path / "slices.json").write_text(content)
         with pytest.raises(UserError, match=rf"slices\.json lacks {lacking};"):
             slices.open_slices(tmp_path)

@@ -22,13 +22,10 @@ def main(arguments: argparse.Namespace) -> None:
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     known = join_cohorts([member["cohort"] for member in members])
-    doubts = list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], known)
-    doubts = [*record.get("notes", []), *doubts]
+    doubts = record["notes"] + list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], known)
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
         doubts.insert(0, f"{some} networks were trained on phantoms; they know no patient")
-    if geometry.doubt:
-        doubts.append(geometry.doubt)
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts), "networks": used}
     tables.write_table(arguments.output, pd.DataFrame([row]))

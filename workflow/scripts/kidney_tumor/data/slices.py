@@ -1,8 +1,8 @@
 """Slice extraction (paper, section 2): axial slices and their labels, resized once and kept for both networks.
 
 A case's folder holds `images.npy`, int16 HU, and `labels.npy`, uint8, both of shape (slices, size, size), and
-`slices.json` with the case, the volume's geometry and the checksums of the two arrays. HU are stored without a window,
-so that another window needs no second extraction.
+`slices.json` with the case, the volume's geometry, notes on how it was read and the checksums of the two arrays. HU are
+stored without a window, so that another window needs no second extraction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,13 +98,13 @@ def save_slices(folder: Path, store: SliceStore, notes: Sequence[str] = ()) -> N
     record = {
         "shape": store.geometry.stored_shape,
         "affine": store.geometry.stored_affine,
-        "doubt": store.geometry.doubt,
         "case": folder.name,
         "size": store.images.shape[2],
         "hu": measure_hu(store.images),
+        "notes": [*filter(None, [store.geometry.doubt]), *notes],
         "crc32": checksums,
     }
-    write_json(folder / "slices.json", record | ({"notes": list(notes)} if notes else {}))
+    write_json(folder / "slices.json", record)
 
 
 def resize_blocks(
@@ -162,7 +162,7 @@ def refuse_scan(folder: Path, problem: str) -> None:
 
 def get_geometry(record: Mapping[str, Any]) -> Geometry:
     """Get the grid of the volume from the record of its slices."""
-    return Geometry(tuple(record["shape"]), record["affine"], record["doubt"])
+    return Geometry(tuple(record["shape"]), record["affine"])
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(folder / "slices.json", "case")
     if "problem" in record:
         raise UserError(record["problem"])
-    record = read_json(folder / "slices.json", "case", "shape", "affine", "doubt", "hu", "crc32")
+    record = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "notes", "crc32")
     if record["case"] != folder.name:
         raise UserError(f"{folder} holds the slices of {record['case']}; {suggest_remake(folder / 'slices.json')}")
     return record
