@@ -1,4 +1,4 @@
-"""Converting a DICOM series to a volume: `kidney_tumor.data.series` judges the headers, `pixels` decodes the slices.
+"""Converting a DICOM series to a volume: `headers`, `series` and `stack` judge, `pixels` decodes.
 
 Each slice is scaled by its own slope and intercept, and put where its header says.
 """
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor.data.grid import Geometry
+from kidney_tumor.data.headers import Slice
 from kidney_tumor.data.nifti import write_volume
 from kidney_tumor.data.pixels import read_frames, refuse, silence
-from kidney_tumor.data.series import Slice, Stack, read_stack
+from kidney_tumor.data.stack import Stack, read_stack
 
 AIR_HU = -1024
 """The lowest HU of CT, that of pixels outside of the field of view."""
