@@ -10,6 +10,7 @@ unexport PYTHONSAFEPATH
 
 # This file is written last, so that an interrupted installation is repeated. A link leads to another's environment: it
 # is used as it is, and nothing is installed or deleted there.
+OWN = @test ! -L .venv || { echo "error: .venv is a link to another's environment; remove the link: rm .venv" >&2; exit 1; }
 .venv: $(if $(shell test -L .venv && echo linked),,.venv/installed)
 .venv/installed: envs/lock.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -63,6 +64,7 @@ lint: .venv
 # Time every stage against its references and update docs/performance.md; LABEL is a label volume for the filter.
 BENCH = .venv/bin/python benchmarks
 bench: .venv
+	$(OWN)
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
 	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 5 --compile
 	$(BENCH)/training.py --device cpu --threads 1 --size 256 --slices 48 --rounds 3 \
@@ -76,7 +78,7 @@ bench: .venv
 
 # Pin the newest versions that meet envs/requirements.txt.
 lock:
-	@test ! -L .venv || { echo "error: .venv is a link, and what it leads to would be emptied; remove the link: rm .venv"; exit 1; }
+	$(OWN)
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt

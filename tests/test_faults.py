@@ -181,9 +181,14 @@ def test_a_volume_from_the_future_is_named_before_work_begins(finished, project)
     os.utime(late, (4e9, 4e9))
     line = refused(project.snakemake(OWN, "check_cohort"))
     assert "cohort/case_00003/imaging.nii.gz: the time of the last change, " in line
-    assert line.endswith("set it to now: touch cohort/case_00003/imaging.nii.gz")
+    command = "find cohort/case_00003 -newermt now -exec touch {} +"
+    assert line.endswith(f"set such times to now: {command}")
     assert not (project.folder / "results" / "own").exists()
-    late.touch()
+    os.utime(cohort / "case_00001" / "segmentation.nii.gz", (4e9, 4e9))
+    line = refused(project.snakemake(OWN, "check_cohort"))
+    assert "cohort/case_00001/segmentation.nii.gz and 1 other files: " in line
+    assert line.endswith("set such times to now: find cohort -newermt now -exec touch {} +")
+    subprocess.run(line.rpartition(": ")[2], shell=True, cwd=project.folder, check=True)
     assert project.snakemake(OWN, "check_cohort").returncode == 0
 
 

@@ -1,6 +1,7 @@
 """Headers as real programs write them: each is read as the NIfTI standard means it, or refused for its true reason."""
 
 import gzip
+import re
 import struct
 
 import nibabel as nib
@@ -60,6 +61,8 @@ VALID = {
     "an offset of 348": [(108, ("f", 348))],
     "a negative offset": [(108, ("f", -1))],
     "an offset that is no number": [(108, ("f", np.nan))],
+    "an infinite offset": [(108, ("f", np.inf))],
+    "a qform that is no turn beside a right sform": [(QUATERNION, ("3f", 0.9, 0.9, 0.9))],
     "an axis of length 1": [(40, ("8h", 4, *SHAPE, 1, 1, 1, 1))],
     "two axes of length 1": [(40, ("8h", 5, *SHAPE, 1, 1, 1, 1))],
     "seven axes": [(40, ("8h", 7, *SHAPE, 1, 1, 1, 1))],
@@ -127,18 +130,21 @@ def test_a_quaternion_somewhat_longer_than_1_is_normalized(tmp_path, volume, exc
 
 SIZES = {
     "the sform lacks sizes": [(SFORM, ("12f", 0, 0, -1, 10, 0, -1, 0, 20, -1, 0, 0, 30))],
+    "the sform is no orientation": [(SFORM, ("12f", *[0] * 12))],
+    "the sform is no number": [(SFORM, ("12f", *[np.nan] * 12))],
     "the sform has others": [(SFORM, ("12f", 0, 0, -0.8, 10, 0, -0.8, 0, 20, -3, 0, 0, 30))],
 }
 
 
 @pytest.mark.parametrize("what", SIZES)
-def test_the_qform_counts_where_the_sform_has_other_voxel_sizes(tmp_path, volume, what):
+def test_the_qform_counts_where_the_sform_has_other_voxel_sizes(tmp_path, volume, what, capfd):
     path = write(tmp_path / "a.nii.gz", edit(plain(volume), *SIZES[what]))
     geometry = nifti.read_geometry(path)
     np.testing.assert_allclose(geometry.stored_affine, AFFINE, atol=1e-6)
-    assert "mm, its qform and voxel sizes have 3 x 0.75 x 0.75 mm; the qform is used" in geometry.doubt
-    assert geometry.doubt.startswith("its sform has voxels of ")
+    sizes = "has voxels of .* mm, its qform and voxel sizes have 3 x 0.75 x 0.75 mm"
+    assert re.fullmatch(rf"its sform ({sizes}|is no orientation); the qform is used", geometry.doubt)
     extract(path, None, 8, tmp_path / "a")
+    assert capfd.readouterr().out == f"warning: {path}: {geometry.doubt}\n"
     assert read_record(tmp_path / "a")["notes"] == [geometry.doubt]
 
 
@@ -171,10 +177,9 @@ def test_voxel_sizes_of_which_none_can_be_trusted_are_refused(tmp_path, volume, 
         ([(344, ("4s", b"ni1\0"))], "is the header of a pair of files"),
         ([(344, ("4s", b""))], "its magic string is missing"),
         ([(0, ("i", 347))], "is not a NIfTI file"),
-        (
-            [(QUATERNION, ("3f", 0, 0, 2)), (254, ("h", 0))],
-            "has a header that nibabel cannot read|w2 should be positive",
-        ),
+        ([(QUATERNION, ("3f", 0, 0, 2)), (254, ("h", 0))], "has a qform that is no orientation .*, and no sform"),
+        ([(SFORM, ("12f", *[0] * 12)), (252, ("h", 0))], "singular"),
+        ([(70, ("h", 1))], "has voxels of one bit each"),
         ([(108, ("f", 1e9))], "is truncated: "),
     ],
 )
@@ -269,3 +274,34 @@ def test_a_label_stored_in_other_axes_is_compared_in_place(tmp_path, label):
     nib.save(nib.Nifti1Image(label, mirrored), folder / "segmentation.nii.gz")
     with pytest.raises(UserError, match="up to 1 mm away"):
         extract(folder / "imaging.nii.gz", folder / "segmentation.nii.gz", 8, tmp_path / "a")
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_mask_has_few_values_wherever_they_lie(tmp_path, monkeypatch, place):
+    """In whichever block: labels 0 to 3, of several organs, are no mask of one; 0 and 255, or 0, 1 and 2, are."""
+    monkeypatch.setattr(nifti, "BLOCK_BYTES", 30)  # one column
+    label = np.zeros((5, 6, 4), np.uint8)
+    label[0, :2, 1] = 1, 2
+    assert read_mask(save(tmp_path / "a.nii.gz", label)).voxels == 2
+    label[1, 1, place] = 3
+    with pytest.raises(
+        UserError, match=r"holds more than 3 values, from 0 to 3, .*; apply a threshold, or give a mask"
+    ):
+        read_mask(save(tmp_path / "a.nii.gz", label))
+    assert read_mask(save(tmp_path / "b.nii.gz", np.where(label > 0, 255, 0).astype(np.uint8))).voxels == 3
+
+
+def test_what_others_read_differently_is_not_plain(tmp_path, volume):
+    """So that nnU-Net gets it written anew; what nibabel reads alike is."""
+    turned = np.diag([-0.75, -0.75, 3, 1])
+    image = nib.Nifti1Image(volume, turned)
+    image.set_sform(turned, 0)
+    image.set_qform(turned, 1)
+    long = edit(image.to_bytes(), (QUATERNION, ("3f", 0, 0, np.sqrt(1 + 1e-5))))
+    assert nifti.read_volume(write(tmp_path / "a.nii.gz", plain(volume))).is_plain
+    assert nifti.read_volume(write(tmp_path / "a.nii.gz", edit(plain(volume), *VALID["no qfac"]))).is_plain
+    assert not nifti.read_volume(write(tmp_path / "a.nii.gz", long)).is_plain
+    for what in ("an offset of 0", "an axis of length 1", "an intercept that is no number", "negative voxel sizes"):
+        assert not nifti.read_volume(write(tmp_path / "a.nii.gz", edit(plain(volume), *VALID[what]))).is_plain, what
+    (tmp_path / "b.nii.gz").write_bytes(plain(volume))
+    assert not nifti.read_volume(tmp_path / "b.nii.gz").is_plain

@@ -50,9 +50,9 @@ def write_importer(folder, config, clone=ROOT, module="", rules=""):
 def test_imported_it_gives_the_same_results(finished, tmp_path):
     """A second run, in another folder, with the pipeline of Figure 1, the provenance and the report.
 
-    They are the same although rules have other names there, one is taken once more, and the results have a prefix and lie
-    beside those of another cohort, which a path that stayed behind would read. No part of the run's name reaches a shell
-    unquoted.
+    They are the same although rules have other names there, one is taken once more, and the results have a prefix and
+    lie beside those of another cohort, which a path that stayed behind would read. No part of the run's name reaches a
+    shell unquoted.
     """
     run = "it's; touch oops"
     rules = "use rule train from kits as kits_train with:\n    resources:\n        mem_mb=4000\n"
@@ -80,6 +80,30 @@ def test_imported_it_gives_the_same_results(finished, tmp_path):
     assert (results / "provenance.json").exists()
     result = snakemake(tmp_path, "--report", "report.html")
     assert result.returncode == 0, result.stderr
+
+
+def test_prefixes_within_prefixes_are_followed_or_refused(tmp_path):
+    """Those of a module that another module imports."""
+    (tmp_path / "inner").mkdir()
+    for outer, inner, place in (
+        ("prefix: 'out'", "prefix: 'in'", "out/in/results/tiny"),
+        ("replace_prefix: {'results/': 'out/'}", "", "out/tiny"),
+        ("prefix: 'out'", "replace_prefix: {'results/': 'in/'}", None),
+    ):
+        write_importer(tmp_path / "inner", TINY, module=f"    {inner}\n")
+        path = tmp_path / "inner" / "Snakefile"
+        path.write_text(path.read_text().partition("onstart")[0])
+        (tmp_path / "Snakefile").write_text(
+            f"configfile: 'inner/own.yaml'\nmodule wrapped:\n    snakefile: 'inner/Snakefile'\n    config: config\n"
+            f"    {outer}\nuse rule * from wrapped as w_*\n"
+        )
+        result = snakemake(tmp_path, "--dry-run", "--printshellcmds")
+        if place is None:
+            assert "error: replace_prefix: modules within modules" in result.stderr
+            assert result.returncode == 1
+        else:
+            assert result.returncode == 0, result.stderr
+            assert set(re.findall(r"[^\s='\"]*/tiny(?=/)", result.stdout)) == {place}
 
 
 @pytest.mark.slow

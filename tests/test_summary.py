@@ -277,3 +277,12 @@ def test_tables_of_splits(tmp_path):
     (tmp_path / "empty.tsv").touch()
     with pytest.raises(UserError, match=r"empty\.tsv is not a table"):
         tables.read_tables([tmp_path / "empty.tsv"])
+
+
+def test_cases_without_a_change_do_not_help_the_signed_rank_test():
+    """It leaves them out: of ten cases, five that all improve cannot give p < 0.05, six can."""
+    for improved, verdict in ((5, "too few cases changed for this test, which needs 6."), (6, "higher after")):
+        before = pd.Series(np.full(10, 0.4))
+        after = before + np.where(np.arange(10) < improved, np.linspace(0.3, 0.5, 10), 0)
+        row = {"target": "tumor", "found_before": 10, "found_after": 10} | compare_pairs(before, after, 0)
+        assert verdict in describe_effect(row)

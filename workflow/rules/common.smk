@@ -34,7 +34,15 @@ def replace_prefix(folder):
 
 # Snakemake adds an importer's prefix to the paths of rules, but replaces one only where a path begins with it.
 RUN = f"results/{config['run']}"
-if workflow.modifier.path_modifier.modifies_prefixes:
+MOVES = [workflow.modifier.path_modifier]
+while MOVES[-1].inner_modifier:
+    MOVES.append(MOVES[-1].inner_modifier)
+MOVES = [move for move in MOVES if move.prefix or move.modifies_prefixes]
+if any(move.modifies_prefixes for move in MOVES):
+    if len(MOVES) > 1:
+        cli.fail(
+            "replace_prefix: modules within modules move the results twice; use prefix in each, or replace_prefix once"
+        )
     RUN = replace_prefix(RUN)
 
 

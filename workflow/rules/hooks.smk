@@ -121,15 +121,18 @@ def remove_accepted_states():
 
 def refuse_future_times():
     """Stop before any job if an input of one has a time in the future, since Snakemake would throw away what is made of it."""
-    now = time.time()
-    paths = {path for job in workflow.dag.needrun_jobs() for path in job.input if os.path.exists(path)}
-    late = {path: os.path.getmtime(path) for path in paths if os.path.getmtime(path) > now}
+    now, planned = time.time(), list(workflow.dag.needrun_jobs())
+    paths = {path for job in planned for path in job.input} - {path for job in planned for path in job.output}
+    late = {path: os.path.getmtime(path) for path in paths if os.path.exists(path) and os.path.getmtime(path) > now}
     if late:
         first = min(late)
         others = f" and {len(late) - 1} other files" if len(late) > 1 else ""
+        folder = shlex.quote(
+            os.path.relpath(os.path.commonpath([os.path.abspath(os.path.dirname(path)) for path in late]))
+        )
         cli.fail(
             f"{first}{others}: the time of the last change, {time.ctime(late[first])}, lies in the future, so Snakemake "
-            f"would throw away what is made of it; set it to now: touch {shlex.quote(first)}"
+            f"would throw away what is made of it; set such times to now: find {folder} -newermt now -exec touch {{}} +"
         )
 
 

@@ -1,4 +1,4 @@
-"""Make a dataset of nnU-Net v2 from a cohort, by links but for labels that do not fit their images."""
+"""Make a dataset of nnU-Net v2 from a cohort, by links but for volumes that it would not take their images."""
 
 import kidney_tumor.interrupt  # noqa: F401
 

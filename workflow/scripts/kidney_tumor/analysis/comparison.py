@@ -110,8 +110,8 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         A table with a row for each other method, target and measure: n (the cases in which both are defined), mean and
         median of the method minus this run with their intervals, the confidence of these, wilcoxon_p and holm_p;
-        smallest_p, the smallest holm_p that so many cases can give; and found and run_found, the numbers of these cases
-        in which the method's Dice and that of this run are above 0.
+        smallest_p, the smallest holm_p that so many cases with a difference can give; and found and run_found, the
+        numbers of these cases in which the method's Dice and that of this run are above 0.
     """
     run, *others = table["method"].unique()
     parts = []
@@ -133,7 +133,8 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
                 for method in others
             ]
             part = pd.DataFrame(rows)
-            smallest = adjust_holm(part["n"].map(bound_p))
+            changed = (part["improved"] + part["worsened"]).where(lambda count: count > 0, part["n"])
+            smallest = adjust_holm(changed.map(bound_p))
             parts.append(part.assign(holm_p=adjust_holm(part["wilcoxon_p"]), smallest_p=smallest))
     joined = pd.concat(parts, ignore_index=True).drop(columns=["improved", "worsened", "unchanged"])
     last = ["wilcoxon_p", "holm_p", "smallest_p", "found", "run_found"]
@@ -169,7 +170,8 @@ def describe_difference(row: Mapping[str, Any], run: str) -> str:
     verdict = "not distinguishable from no difference"
     if row["smallest_p"] >= 1 - CONFIDENCE:
         tests = round((1 - CONFIDENCE) / (1 - row["confidence"]))
-        verdict = f"too few cases for this test, which needs {count_needed(tests)}"
+        few = "cases" if count < count_needed(tests) else "cases with a difference"
+        verdict = f"too few {few} for this test, which needs {count_needed(tests)}"
     elif (low > 0 or high < 0) and row["holm_p"] < 1 - CONFIDENCE:
         verdict = "higher" if low > 0 else "lower"
     p = f"{format_p(row['holm_p'])} (Holm)"

@@ -101,9 +101,11 @@ def describe_effect(row: Mapping[str, Any]) -> str:
         moved = f"nothing was found before post-processing, {every}. {moved}"
     if count == 1:
         return f"{name}: {moved}; mean change {row['mean']:+.3f}: one case shows no effect."
-    low, high = row["mean_low"], row["mean_high"]
+    low, high, changed = row["mean_low"], row["mean_high"], row["improved"] + row["worsened"]
     if bound_p(count) >= 1 - CONFIDENCE:
         verdict = f"too few cases for this test, which needs {count_needed()}"
+    elif 0 < changed < count_needed():  # the test leaves out those without a change
+        verdict = f"too few cases changed for this test, which needs {count_needed()}"
     elif (low > 0 or high < 0) and row["wilcoxon_p"] < 1 - CONFIDENCE:
         verdict = f"{'higher' if low > 0 else 'lower'} after post-processing"
     else:

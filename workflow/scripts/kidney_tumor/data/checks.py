@@ -37,9 +37,6 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
     geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
     check_places(image_path, label_path)
-    for path in (image_path, label_path):
-        if doubt := read_geometry(path).doubt:
-            print(f"warning: {path}: {doubt}")
     shown = label.max(axis=(1, 2))
     return {
         "case": case,

@@ -19,7 +19,8 @@ KITS19_UNLABELED = range(KITS19_LABELED, 300)
 
 RASTERS = (".nrrd", ".nhdr", ".mha", ".mhd")
 """The ends of the names of volumes as 3D Slicer and ITK write them, which are converted to NIfTI."""
-SUFFIXES = (".nii.gz", ".nii", *RASTERS)
+NIFTI = (".nii.gz", ".nii")
+SUFFIXES = (*NIFTI, *RASTERS)
 """The ends of the names of scans that are files."""
 CASE = re.compile(r"case_(\d{5})")
 

@@ -129,7 +129,9 @@ def locate_voxels(sform: np.ndarray | None, qform: np.ndarray | None, sizes: np.
         lengths = np.linalg.norm(sform[:3, :3], axis=0)
         stated = np.isfinite(sizes) & (sizes > 0)
         agree = np.isclose(lengths, sizes, rtol=SIZE_TOLERANCE, atol=0) | ~stated
-    if agree.all() or not np.isfinite(lengths).all() or not lengths.all():  # the last are faults of another kind
+    if not np.isfinite(lengths).all() or not lengths.all():
+        return (sform, "") if qform is None else (qform, "its sform is no orientation; the qform is used")
+    if agree.all():
         return sform, ""
     by_affine, by_sizes = (" x ".join(f"{length:.4g}" for length in each) for each in (lengths, sizes))
     if qform is not None and stated.all() and not np.allclose(sizes, 1):

@@ -95,8 +95,9 @@ class Slice:
 
     @property
     def is_placed(self) -> bool:
-        """Whether it is a CT image; screenshots and reports of dose, too, state CT as their modality."""
-        return self.texts["SOPClassUID"] in CT_CLASSES or "ImagePositionPatient" in self.numbers
+        """Whether it is a CT image; screenshots and reports of dose state CT as their modality or class, too."""
+        has_place = "ImagePositionPatient" in self.numbers or "ImageOrientationPatient" in self.numbers
+        return has_place or (self.texts["SOPClassUID"] in CT_CLASSES and "SECONDARY" not in self.texts["ImageType"])
 
 
 @dataclass(frozen=True)

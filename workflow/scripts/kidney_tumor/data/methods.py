@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
-from kidney_tumor.data.cohort import CASE, SUFFIXES
+from kidney_tumor.data.cohort import CASE, NIFTI
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -87,7 +87,7 @@ def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = 
 
 def _strip(name: str) -> str:
     """Return the name of a volume's file without its suffix."""
-    return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
+    return next((name.removesuffix(suffix) for suffix in NIFTI if name.endswith(suffix)), name)
 
 
 def list_places(method: Method, case: str) -> list[str]:
@@ -140,7 +140,7 @@ def _find_organs(method: Method, case: str) -> list[Found]:
         absent: list[str] = []
         for part, names in method.organs.items():
             for name in names:
-                paths = [method.folder / place / f"{name}{suffix}" for suffix in SUFFIXES]
+                paths = [method.folder / place / f"{name}{suffix}" for suffix in NIFTI]
                 present = [str(path) for path in paths if path.is_file()][:1]
                 parts.setdefault(part, []).extend(present)
                 absent += [] if present else [name]

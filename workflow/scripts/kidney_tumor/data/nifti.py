@@ -85,7 +85,7 @@ class Volume:
         offset: The number of bytes before the voxels.
         slope: The factor from stored numbers to values; None if they are not scaled.
         intercept: What is added then.
-        is_plain: Whether other programs read the file alike: nothing in its header had to be mended.
+        is_plain: Whether nothing in its header or name had to be mended, so that other programs read it alike.
     """
 
     geometry: Geometry
@@ -147,7 +147,7 @@ def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
         is_gzipped = file.read(len(GZIP)) == GZIP
     try:
         with igzip.open(path) if is_gzipped else path.open("rb") as stream:
-            volume, description = _read_header(stream)
+            volume, description = _read_header(stream, is_gzipped == (path.suffix == ".gz"))
             if volume.stored_bytes > (DEFLATE if is_gzipped else 1) * (size := path.stat().st_size):
                 raise _HeaderError(f"is truncated: {size} bytes cannot hold the shape {volume.geometry.stored_shape}")
             if description.startswith(WRITER) and _identify(path) not in ("", name := description.removeprefix(WRITER)):
@@ -161,8 +161,12 @@ def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
         raise explain_problem(path, f"is truncated or damaged ({str(error) or 'it ends early'})") from error
 
 
-def _read_header(stream: BinaryIO) -> tuple[Volume, str]:
+def _read_header(stream: BinaryIO, is_named_so: bool) -> tuple[Volume, str]:
     """Read the header of a volume; return what it says, and its description.
+
+    Args:
+        stream: The decompressed stream of the file.
+        is_named_so: Whether the file's name says truly whether it is gzipped.
 
     Raises:
         _HeaderError: It is no header of a volume, or of one that cannot be used.
@@ -185,24 +189,23 @@ def _read_header(stream: BinaryIO) -> tuple[Volume, str]:
         raise _HeaderError("is not a NIfTI file: its magic string is missing, as in ANALYZE files, which lack a place")
     header = HEADERS[size](content, endianness=order, check=False)
     try:
-        return _parse_header(header, size), bytes(header["descrip"].item()).decode("latin-1")
+        return _parse_header(header, size, is_named_so), bytes(header["descrip"].item()).decode("latin-1")
     except HeaderDataError as error:
         raise _HeaderError(f"has a header that nibabel cannot read ({error})") from error
 
 
-def _parse_header(header: nib.Nifti1Header, size: int) -> Volume:
+def _parse_header(header: nib.Nifti1Header, size: int, is_plain: bool) -> Volume:
     """Interpret a header, and mend what real files have in it (nifti1.h of the NIfTI standard says what is meant).
 
     - Voxels begin after the header and its four flags of extensions, 352 or 544 bytes, also where it states less.
     - Axes after the third that have one voxel say nothing; nor do voxel sizes below 0 about the direction.
     - A qfac that is neither 1 nor -1 is 1.
     - Values without a finite factor, or with the factor 0, are not scaled; an intercept that is not finite is 0.
-    - An sform without voxel sizes, whose columns all have the length 1, beside a qform that has them, is left out.
+    - An sform that is no orientation, or has other voxel sizes than stated, is left out where a qform is good.
 
     Raises:
         _HeaderError: The volume cannot be used.
     """
-    stated = header.copy()
     dimensions = max(0, min(int(header["dim"][0]), 7))
     shape = [int(length) for length in header["dim"][1 : dimensions + 1]]
     while len(shape) > 3 and shape[-1] in (0, 1):
@@ -215,23 +218,32 @@ def _parse_header(header: nib.Nifti1Header, size: int) -> Volume:
     if code not in TYPES:
         raise _HeaderError(f"has voxels of the type {code}, which the standard does not know")
     kind = header.get_data_dtype()
+    if code == 1:
+        raise _HeaderError("has voxels of one bit each; expected plain numbers")
     if kind.kind not in "iuf":
         raise _HeaderError("holds colors or complex numbers; expected plain numbers")
-    offset, first = float(header["vox_offset"]), size + 4
-    offset = int(offset) if offset > first else first
+    stated, first = float(header["vox_offset"]), size + 4
+    offset = int(stated) if math.isfinite(stated) and stated > first else first
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    is_scaled = math.isfinite(slope) and slope != 0
+    is_plain &= stated == offset and len(shape) == dimensions and (math.isfinite(intercept) or not is_scaled)
     if not math.isfinite(intercept):
         intercept = 0.0
-    if not math.isfinite(slope) or slope == 0 or (slope, intercept) == (1, 0):
+    if not is_scaled or (slope, intercept) == (1, 0):
         slope = intercept = None
     sizes = np.abs(header["pixdim"][1:4].astype(float))
+    is_plain &= np.array_equal(header["pixdim"][1:4], sizes)
     header["pixdim"][1:4] = sizes
     header["pixdim"][0] = -1 if header["pixdim"][0] == -1 else 1
+    has_sform, has_qform = (int(header[f"{name}_code"]) > 0 for name in ("sform", "qform"))
+    turned = np.array([header[f"quatern_{name}"] for name in "bcd"], float)
+    is_turned = np.isfinite(turned).all() and turned @ turned <= 1 - header.quaternion_threshold
+    is_plain &= not has_qform or bool(turned @ turned <= 1)
+    if has_qform and not is_turned and not has_sform:
+        raise _HeaderError("has a qform that is no orientation (its quaternion is longer than 1), and no sform")
     try:
         affine, doubt = locate_voxels(
-            header.get_sform() if int(header["sform_code"]) > 0 else None,
-            header.get_qform() if int(header["qform_code"]) > 0 else None,
-            sizes,
+            header.get_sform() if has_sform else None, header.get_qform() if has_qform and is_turned else None, sizes
         )
     except ValueError as error:
         raise _HeaderError(str(error)) from error
@@ -239,9 +251,7 @@ def _parse_header(header: nib.Nifti1Header, size: int) -> Volume:
     geometry = Geometry(stored_shape, affine.tolist(), doubt)
     if fault := find_fault(header, geometry):
         raise _HeaderError(fault)
-    is_plain = not doubt and len(shape) == dimensions and header.binaryblock == stated.binaryblock
-    is_plain &= float(stated["vox_offset"]) == offset
-    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain))
+    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain and not doubt))
 
 
 def read_volume(path: Path) -> Volume:
@@ -387,15 +397,20 @@ def read_label(path: Path) -> np.ndarray:
 def check_places(path: Path, *others: Path) -> Geometry:
     """Check that further volumes of a case have the shape and, to half a voxel, the place of the first, in any axes.
 
+    What is odd about a header is said.
+
     Returns:
         The grid of the first.
 
     Raises:
         UserError: One has another shape or lies elsewhere, or cannot be read.
     """
-    geometry = read_geometry(path)
-    for other in others:
-        found = read_geometry(other)
+    grids = {each: read_geometry(each) for each in (path, *others)}
+    for each, grid in grids.items():
+        if grid.doubt:
+            print(f"warning: {each}: {grid.doubt}")
+    geometry = grids.pop(path)
+    for other, found in grids.items():
         if found.shape != geometry.shape:
             raise explain_problem(other, f"has shape {found.shape}, but {path} has {geometry.shape}")
         if not found.covers(geometry):

@@ -116,7 +116,7 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise _refuse(path, "holds blocks of bytes; expected plain numbers")
         if {"old min", "oldmin", "old max", "oldmax"} & set(header):
             raise _refuse(path, "holds quantized values (old min, old max), not HU")
-        space = SHORT.get(header.get("space", ""), header.get("space", "").lower())
+        space = SHORT.get(header.get("space", "").upper(), header.get("space", "").lower())
         if space not in SPACES:
             raise _refuse(path, "does not say which way its axes point (its space is none of LPS, RAS, LAS)")
         if {unit for unit in header.get("space units", []) if unit} - {"mm", ""}:
@@ -154,6 +154,8 @@ def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return next((header[name].split() for name in names if name in header), [])
 
         sizes = [int(size) for size in get("DimSize")]
+        while len(sizes) > 3 and sizes[-1] == 1:
+            sizes.pop()
         channels = int((get("ElementNumberOfChannels") or ["1"])[0])
         if len(sizes) != 3 or channels != 1:
             shape = " x ".join(map(str, sizes))

@@ -64,6 +64,8 @@ def _pick(entry: Entry, key: str) -> Any:
     """Pick a value; `a.b` names the value `b` of the object `a`. A missing key, null, a NaN and `UNKNOWN` are None."""
     value: Any = entry
     for part in key.split("."):
+        if isinstance(value, str) and value.lower() in UNKNOWN:
+            return None
         if not isinstance(value, Mapping):
             raise _Problem(f"{key.split('.')[0]} is {value!r}; expected an object")
         value = value.get(part)

@@ -23,7 +23,7 @@ LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"
 CLASSES = {(2, 0x02), (8, 0x16)}
 """The elements, group and number, that name the class of a DICOM object."""
 MODALITY = (8, 0x60)
-DETACHED = re.compile(rb"^(?:data ?file|ElementDataFile)\s*[:=]\s*(\S.*?)\s*$", re.MULTILINE)
+DETACHED = re.compile(rb"^(?:data ?file:(?!=)|ElementDataFile\s*=)\s*(\S.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 """The line of a header of 3D Slicer or ITK that names the file with the voxels."""
 HEADER_BYTES = 2**16
 """The bytes in which it is looked for."""

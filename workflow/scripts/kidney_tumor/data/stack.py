@@ -102,7 +102,8 @@ def _check_slice(one: Slice) -> None:
         raise refuse(path, "holds colors, such as a screenshot")
     if numbers.get("NumberOfFrames", 1) != 1:
         raise refuse(path, "holds several slices in one file, but not the place of each", "export one file per slice")
-    if texts["RescaleType"] not in ("HU", "HU_MOD", "US", ""):  # US is unspecified
+    kind = texts["RescaleType"].upper()
+    if kind not in ("HU", "HU_MOD", "US", "") and not kind.startswith("HOUNSFIELD"):  # US is unspecified
         raise refuse(path, "has values that are not HU (its RescaleType is another)", "give the folder of a plain CT")
     if missing := [name for name in NEEDED if name not in numbers]:
         raise refuse(path, f"lacks {missing[0]}, or is cut before it")

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kidney_tumor.data.nifti import TUMOR, explain_problem, read_geometry, read_integer_columns, read_label_columns
+from kidney_tumor.data.nifti import (
+    KIDNEY,
+    TUMOR,
+    explain_problem,
+    read_geometry,
+    read_integer_columns,
+    read_label_columns,
+)
 
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
@@ -170,10 +177,18 @@ def _read_foreground(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
     """Stream the foreground of a mask; raise a `UserError` if it has more values than a mask or a label volume has."""
     found: set[int] = set()
     for span, block in read_integer_columns(path, "a mask"):
-        if block.max() > TUMOR:
+        found |= {int(block.min()), int(block.max())}
+        if max(found) > TUMOR:
             found.update(np.unique(block).tolist())
-            if len(found) > MASK_VALUES:
-                raise explain_problem(path, f"holds {min(found)} to {max(found)}; expected a mask, not an image")
+        elif block.max() == TUMOR and (block == KIDNEY).any():
+            found.add(KIDNEY)
+        if len(found) > MASK_VALUES:
+            raise explain_problem(
+                path,
+                f"holds more than {MASK_VALUES} values, from {min(found)} to {max(found)}, as an image, a map of "
+                "probability or labels of several organs do; expected a mask",
+                "apply a threshold, or give a mask of this organ alone",
+            )
         yield span, block > 0
 
 
