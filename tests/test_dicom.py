@@ -78,6 +78,7 @@ def check_voxels(path, slices, compute_hu=compute_hu, away=0.005):
         pytest.param({"change": assign(InstanceNumber=lambda number: 6 - number)}, id="numbered backwards"),
         pytest.param({"change": assign(InstanceNumber=lambda number: (4, 1, 6, 2, 3, 5)[number])}, id="shuffled"),
         pytest.param({"change": assign(RescaleSlope=2, RescaleIntercept=-3000)}, id="slope 2"),
+        pytest.param({"change": assign(RescaleType="Hounsfield units")}, id="HU in words"),
         pytest.param({"name": "IM{}"}, id="no suffix"),
         pytest.param({"slices": 2}, id="two slices"),
         pytest.param({"slices": 300, "shape": (64, 64), "step": (0, 0, 0.625)}, id="300 slices"),
@@ -734,6 +735,12 @@ def raw_data(header, number):
         delattr(header, name)
 
 
+def take_screenshot(header, number):
+    """One that states CT as its class, and no place."""
+    header.ImageType = ["DERIVED", "SECONDARY", "OTHER"]
+    del header.ImagePositionPatient, header.ImageOrientationPatient
+
+
 join_series = assign(SeriesInstanceUID="1.2.3.2", SeriesNumber=2)
 """A change that makes images some of the series beside which they lie."""
 LOCALIZER = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}
@@ -745,6 +752,7 @@ LOCALIZER = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientatio
         *[(1, assign(Modality=kind), f"1 {kind} (series 12)") for kind in ("SR", "PR", "SEG", "RTSTRUCT", "KO", "DOC")],
         (4, assign(Modality="PT"), "4 PT (series 12)"),
         (2, assign(**LOCALIZER), "2 CT localizer (series 12)"),
+        (1, take_screenshot, "1 CT without a place, such as a screenshot (series 12)"),
         (2, lambda *one: (assign(**LOCALIZER)(*one), join_series(*one)), "2 CT localizer (series 2)"),
         (1, screenshot, "1 CT without a place, such as a screenshot (series 12)"),
         (

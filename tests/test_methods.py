@@ -123,6 +123,14 @@ def test_an_organ_without_a_file_was_not_found_but_a_case_needs_a_kidney(tmp_pat
     assert "there are kidney_left.nii.gz: name those" in found.problem
 
 
+def test_an_organ_of_another_format_is_none(tmp_path):
+    for name in ("kidney_left.nrrd", "kidney_right.nii.gz"):
+        (tmp_path / "case_00012").mkdir(exist_ok=True)
+        (tmp_path / "case_00012" / name).touch()
+    found = methods.find_segmentations(methods.parse_method(str(tmp_path)), "case_00012")
+    assert [path for paths in found.organs.values() for path in paths] == [f"{tmp_path}/case_00012/kidney_right.nii.gz"]
+
+
 @pytest.mark.parametrize(
     ("entry", "says"),
     [

@@ -12,6 +12,7 @@ import pytest
 from conftest import run_script
 
 from kidney_tumor.cli import UserError
+from kidney_tumor.data import scans
 from kidney_tumor.data.rasters import convert_raster
 from kidney_tumor.data.scans import find_scans, list_files, list_ignored
 
@@ -324,3 +325,25 @@ def test_a_scan_is_read_by_the_script(tmp_path, rng, name, format_header):
     result = run_script("read_scan", *words)
     assert result.returncode == 0
     assert result.stderr.startswith(f"refused: {path} ")
+
+
+def test_metaimage_with_a_fourth_axis_of_one_voxel(tmp_path, rng):
+    voxels = make_voxels(rng)
+    matrix = " ".join(str(int(row == column)) for row in range(4) for column in range(4))
+    fourth = {"TransformMatrix": matrix, "Offset": "-20 30 -400 0", "ElementSpacing": "0.8 0.7 3 1"}
+    path = write(tmp_path / "a.mha", format_metaimage(fourth, (*SIZES, 1)), voxels)
+    convert_raster(path, tmp_path / "a.nii.gz")
+    check(tmp_path / "a.nii.gz", voxels, np.diag([0.8, 0.7, 3]))
+
+
+@pytest.mark.parametrize("space", ["lps", "LPS", "Left-Posterior-Superior"])
+def test_the_space_of_nrrd_in_any_case(tmp_path, rng, space):
+    voxels = make_voxels(rng)
+    convert_raster(write(tmp_path / "a.nrrd", format_nrrd({"space": space}), voxels), tmp_path / "a.nii.gz")
+    check(tmp_path / "a.nii.gz", voxels, np.diag([0.8, 0.7, 3]))
+
+
+def test_the_file_of_the_voxels_in_any_case_and_not_a_value_of_that_name(tmp_path):
+    for line, found in (("Data File: a.raw", "a.raw"), ("datafile: a.raw", "a.raw"), ("data file:=a.raw", None)):
+        (tmp_path / "a.nhdr").write_text(f"NRRD0005\n{line}\n\n")
+        assert scans.find_detached(tmp_path / "a.nhdr") == (found and tmp_path / found)

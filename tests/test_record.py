@@ -106,11 +106,12 @@ def test_a_value_by_its_rule(tmp_path, key, value, outcome, expected):
         (None, (True, False, False), math.nan),
         ("0", (False, None, False), math.nan),
         ("2", None, math.nan),
+        ("2", "na", math.nan),
     ],
 )
 def test_a_complication_is_known_only_where_all_parts_are(tmp_path, grade, during, expected):
     names = ENTRY["intraoperative_complications"]
-    parts = during and dict(zip(names, during, strict=True))
+    parts = dict(zip(names, during, strict=True)) if isinstance(during, tuple) else during
     table = read(tmp_path, ENTRY | {"clavien_surgical_complications": grade, "intraoperative_complications": parts})
     assert table["complication"].tolist() == pytest.approx([expected], nan_ok=True)
 

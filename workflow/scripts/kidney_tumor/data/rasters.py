@@ -154,6 +154,7 @@ def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
             return next((header[name].split() for name in names if name in header), [])
 
         sizes = [int(size) for size in get("DimSize")]
+        axes = len(sizes)
         while len(sizes) > 3 and sizes[-1] == 1:
             sizes.pop()
         channels = int((get("ElementNumberOfChannels") or ["1"])[0])
@@ -168,17 +169,17 @@ def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
         spacing, matrix = get("ElementSpacing", "ElementSize"), get("TransformMatrix", "Rotation", "Orientation")
         origin = get("Offset", "Position", "Origin")
         for name, given, count in (
-            ("ElementSpacing", spacing, 3),
-            ("TransformMatrix", matrix, 9),
-            ("Offset", origin, 3),
+            ("ElementSpacing", spacing, axes),
+            ("TransformMatrix", matrix, axes**2),
+            ("Offset", origin, axes),
         ):
             if len(given) != count:
                 raise _refuse(path, f"does not say where its voxels lie (it lacks {name})")
-        directions = np.array(matrix, float).reshape(3, 3) * np.array(spacing, float)[:, None]
+        steps = np.array(matrix, float).reshape(axes, axes) * np.array(spacing, float)[:, None]
         order = ">" if _is_true(get("BinaryDataByteOrderMSB", "ElementByteOrderMSB")) else "<"
         kind = np.dtype(order + MET_TYPES[header["ElementType"]])
         voxels = _read_elements(path, file.tell(), header, int(np.prod(sizes, dtype=object)), kind)
-    return voxels.reshape(sizes, order="F"), _make_affine(directions, np.array(origin, float), SPACES[LPS])
+    return voxels.reshape(sizes, order="F"), _make_affine(steps[:3, :3], np.array(origin, float)[:3], SPACES[LPS])
 
 
 def _is_true(words: list[str]) -> bool:
