@@ -122,9 +122,8 @@ except cli.UserError as error:
 if not workflow.deployment_settings.deployment_method:
     cli.prefer_commands(Path(sys.executable).parent)
 
-# What a job writes to the terminal goes into its log, too: also if the terminal's reader is gone, or if a signal to the
-# whole job ends what writes.
-LOGGED = " 2>&1 | (trap '' INT PIPE TERM; tee {log:q} || true)"
+# Jobs find the command that keeps their logs.
+cli.prefer_commands((WORKFLOW / "bin").resolve())
 
 
 @cache
@@ -172,9 +171,9 @@ def find_script(name):
 
 
 def run_script(name, **files):
-    """Make the parameters of a rule that runs a script: its path, those of other files that it reads, and their digest.
+    """Make the parameters for running a script, with its path, those of other files that it reads, and their digest.
 
-    Only the digest is recorded, so that the rule runs again for other code, and not for other comments or another place.
+    Only the digest is recorded, so that another code runs again, and not other comments or another place.
     """
     paths = {key: leave_unrecorded(path) for key, path in files.items()}
     code = sources.digest_code(SCRIPTS / f"{name}.py", files.values())

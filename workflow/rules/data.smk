@@ -16,7 +16,7 @@ if IS_PHANTOM:
             folder=subpath(output[0], parent=True),
             options=list_options("phantom", "size", "slices", "seed"),
         shell:
-            "python3 {params.script:q} --output {params.folder:q} {params.options:q}" + LOGGED
+            "python3 {params.script:q} --output {params.folder:q} {params.options:q} 2>&1 | keep_log {log:q}"
 
 
 if config["data"]["source"] == "download":
@@ -48,7 +48,7 @@ if config["data"]["source"] == "download":
             url=lambda wildcards: make_address(wildcards.volume, wildcards.case),
         shell:
             "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {params.label:q}"
-            " {params.options:q}" + LOGGED
+            " {params.options:q} 2>&1 | keep_log {log:q}"
 
 
 rule check_cohort:
@@ -79,7 +79,7 @@ rule check_cohort:
         cases=CASES,
     shell:
         "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} --threads {threads} --output {output:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 rule split_cases:
@@ -99,7 +99,8 @@ rule split_cases:
             split.select_effective(config["split"], FOLDERS.index(wildcards.split) + 1)
         ),
     shell:
-        "python3 {params.script:q} --cases {params.cases:q} {params.options:q}" " --output {output:q}" + LOGGED
+        "python3 {params.script:q} --cases {params.cases:q} {params.options:q}"
+        " --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule extract_slices:
@@ -124,4 +125,4 @@ rule extract_slices:
         options=list_options("slices", "size"),
     shell:
         "python3 {params.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
-        " {params.options:q}" + LOGGED
+        " {params.options:q} 2>&1 | keep_log {log:q}"

@@ -18,7 +18,7 @@ rule plot_pipeline:
         **run_script("plot_pipeline"),
         edges=lambda wildcards: find_edges("plot_dice"),
     shell:
-        "python3 {params.script:q} --edges {params.edges:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --edges {params.edges:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule plot_network:
@@ -39,7 +39,8 @@ rule plot_network:
     params:
         **run_script("plot_network"),
     shell:
-        "python3 {params.script:q} --model {input.model:q} --target {wildcards.network} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --model {input.model:q} --target {wildcards.network} --output {output:q}"
+        " 2>&1 | keep_log {log:q}"
 
 
 rule plot_surfaces:
@@ -68,7 +69,8 @@ rule plot_surfaces:
         **run_script("plot_surfaces"),
         run=subpath(input.scores, parent=True),
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q}"
+        " 2>&1 | keep_log {log:q}"
 
 
 rule plot_slice:
@@ -98,7 +100,7 @@ rule plot_slice:
         options=list_options("slices", "hu_window", "tumor_rows"),
     shell:
         "python3 {params.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}" + LOGGED
+        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule write_viewer:
@@ -127,4 +129,4 @@ rule write_viewer:
     shell:
         "python3 {params.script:q} --name {params.name:q} --image={input.image:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
-        " --template {params.template:q} --output {output:q}" + LOGGED
+        " --template {params.template:q} --output {output:q} 2>&1 | keep_log {log:q}"

@@ -34,7 +34,7 @@ rule measure_tumors:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} {params.options:q} --threads {threads}"
-        " --output {output:q}" + LOGGED
+        " --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule ratio_range:
@@ -53,7 +53,7 @@ rule ratio_range:
         options=list_options("postprocess", "percentiles"),
     shell:
         "python3 {params.script:q} --components {input.components:q} {params.cases:q} {params.options:q}"
-        " --output {output:q}" + LOGGED
+        " --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule postprocess:
@@ -77,4 +77,5 @@ rule postprocess:
         options=FILTER_OPTIONS,
     shell:
         "python3 {params.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
-        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q}" + LOGGED
+        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q}"
+        " 2>&1 | keep_log {log:q}"

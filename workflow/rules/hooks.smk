@@ -112,7 +112,7 @@ def detect_canceled_jobs():
 
 
 def remove_accepted_states():
-    """Delete the states of those trainings whose models Snakemake has accepted; of a rejected one, a model can be made."""
+    """Delete the states of those trainings whose models Snakemake has accepted; of the others, models can be made."""
     unfinished = set(workflow.dag.needrun_jobs())
     for job in workflow.dag.jobs:
         if strip_name(job.rule) == "train" and job not in unfinished:
@@ -120,7 +120,7 @@ def remove_accepted_states():
 
 
 def refuse_future_times():
-    """Stop before any job if an input of one has a time in the future, since Snakemake would throw away what is made of it."""
+    """Stop before any job if an input has a time in the future, since Snakemake would throw away what is made of it."""
     now, planned = time.time(), list(workflow.dag.needrun_jobs())
     paths = {path for job in planned for path in job.input} - {path for job in planned for path in job.output}
     late = {path: os.path.getmtime(path) for path in paths if os.path.exists(path) and os.path.getmtime(path) > now}
@@ -169,7 +169,7 @@ def state_ignored_scans():
 def show_summary():
     """Show the table of Dice and the effect of post-processing."""
     command = [sys.executable, str(SCRIPTS / "show_summary.py"), "--run", RESULTS]
-    shell(shlex.join(command) + LOGGED.replace("{log:q}", shlex.quote(f"{RESULTS}/logs/show_summary.log")))
+    shell(f"{shlex.join(command)} 2>&1 | keep_log {shlex.quote(f'{RESULTS}/logs/show_summary.log')}")
 
 
 def repeat_errors():

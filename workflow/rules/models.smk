@@ -21,7 +21,8 @@ rule pack_model:
         source=SOURCE,
     shell:
         "python3 {params.script:q} --slices {input.slices:q} --measures {input.measures:q}"
-        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q}" + LOGGED
+        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q}"
+        " 2>&1 | keep_log {log:q}"
 
 
 rule write_model_card:
@@ -40,4 +41,4 @@ rule write_model_card:
         splits=len(FOLDERS),
     shell:
         "python3 {params.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
-        " --output {output:q}" + LOGGED
+        " --output {output:q} 2>&1 | keep_log {log:q}"

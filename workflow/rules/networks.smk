@@ -42,7 +42,7 @@ rule train:
         "trap : TERM INT; "
         "python3 {params.script:q} --target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q}"
         " --output {output.model:q} {params.options:q} --loading {params.loading} --threads {threads}"
-        " --keep-state" + LOGGED
+        " --keep-state 2>&1 | keep_log {log:q}"
 
 
 rule plot_training:
@@ -63,7 +63,7 @@ rule plot_training:
     params:
         **run_script("plot_training"),
     shell:
-        "python3 {params.script:q} --record {input.record:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --record {input.record:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule predict:
@@ -91,4 +91,5 @@ rule predict:
         options=list_options("inference") + list_device_options(),
     shell:
         "python3 {params.script:q} --slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
-        " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}" + LOGGED
+        " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
+        " 2>&1 | keep_log {log:q}"

@@ -24,7 +24,7 @@ rule link_nnunet_cases:
         folder=subpath(output[0], parent=True),
     shell:
         "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} --description {params.description:q} --output {params.folder:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 rule write_nnunet_splits:
@@ -42,4 +42,4 @@ rule write_nnunet_splits:
     params:
         **run_script("write_nnunet_splits"),
     shell:
-        "python3 {params.script:q} --splits {input.splits:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --splits {input.splits:q} --output {output:q} 2>&1 | keep_log {log:q}"

@@ -25,4 +25,4 @@ rule write_first_page:
     shell:
         "python3 {params.script:q} --results {params.folder:q} --name {params.name:q} --source {params.source:q}"
         " --records {input.records:q} --changes {params.changes:q} --deviations {params.deviations:q}"
-        " --viewers {input.viewers:q} --style {params.style:q} --output {output:q}" + LOGGED
+        " --viewers {input.viewers:q} --style {params.style:q} --output {output:q} 2>&1 | keep_log {log:q}"

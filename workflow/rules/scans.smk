@@ -30,7 +30,7 @@ rule read_scan:
         size=find_slice_size,
     shell:
         "python3 {params.script:q} --scan={params.scan:q} {params.image} --size {params.size} --output {params.folder:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 use rule read_scan as convert_scan with:
@@ -68,4 +68,4 @@ checkpoint sort_scans:
         unusable=lambda wildcards: [word for pair in UNUSABLE.items() for word in pair],  # which may have braces
     shell:
         "python3 {params.script:q} --records {params.records:q} --unusable {params.unusable:q} --output {output:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"

@@ -57,7 +57,7 @@ def list_networks(wildcards, target):
 def find_image(scan):
     """Find the NIfTI volume of a scan: its own file, or what it is converted to."""
     if scan in CONVERTED:
-        return SCAN.replace("{scan}", scan) + "/imaging.nii.gz"
+        return f"<results>/scans/{scan}/imaging.nii.gz"
     return mark_located([str((SCANS | HIDDEN)[scan])])
 
 

@@ -53,7 +53,7 @@ rule measure_scan:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         "python3 {params.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
-        " --manifest {input.manifests:q} {params.options:q} --output {output:q}" + LOGGED
+        " --manifest {input.manifests:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 use rule write_viewer as write_viewer_scan with:
@@ -90,7 +90,8 @@ rule summarize_scans:
     params:
         **run_script("summarize_scans"),
     shell:
-        "python3 {params.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}"
+        " 2>&1 | keep_log {log:q}"
 
 
 rule segment:
@@ -108,4 +109,4 @@ rule segment:
     params:
         **run_script("show_scans"),
     shell:
-        "python3 {params.script:q} --scans {input.scans:q}" + LOGGED
+        "python3 {params.script:q} --scans {input.scans:q} 2>&1 | keep_log {log:q}"

@@ -15,4 +15,4 @@ rule pack_submission:
     params:
         **run_script("pack_submission"),
     shell:
-        "python3 {params.script:q} --segmentations {input.segmentations:q} --output {output:q}" + LOGGED
+        "python3 {params.script:q} --segmentations {input.segmentations:q} --output {output:q} 2>&1 | keep_log {log:q}"

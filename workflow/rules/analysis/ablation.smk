@@ -28,7 +28,7 @@ rule ablate:
         + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
         "python3 {params.script:q} --predictions {params.predictions:q} --labels {input.labels:q}"
-        " --components {input.components:q} {params.options:q} --output {output:q}" + LOGGED
+        " --components {input.components:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule summarize_ablation:
@@ -58,4 +58,4 @@ rule summarize_ablation:
         options=list_options("statistics", "seed"),
     shell:
         "python3 {params.script:q} --variants {input.variants:q} {params.options:q} --output {output.table:q}"
-        " --figure {output.figure:q} {output.vector:q}" + LOGGED
+        " --figure {output.figure:q} {output.vector:q} 2>&1 | keep_log {log:q}"

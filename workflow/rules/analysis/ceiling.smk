@@ -19,7 +19,7 @@ rule trace_ceiling:
         options=list_options("slices", "size", "tumor_rows") + list_options("inference", "restore") + FILTER_OPTIONS,
     shell:
         "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
-        " {params.options:q} --slice {output.slice:q} --output {output.table:q}" + LOGGED
+        " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
 
 
 rule summarize_ceiling:
@@ -62,4 +62,4 @@ rule summarize_ceiling:
     shell:
         "python3 {params.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
         " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
-        " {params.options:q}" + LOGGED
+        " {params.options:q} 2>&1 | keep_log {log:q}"

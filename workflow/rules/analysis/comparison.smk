@@ -25,7 +25,7 @@ rule compare_case:
     shell:
         "python3 {params.script:q} --method {wildcards.method:q} --case {wildcards.case} --label {input.label:q}"
         " --image {input.image:q} --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 rule summarize_comparison:
@@ -72,4 +72,5 @@ rule summarize_comparison:
     shell:
         "python3 {params.script:q} --folder {params.folder:q} --methods {params.names:q} --cases {params.tested}"
         " {params.options:q} --output {output.table:q} --output-summary {output.summary:q}"
-        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q}" + LOGGED
+        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q}"
+        " 2>&1 | keep_log {log:q}"

@@ -17,7 +17,7 @@ rule measure_label:
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
-        " --slice {output.slice:q} --output {output.table:q}" + LOGGED
+        " --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
 
 
 rule measure_case:
@@ -42,7 +42,7 @@ rule measure_case:
     shell:
         "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
         " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 rule summarize_morphometry:
@@ -88,4 +88,4 @@ rule summarize_morphometry:
     shell:
         "python3 {params.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
         " {params.record:q} --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
-        " --figure {output.figure:q} --figure-errors {output.errors:q}" + LOGGED
+        " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | keep_log {log:q}"

@@ -18,7 +18,8 @@ if IS_PHANTOM:
             **run_script("make_record"),
             options=list_options("phantom", "seed"),
         shell:
-            "python3 {params.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}" + LOGGED
+            "python3 {params.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}"
+            " 2>&1 | keep_log {log:q}"
 
 
 rule read_record:
@@ -41,7 +42,7 @@ rule read_record:
         cases=LABELED,
     shell:
         "python3 {params.script:q} --record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}"
-        + LOGGED
+        " 2>&1 | keep_log {log:q}"
 
 
 rule summarize_agreement:
@@ -85,7 +86,7 @@ rule summarize_agreement:
     shell:
         "python3 {params.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
         " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q} --figure {output.figure:q}"
-        " --figure-cases {output.drawn:q}" + LOGGED
+        " --figure-cases {output.drawn:q} 2>&1 | keep_log {log:q}"
 
 
 rule summarize_outcomes:
@@ -118,7 +119,7 @@ rule summarize_outcomes:
         options=list_options("statistics", "seed") + ["--source", SOURCE],
     shell:
         "python3 {params.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
-        " --output {output.table:q} --figure {output.figure:q}" + LOGGED
+        " --output {output.table:q} --figure {output.figure:q} 2>&1 | keep_log {log:q}"
 
 
 rule plot_ratios:
@@ -142,4 +143,4 @@ rule plot_ratios:
         source=SOURCE,
     shell:
         "python3 {params.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
-        " --paper {params.paper:q} --source {params.source:q} --output {output:q}" + LOGGED
+        " --paper {params.paper:q} --source {params.source:q} --output {output:q} 2>&1 | keep_log {log:q}"

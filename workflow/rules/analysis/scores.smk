@@ -18,7 +18,7 @@ rule score:
         **run_script("score"),
     shell:
         "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q}" + LOGGED
+        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | keep_log {log:q}"
 
 
 rule summarize:
@@ -66,7 +66,7 @@ rule summarize:
     shell:
         "python3 {params.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
         " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
-        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q}" + LOGGED
+        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q} 2>&1 | keep_log {log:q}"
 
 
 rule plot_dice:
@@ -97,7 +97,7 @@ rule plot_dice:
         fig3=lambda wildcards, output: output[:3],
     shell:
         "python3 {params.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
-        " --output-pairs {output.pairs:q}" + LOGGED
+        " --output-pairs {output.pairs:q} 2>&1 | keep_log {log:q}"
 
 
 rule plot_references:
@@ -121,4 +121,4 @@ rule plot_references:
         source=SOURCE,
     shell:
         "python3 {params.script:q} --scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
-        " --output {output:q}" + LOGGED
+        " --output {output:q} 2>&1 | keep_log {log:q}"
