@@ -303,5 +303,6 @@ def test_what_others_read_differently_is_not_plain(tmp_path, volume):
     assert not nifti.read_volume(write(tmp_path / "a.nii.gz", long)).is_plain
     for what in ("an offset of 0", "an axis of length 1", "an intercept that is no number", "negative voxel sizes"):
         assert not nifti.read_volume(write(tmp_path / "a.nii.gz", edit(plain(volume), *VALID[what]))).is_plain, what
+    assert not nifti.read_volume(write(tmp_path / "a.nii.gz", plain(volume, kind=nib.Nifti2Image))).is_plain
     (tmp_path / "b.nii.gz").write_bytes(plain(volume))
     assert not nifti.read_volume(tmp_path / "b.nii.gz").is_plain

@@ -343,6 +343,17 @@ def test_the_space_of_nrrd_in_any_case(tmp_path, rng, space):
     check(tmp_path / "a.nii.gz", voxels, np.diag([0.8, 0.7, 3]))
 
 
+def test_the_fields_of_nrrd_in_any_case(tmp_path, rng):
+    """As `most strings` of the format are (teem.sourceforge.net/nrrd/descformat.html), and as ITK reads them."""
+    voxels = make_voxels(rng)
+    header = (
+        format_nrrd().replace("(0.8,0,0) (0,0.7,0) (0,0,3)", "%").title().replace("%", "(0.8,0,0) (0,0.7,0) (0,0,3)")
+    )
+    header = header.replace("Nrrd0005", "NRRD0005\n# Space: of a remark").replace("Endian: L", "ENDIAN: l")
+    convert_raster(write(tmp_path / "a.nrrd", header, voxels), tmp_path / "a.nii.gz")
+    check(tmp_path / "a.nii.gz", voxels, np.diag([0.8, 0.7, 3]))
+
+
 def test_the_file_of_the_voxels_in_any_case_and_not_a_value_of_that_name(tmp_path):
     for line, found in (("Data File: a.raw", "a.raw"), ("datafile: a.raw", "a.raw"), ("data file:=a.raw", None)):
         (tmp_path / "a.nhdr").write_text(f"NRRD0005\n{line}\n\n")

@@ -85,7 +85,7 @@ class Volume:
         offset: The number of bytes before the voxels.
         slope: The factor from stored numbers to values; None if they are not scaled.
         intercept: What is added then.
-        is_plain: Whether nothing in its header or name had to be mended, so that other programs read it alike.
+        is_plain: Whether other programs read it alike: it is NIfTI-1, and its header and name need no mending.
     """
 
     geometry: Geometry
@@ -189,7 +189,9 @@ def _read_header(stream: BinaryIO, is_named_so: bool) -> tuple[Volume, str]:
         raise _HeaderError("is not a NIfTI file: its magic string is missing, as in ANALYZE files, which lack a place")
     header = HEADERS[size](content, endianness=order, check=False)
     try:
-        return _parse_header(header, size, is_named_so), bytes(header["descrip"].item()).decode("latin-1")
+        return _parse_header(header, size, is_named_so and size == 348), bytes(header["descrip"].item()).decode(
+            "latin-1"
+        )
     except HeaderDataError as error:
         raise _HeaderError(f"has a header that nibabel cannot read ({error})") from error
 

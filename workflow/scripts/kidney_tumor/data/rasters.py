@@ -6,7 +6,9 @@ nothing of a file that does not state its directions.
 
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import nrrd
 import numpy as np
@@ -20,7 +22,9 @@ from kidney_tumor.data.scans import HEADER_BYTES, find_detached
 LPS = "left-posterior-superior"
 SPACES = {LPS: (-1, -1, 1), "right-anterior-superior": (1, 1, 1), "left-anterior-superior": (-1, 1, 1)}
 """The names of NRRD's spaces that say which way their axes point, with the signs that lead to right, front, up."""
-SHORT = {"LPS": LPS, "RAS": "right-anterior-superior", "LAS": "left-anterior-superior"}
+SHORT = {"lps": LPS, "ras": "right-anterior-superior", "las": "left-anterior-superior"}
+WORDS = {b"type", b"encoding", b"endian", b"space", b"kinds"}
+"""The fields of NRRD whose values are words of the format."""
 SPACE_KINDS = {"domain", "space", "???", "none"}
 """The kinds of NRRD's axes that may be an axis of the volume."""
 MET_TYPES = {
@@ -101,7 +105,7 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Source: https://teem.sourceforge.net/nrrd/format.html.
     """
     with path.open("rb") as file:
-        header = nrrd.read_header(file)
+        header = nrrd.read_header(_lower_fields(file))
         kinds = list(header.get("kinds", ["???"] * header["dimension"]))
         sizes = [int(size) for size in header["sizes"]]
         axes = [
@@ -116,7 +120,7 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
             raise _refuse(path, "holds blocks of bytes; expected plain numbers")
         if {"old min", "oldmin", "old max", "oldmax"} & set(header):
             raise _refuse(path, "holds quantized values (old min, old max), not HU")
-        space = SHORT.get(header.get("space", "").upper(), header.get("space", "").lower())
+        space = SHORT.get(header.get("space", ""), header.get("space", ""))
         if space not in SPACES:
             raise _refuse(path, "does not say which way its axes point (its space is none of LPS, RAS, LAS)")
         if {unit for unit in header.get("space units", []) if unit} - {"mm", ""}:
@@ -130,9 +134,19 @@ def _read_nrrd(path: Path) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def _lower_fields(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a NRRD header with fields and words in lower case, which pynrrd asks for, not the format."""
+    for line in iter(file.readline, b""):
+        name, colon, value = line.partition(b": ")
+        if colon and not name.startswith(b"#"):
+            name = name.lower()
+            value = value.lower() if name in WORDS else value
+        yield name + colon + value
+
+
 def _is_spatial(kind: str) -> bool:
     """Return whether an axis of NRRD may be an axis of the volume."""
-    return kind.lower() in SPACE_KINDS
+    return kind in SPACE_KINDS
 
 
 def _read_metaimage(path: Path) -> tuple[np.ndarray, np.ndarray]:
