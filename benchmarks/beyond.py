@@ -32,7 +32,7 @@ from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kidney_tumor.filter.options import read_filter_options
 from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
 from kidney_tumor.filter.tumors import measure_label
-from kidney_tumor.sources import find_sources
+from kidney_tumor.sources import digest_code
 
 SWITCHES = {
     "the paper": {},
@@ -97,7 +97,7 @@ class Experiment:
         config = change(change(self.config, changes), {"training": {"seed": seed}})
         cases = [case for case, part in self.splits[number].items() if part == "train"]
         options = list_training_options(config, target, cases)
-        code = [path.read_text() for path in find_sources(measure.SCRIPTS / "train.py")]
+        code = digest_code(measure.SCRIPTS / "train.py")
         digest = hashlib.sha256(json.dumps([options, cases, code]).encode()).hexdigest()[:16]
         return self.work / "networks" / f"{digest}_{target}.pt", [*options, "--cases", *cases]
 
