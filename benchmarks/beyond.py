@@ -70,6 +70,8 @@ def list_training_options(config, target, cases):
     training["negatives"] = configuration.read_negatives(config["training"]["slices"])
     if training["validation_cases"] == "a tenth":
         training["validation_cases"] = max(2, round(len(cases) / 10))
+    if training["validation_cases"]:
+        training["threshold"] = config["inference"]["threshold"]
     slices = {"hu_window": config["slices"]["hu_window"]}
     if target == "tumor":
         slices["tumor_rows"] = config["slices"]["tumor_rows"]
