@@ -4,28 +4,23 @@ NIfTI stores the first axis fastest, so a file of KiTS19 is a sequence of (slice
 Volumes are therefore streamed by columns, and only two blocks of planes are in memory at a time, however long the
 volume is. A volume that is stored in other axes is read whole, and then passed on by columns, too.
 
-The content of a file decides how it is read, and not its name: NIfTI-1 or NIfTI-2, gzipped or not. nibabel interprets
-the header; what real files have in it, against the letter of the standard, is mended before (`_parse_header`).
+The content of a file decides how it is read, and not its name: NIfTI-1 or NIfTI-2, gzipped or not.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
-from nibabel.nifti1 import data_type_codes
-from nibabel.spatialimages import HeaderDataError
-from nibabel.volumeutils import apply_read_scaling
 
 from kidney_tumor.cli import UserError, suggest_remake, write_atomically
 from kidney_tumor.data.cohort import CASE, VOLUMES
-from kidney_tumor.data.grid import Geometry, find_fault, locate_voxels, restore_axes
+from kidney_tumor.data.grid import Geometry, restore_axes
+from kidney_tumor.data.nifti_header import HeaderError, Volume, read_header
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 
@@ -52,76 +47,23 @@ class VolumeError(UserError):
         self.what = what
 
 
-class _HeaderError(Exception):
-    """A header that cannot be used; the message says what is wrong with the file."""
-
-
-class _Nifti1Header(nib.Nifti1Header):
-    """A header whose quaternion may be somewhat longer than 1, as single precision makes it; it is normalized."""
-
-    quaternion_threshold = -0.01
-
-
-class _Nifti2Header(nib.Nifti2Header):
-    """The same for NIfTI-2."""
-
-    quaternion_threshold = -0.01
-
-
-HEADERS = {348: _Nifti1Header, 540: _Nifti2Header}
-"""The kinds of header by their length in bytes, with which each begins."""
-TYPES = data_type_codes.value_set()
-MAGIC = {348: (344, b"n+1\0", b"ni1\0"), 540: (4, b"n+2\0", b"ni2\0")}
-"""Where in a header the kind of the file stands, what it is for one file, and for a pair of header and voxels."""
-
-
-@dataclass(frozen=True)
-class Volume:
-    """What the header of a volume says.
-
-    Attributes:
-        geometry: The grid of the volume.
-        kind: The type of the stored numbers.
-        offset: The number of bytes before the voxels.
-        slope: The factor from stored numbers to values; None if they are not scaled.
-        intercept: What is added then.
-        is_plain: Whether other programs read it alike: it is NIfTI-1, and its header and name need no mending.
-    """
-
-    geometry: Geometry
-    kind: np.dtype
-    offset: int
-    slope: float | None
-    intercept: float | None
-    is_plain: bool
-
-    @property
-    def stored_bytes(self) -> int:
-        """The bytes of header and voxels before compression."""
-        return self.offset + math.prod(self.geometry.stored_shape) * self.kind.itemsize
-
-    def scale(self, stored: np.ndarray) -> np.ndarray:
-        """Compute the values from stored numbers: float if the header scales them, else the same array."""
-        stored = stored.astype(self.kind.newbyteorder("="), copy=False)
-        return stored if self.slope is None else apply_read_scaling(stored, self.slope, self.intercept)
-
-
 def explain_problem(path: Path, what: str, remedy: str = "") -> VolumeError:
     """Make the error for a volume: its case if its folder names one, the file, what is wrong and what to do.
 
     Without a remedy, the error says how to get the file again.
     """
-    is_result = _identify(path) or path.parent.parent.name == "scans"
-    if remedy:
-        pass
-    elif path.name in VOLUMES:
-        remedy = "fetch or export it again, or leave the case out (data.exclude)"
-    elif not path.is_file():
-        remedy = "check the path"
-    else:
-        remedy = suggest_remake(path) if is_result else "copy or export it again"
     case = f"{path.parent.name}: " if CASE.fullmatch(path.parent.name) else ""
-    return VolumeError(f"{case}{path} {what}; {remedy}", what)
+    return VolumeError(f"{case}{path} {what}; {remedy or _suggest_copy(path)}", what)
+
+
+def _suggest_copy(path: Path) -> str:
+    """Say how to get a volume again."""
+    if path.name in VOLUMES:
+        return "fetch or export it again, or leave the case out (data.exclude)"
+    if not path.is_file():
+        return "check the path"
+    is_result = _identify(path) or path.parent.parent.name == "scans"
+    return suggest_remake(path) if is_result else "copy or export it again"
 
 
 def _identify(path: Path) -> str:
@@ -147,113 +89,18 @@ def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
         is_gzipped = file.read(len(GZIP)) == GZIP
     try:
         with igzip.open(path) if is_gzipped else path.open("rb") as stream:
-            volume, description = _read_header(stream, is_gzipped == (path.suffix == ".gz"))
+            volume, description = read_header(stream, is_gzipped == (path.suffix == ".gz"))
             if volume.stored_bytes > (DEFLATE if is_gzipped else 1) * (size := path.stat().st_size):
-                raise _HeaderError(f"is truncated: {size} bytes cannot hold the shape {volume.geometry.stored_shape}")
+                raise HeaderError(f"is truncated: {size} bytes cannot hold the shape {volume.geometry.stored_shape}")
             if description.startswith(WRITER) and _identify(path) not in ("", name := description.removeprefix(WRITER)):
                 raise VolumeError(
                     f"{path} holds {name}; if it is one of a run's results, {suggest_remake(path)}", f"holds {name}"
                 )
             yield volume, stream
-    except _HeaderError as error:
+    except HeaderError as error:
         raise explain_problem(path, str(error)) from error
     except CUT as error:
         raise explain_problem(path, f"is truncated or damaged ({str(error) or 'it ends early'})") from error
-
-
-def _read_header(stream: BinaryIO, is_named_so: bool) -> tuple[Volume, str]:
-    """Read the header of a volume; return what it says, and its description.
-
-    Args:
-        stream: The decompressed stream of the file.
-        is_named_so: Whether the file's name says truly whether it is gzipped.
-
-    Raises:
-        _HeaderError: It is no header of a volume, or of one that cannot be used.
-    """
-    start = stream.read(4)
-    for order in ("<", ">"):
-        size = int(np.frombuffer(start, f"{order}i4")[0]) if len(start) == 4 else 0
-        if size in HEADERS:
-            break
-    else:
-        raise _HeaderError("is empty" if not start else "is not a NIfTI file: it does not begin with 348 or 540")
-    content = start + stream.read(size - 4)
-    if len(content) < size:
-        raise _HeaderError(f"is truncated: {len(content)} bytes are no header")
-    place, single, pair = MAGIC[size]
-    magic = content[place : place + 4]
-    if magic == pair:
-        raise _HeaderError("is the header of a pair of files, .hdr and .img; convert both to one file .nii.gz")
-    if magic != single:
-        raise _HeaderError("is not a NIfTI file: its magic string is missing, as in ANALYZE files, which lack a place")
-    header = HEADERS[size](content, endianness=order, check=False)
-    try:
-        return _parse_header(header, size, is_named_so and size == 348), bytes(header["descrip"].item()).decode(
-            "latin-1"
-        )
-    except HeaderDataError as error:
-        raise _HeaderError(f"has a header that nibabel cannot read ({error})") from error
-
-
-def _parse_header(header: nib.Nifti1Header, size: int, is_plain: bool) -> Volume:
-    """Interpret a header, and mend what real files have in it (nifti1.h of the NIfTI standard says what is meant).
-
-    - Voxels begin after the header and its four flags of extensions, 352 or 544 bytes, also where it states less.
-    - Axes after the third that have one voxel say nothing; nor do voxel sizes below 0 about the direction.
-    - A qfac that is neither 1 nor -1 is 1.
-    - Values without a finite factor, or with the factor 0, are not scaled; an intercept that is not finite is 0.
-    - An sform that is no orientation, or has other voxel sizes than stated, is left out where a qform is good.
-
-    Raises:
-        _HeaderError: The volume cannot be used.
-    """
-    dimensions = max(0, min(int(header["dim"][0]), 7))
-    shape = [int(length) for length in header["dim"][1 : dimensions + 1]]
-    while len(shape) > 3 and shape[-1] in (0, 1):
-        shape.pop()
-    if len(shape) != 3 or min(shape) < 1:
-        raise _HeaderError(
-            f"has shape {tuple(shape)}; expected one volume with three axes (slices, rows, columns), none empty"
-        )
-    code = int(header["datatype"])
-    if code not in TYPES:
-        raise _HeaderError(f"has voxels of the type {code}, which the standard does not know")
-    kind = header.get_data_dtype()
-    if code == 1:
-        raise _HeaderError("has voxels of one bit each; expected plain numbers")
-    if kind.kind not in "iuf":
-        raise _HeaderError("holds colors or complex numbers; expected plain numbers")
-    stated, first = float(header["vox_offset"]), size + 4
-    offset = int(stated) if math.isfinite(stated) and stated > first else first
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    is_scaled = math.isfinite(slope) and slope != 0
-    is_plain &= stated == offset and len(shape) == dimensions and (math.isfinite(intercept) or not is_scaled)
-    if not math.isfinite(intercept):
-        intercept = 0.0
-    if not is_scaled or (slope, intercept) == (1, 0):
-        slope = intercept = None
-    sizes = np.abs(header["pixdim"][1:4].astype(float))
-    is_plain &= np.array_equal(header["pixdim"][1:4], sizes)
-    header["pixdim"][1:4] = sizes
-    header["pixdim"][0] = -1 if header["pixdim"][0] == -1 else 1
-    has_sform, has_qform = (int(header[f"{name}_code"]) > 0 for name in ("sform", "qform"))
-    turned = np.array([header[f"quatern_{name}"] for name in "bcd"], float)
-    is_turned = np.isfinite(turned).all() and turned @ turned <= 1 - header.quaternion_threshold
-    is_plain &= not has_qform or bool(turned @ turned <= 1)
-    if has_qform and not is_turned and not has_sform:
-        raise _HeaderError("has a qform that is no orientation (its quaternion is longer than 1), and no sform")
-    try:
-        affine, doubt = locate_voxels(
-            header.get_sform() if has_sform else None, header.get_qform() if has_qform and is_turned else None, sizes
-        )
-    except ValueError as error:
-        raise _HeaderError(str(error)) from error
-    stored_shape = (shape[0], shape[1], shape[2])
-    geometry = Geometry(stored_shape, affine.tolist(), doubt)
-    if fault := find_fault(header, geometry):
-        raise _HeaderError(fault)
-    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain and not doubt))
 
 
 def read_volume(path: Path) -> Volume:
