@@ -1,14 +1,20 @@
 """DICOM series for tests, written with pydicom; every text in their headers that may name a patient says ZEBRA."""
 
+import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 
 import gdcm
+import nibabel as nib
 import numpy as np
 import pydicom
+import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from kidney_tumor.cli import UserError
+from kidney_tumor.data.dicom import convert_series
 
 COLUMNS, ROWS = 16, 20
 PIXEL_SPACING = (0.8, 0.7)
@@ -203,3 +209,54 @@ def encode_files(folder: Path, syntax: str) -> None:
             writer.SetImage(change.GetOutput())
             assert writer.Write()
         assert pydicom.dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax
+
+
+def place(header, x, y, z):
+    header.ImagePositionPatient = [x, y, z]
+
+
+def assign(**values):
+    """A change of all slices; a function of the slice's number gives the value of each."""
+
+    def change(header, number):
+        for name, value in values.items():
+            setattr(header, name, value(number) if callable(value) else value)
+
+    return change
+
+
+def compute_hu(header):
+    """The HU of a slice as it was written, by its own scale."""
+    stored = np.frombuffer(header.PixelData, f"<{'ui'[header.PixelRepresentation]}{header.BitsAllocated // 8}")
+    return stored.reshape(header.Rows, header.Columns) * float(header.RescaleSlope) + float(header.RescaleIntercept)
+
+
+def check_voxels(path, slices, compute_hu=compute_hu, away=0.005):
+    """Look up each voxel of the slices at its place in the volume, to a part of a voxel."""
+    image = nib.load(path)
+    volume = np.asarray(image.dataobj)
+    assert volume.size == sum(header.Rows * header.Columns for header in slices)
+    for header in slices:
+        hu = compute_hu(header)
+        indices = (locate_voxels(header) - image.affine[:3, 3]) @ np.linalg.inv(image.affine[:3, :3]).T
+        np.testing.assert_allclose(indices, indices.round(), atol=away)
+        np.testing.assert_array_equal(volume[tuple(np.moveaxis(indices.round().astype(int), -1, 0))], hu)
+    return image
+
+
+def refuse(folder, output):
+    """Convert a series that is refused, and return the message."""
+    output.parent.mkdir()
+    with pytest.raises(UserError) as error:
+        convert_series(folder, output)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(folder) in message
+    assert "ZEBRA" not in message
+    assert "; " in message  # what to do
+    assert os.listdir(output.parent) == []
+    return message
+
+
+def convert(tmp_path, folder="scan"):
+    return convert_series(tmp_path / folder, tmp_path / "imaging.nii.gz")
