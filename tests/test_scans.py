@@ -9,12 +9,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RESULTS, TINY, merged, refused, run_script, save
+from conftest import AFFINE, RESULTS, TINY, merged, refused, run_script, save
 from dicoms import write_series
 
 from kidney_tumor.cli import UserError
 from kidney_tumor.data.cohort import find_hidden, name_scan
-from kidney_tumor.data.scans import find_scans, holds_dicom, is_converted
+from kidney_tumor.data.scans import find_scans, holds_dicom, is_converted, list_ignored
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,20 @@ def test_a_submission_holds_each_prediction(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip") as packed:
         assert packed.namelist() == ["prediction_00210.nii.gz", "prediction_00299.nii.gz"]
         assert packed.read("prediction_00299.nii.gz") == paths[1].read_bytes()
+
+
+def test_endings_in_capitals_are_endings(tmp_path):
+    """As on discs of old systems and cameras: the content decides how a file is read."""
+    for name in ("B.NII.GZ", "c.Nii", "d.NRRD", "e.MHA"):
+        (tmp_path / name).touch()
+    found, problems = find_scans(tmp_path)
+    assert {name: path.name for name, path in found.items()} == {
+        "B": "B.NII.GZ", "c": "c.Nii", "d": "d.NRRD", "e": "e.MHA",
+    }  # fmt: skip
+    assert problems == {}
+    assert list_ignored(tmp_path) == []
+    volume = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    nib.save(nib.Nifti1Image(volume, AFFINE), tmp_path / "b.nii.gz")
+    (tmp_path / "b.nii.gz").rename(tmp_path / "B.NII.GZ")
+    result = run_script("read_scan", f"--scan={tmp_path / 'B.NII.GZ'}", "--size", 8, "--output", tmp_path / "out" / "B")
+    assert result.stdout == "B: 3 slices\n", result.stderr

@@ -28,7 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
         write_report(run, arguments.configfile, str(arguments.configfile), remedy)
         return
     run = Path("results", Path(arguments.run).name)
-    remedy = "run the snakemake command of this run again, to its end"
+    remedy = "run the snakemake command of this run again, to its end (docs/reruns.md says how to keep results)"
     record = run / "provenance.json"
     if not run.is_dir():
         raise cli.UserError(f"there is no run {run}; name one by RUN, as make report RUN=demo")

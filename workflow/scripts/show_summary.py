@@ -37,7 +37,8 @@ def main(arguments: argparse.Namespace) -> None:
         print(f"report: {report}")
     else:
         state = "older than these results" if report.exists() else "not written yet"
-        print(f"report: {state}; `make report RUN={shlex.quote(arguments.run.name)}` writes it")
+        made = f"`make report RUN={shlex.quote(arguments.run.name)}` writes it"
+        print(f"report: {state}; {made}, `snakemake --report report.html` in a workflow that imports this one")
 
 
 if __name__ == "__main__":

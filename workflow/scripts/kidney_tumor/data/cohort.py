@@ -62,9 +62,15 @@ def parse_case(text: str) -> str:
     return text
 
 
+def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a file's name ends so, in small letters or capitals."""
+    return path.name.lower().endswith(suffixes)
+
+
 def name_scan(path: Path) -> str:
     """Return the name of a scan: that of its file or folder, in which only letters, digits and `_ . -` are kept."""
-    name = next((path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix)), path.name)
+    suffix = next((suffix for suffix in SUFFIXES if has_suffix(path, (suffix,))), "")
+    name = path.name[: len(path.name) - len(suffix)]
     return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "scan"
 
 

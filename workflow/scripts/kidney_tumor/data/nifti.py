@@ -89,7 +89,7 @@ def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
         is_gzipped = file.read(len(GZIP)) == GZIP
     try:
         with igzip.open(path) if is_gzipped else path.open("rb") as stream:
-            volume, description = read_header(stream, is_gzipped == (path.suffix == ".gz"))
+            volume, description = read_header(stream, is_gzipped == (path.suffix.lower() == ".gz"))
             if volume.stored_bytes > (DEFLATE if is_gzipped else 1) * (size := path.stat().st_size):
                 raise HeaderError(f"is truncated: {size} bytes cannot hold the shape {volume.geometry.stored_shape}")
             if description.startswith(WRITER) and _identify(path) not in ("", name := description.removeprefix(WRITER)):

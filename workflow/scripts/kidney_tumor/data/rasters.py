@@ -60,7 +60,7 @@ def convert_raster(path: Path, output: Path) -> None:
         raise _refuse(path, f"names the file of its voxels, {detached.name}, which is missing")
     try:
         with warnings.catch_warnings(action="ignore"):
-            read = _read_nrrd if path.suffix in (".nrrd", ".nhdr") else _read_metaimage
+            read = _read_nrrd if path.suffix.lower() in (".nrrd", ".nhdr") else _read_metaimage
             volume, affine = read(path)
     except (UserError, MemoryError):
         raise

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from kidney_tumor.cli import UserError
-from kidney_tumor.data.cohort import RASTERS, SUFFIXES, name_scan
+from kidney_tumor.data.cohort import RASTERS, SUFFIXES, has_suffix, name_scan
 
 SPECIAL = set("{}<>")
 """The characters that Snakemake would take for placeholders in a path."""
@@ -104,7 +104,7 @@ def find_scans(root: Path, taken: Collection[str] = ()) -> tuple[dict[str, Path]
         raise UserError(f"scans.root: {root}: {error.strerror}; expected a folder of scans") from error
     found: dict[str, list[Path]] = {}
     for path in entries:
-        if path.name.endswith(SUFFIXES) or (path.is_dir() and holds_dicom(path)):
+        if has_suffix(path, SUFFIXES) or (path.is_dir() and holds_dicom(path)):
             found.setdefault(name_scan(path), []).append(path)
     if not found:
         if any(path.is_file() and os.access(path, os.R_OK) and is_dicom(path) for path in entries):
@@ -119,18 +119,18 @@ def list_ignored(root: Path) -> list[str]:
     paths = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     voxels = {detached for path in paths if path.is_file() for detached in [find_detached(path)] if detached}
     return [
-        path.name for path in paths if not path.name.endswith(SUFFIXES) and path not in voxels and not holds_dicom(path)
+        path.name for path in paths if not has_suffix(path, SUFFIXES) and path not in voxels and not holds_dicom(path)
     ]
 
 
 def is_converted(scan: Path) -> bool:
     """Return whether a scan is converted to NIfTI: a folder with a DICOM series, or a file of 3D Slicer or ITK."""
-    return scan.is_dir() or scan.name.endswith(RASTERS)
+    return scan.is_dir() or has_suffix(scan, RASTERS)
 
 
 def find_detached(scan: Path) -> Path | None:
     """Find the file with the voxels that the header of 3D Slicer or ITK names; None if they follow the header."""
-    if not scan.name.endswith(RASTERS) or not os.access(scan, os.R_OK):
+    if not has_suffix(scan, RASTERS) or not os.access(scan, os.R_OK):
         return None
     with scan.open("rb") as file:
         named = DETACHED.search(file.read(HEADER_BYTES))
