@@ -91,6 +91,22 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     )
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_state_of_a_training_goes_only_once_its_network_is_there(finished, copy_of, is_there):
+    """Other jobs may run although a network is missing, whose training was interrupted."""
+    project = copy_of(finished)
+    results = project.folder / RESULTS
+    state = results / "models" / "kidney.resume.pt"
+    state.touch()
+    (results / "figures" / "fig3.png").unlink()
+    if not is_there:
+        (results / "models" / "kidney.pt").unlink()
+    result = project.snakemake(TINY, f"{RESULTS}/figures/fig3.png")
+    assert result.returncode == 0, result.stdout
+    assert "rule train" not in result.stdout
+    assert state.exists() == (not is_there)
+
+
 def test_without_a_clinical_record_everything_else_runs(finished, project):
     cohort_of(finished, project.folder / "cohort")
     (project.folder / "cohort" / "kits.json").unlink()

@@ -115,7 +115,7 @@ def remove_accepted_states():
     """Delete the states of those trainings whose models Snakemake has accepted; of the others, models can be made."""
     unfinished = set(workflow.dag.needrun_jobs())
     for job in workflow.dag.jobs:
-        if strip_name(job.rule) == "train" and job not in unfinished:
+        if strip_name(job.rule) == "train" and job not in unfinished and os.path.exists(job.output.model):
             Path(job.output.model).with_suffix(".resume.pt").unlink(missing_ok=True)
 
 
