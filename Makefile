@@ -46,13 +46,13 @@ test-all: .venv
 
 # Test a real SLURM on this machine, as root: Debian's slurmctld, slurmd, slurmdbd, munge and mariadb-server.
 test-slurm: .venv
-	.venv/bin/python -m pytest tests/slurm $(if $(ONLY),-k $(ONLY))
+	.venv/bin/python -m pytest tests/workflow/slurm $(if $(ONLY),-k $(ONLY))
 
 # Kill a small demo at random moments until it has its scores, which must not change.
 KILLS ?= 20
 faults: .venv
-	.venv/bin/python tests/faults/kills.py --kills $(KILLS) --goal results/small/scores.tsv \
-		--configfile config/demo.yaml tests/faults/small.yaml
+	.venv/bin/python tests/workflow/faults/kills.py --kills $(KILLS) --goal results/small/scores.tsv \
+		--configfile config/demo.yaml tests/workflow/faults/small.yaml
 
 lint: .venv
 	.venv/bin/ruff format --check

@@ -24,15 +24,15 @@ from kidney_tumor import configuration
 from kidney_tumor.analysis.scoring import average_by_case, score_case
 from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data import cohort, split
-from kidney_tumor.data.nifti import TUMOR
-from kidney_tumor.data.phantom import write_case
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kidney_tumor.filter.options import read_filter_options
 from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
 from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.phantom.volumes import write_case
 from kidney_tumor.sources import digest_code
+from kidney_tumor.volumes.labels import TUMOR
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
 
 SWITCHES = {
     "the paper": {},

@@ -9,8 +9,8 @@ import numpy as np
 from isal import igzip
 from skimage.transform import resize
 
-from kidney_tumor.data.nifti import write_volume
 from kidney_tumor.data.slices import extract
+from kidney_tumor.volumes.nifti import write_volume
 
 SIZE = 256
 NOISE = 18

@@ -9,13 +9,13 @@ import torch
 from monai.networks.nets import BasicUNet
 from training import SCALES, WINDOW, make_phantoms
 
-from kidney_tumor.data.grid import Geometry
-from kidney_tumor.data.nifti import write_volume
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import SliceStore, crop_to_view, open_slices, save_slices
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import add_device_options, choose_device
 from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.nifti import write_volume
 
 TARGETS = ("kidney", "tumor")
 CASES = 5

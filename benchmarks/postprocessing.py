@@ -10,10 +10,11 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import regionprops
 
-from kidney_tumor.cli import write_json
-from kidney_tumor.data.nifti import KIDNEY, TUMOR, read_label, write_volume
-from kidney_tumor.filter.masks import RunLengthMask
+from kidney_tumor.files import write_json
 from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
+from kidney_tumor.volumes.masks import RunLengthMask
+from kidney_tumor.volumes.nifti import write_volume
 
 RATIO_RANGE = (1.07, 2.8)  # from section 2.2 of the paper
 SHAPE = (1059, 512, 512)  # the shape of KiTS19's largest case

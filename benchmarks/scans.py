@@ -10,10 +10,10 @@ import pydicom
 from extraction import make_phantom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from kidney_tumor.cli import write_json
-from kidney_tumor.data.nifti import read_geometry, write_volume
+from kidney_tumor.files import write_json
 from kidney_tumor.networks import models
 from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.volumes.nifti import read_geometry, write_volume
 
 SLICES, SIZE, WINDOW = 1059, 96, (-79.0, 304.0)
 REFERENCE = "NIfTI in KiTS19's axes"

@@ -13,13 +13,13 @@ from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from kidney_tumor.data.grid import Geometry
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks import models
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
 from kidney_tumor.networks.device import add_device_options, choose_device
 from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
 from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.volumes.grid import Geometry
 
 WINDOW = (-79, 304)
 SCALES = {

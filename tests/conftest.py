@@ -16,8 +16,8 @@ import yaml
 from filelock import FileLock
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
-from kidney_tumor.data.nifti import write_volume
 from kidney_tumor.data.slices import extract
+from kidney_tumor.volumes.nifti import write_volume
 
 # Two workers share the cores: threads that wait for each other would only spin.
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
@@ -233,7 +233,7 @@ def stored(tmp_path):
 @pytest.fixture(scope="session")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a case whose page is tested."""
-    from pages import save_volumes
+    from helpers.pages import save_volumes
 
     folder = tmp_path_factory.mktemp("case")
     save_volumes(folder)
@@ -279,7 +279,7 @@ def list_jobs(*parts, **others):
 @pytest.fixture
 def kidneys():
     """Two kidneys of 6 x 10 x 10 and a false positive of 4 x 4 x 4, in 12 x 40 x 40."""
-    from filters import box
+    from helpers.filters import box
 
     shape = (12, 40, 40)
     return (

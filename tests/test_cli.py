@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from kidney_tumor import cli
+from kidney_tumor import cli, fields
 
 
 @dataclass(frozen=True)
 class Options:
-    count: int = cli.describe(3, "how many")
-    share: float = cli.describe(0.5, "how much")
-    filled: bool = cli.describe(True, "whether filled")
-    limit: int | None = cli.describe(2, "at most so many")
-    between: tuple[float, float] | None = cli.describe((5, 95), "two ends")
-    given: str = cli.describe("none", "not for the command line")
+    count: int = fields.describe(3, "how many")
+    share: float = fields.describe(0.5, "how much")
+    filled: bool = fields.describe(True, "whether filled")
+    limit: int | None = fields.describe(2, "at most so many")
+    between: tuple[float, float] | None = fields.describe((5, 95), "two ends")
+    given: str = fields.describe("none", "not for the command line")
 
 
 def read(*words):

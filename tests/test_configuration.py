@@ -9,7 +9,7 @@ import yaml
 from conftest import ROOT, SCRIPTS, merged
 
 from kidney_tumor import configuration
-from kidney_tumor.cli import UserError
+from kidney_tumor.errors import UserError
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 README = (ROOT / "config" / "README.md").read_text()

@@ -14,17 +14,19 @@ RESOURCES = WORKFLOW / "resources"
 sys.path.insert(0, str(SCRIPTS))
 os.environ.pop("PYTHONSAFEPATH", None)  # scripts find the package beside them, and so must the jobs' Python
 
-from kidney_tumor import cli, configuration, manifest, provenance, sources
-from kidney_tumor.data import cohort, methods, scans, split, targets
+from kidney_tumor import cli, configuration, errors, provenance, sources
+from kidney_tumor.data import cohort, methods, split, targets
 from kidney_tumor.filter import options as filter_options
 from kidney_tumor.networks import gpu
+from kidney_tumor.scans import folder as scan_folder
+from kidney_tumor.scans import manifest
 
 try:
     configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
     configuration.parse_texts(config)
     configuration.validate(config)
-except cli.UserError as error:
-    cli.fail(str(error))
+except errors.UserError as error:
+    errors.fail(str(error))
 
 
 def replace_prefix(folder):
@@ -40,7 +42,7 @@ while MOVES[-1].inner_modifier:
 MOVES = [move for move in MOVES if move.prefix or move.modifies_prefixes]
 if any(move.modifies_prefixes for move in MOVES):
     if len(MOVES) > 1:
-        cli.fail(
+        errors.fail(
             "replace_prefix: modules within modules move the results twice; use prefix in each, or replace_prefix once"
         )
     RUN = replace_prefix(RUN)
@@ -77,8 +79,8 @@ try:
     SPLITS = split.split_cases(CASES, **config["split"])
 except cohort.NoCohortError as error:
     MISSING_COHORT = str(error)
-except cli.UserError as error:
-    cli.fail(str(error))
+except errors.UserError as error:
+    errors.fail(str(error))
 
 STARTED = time.time()
 
@@ -96,7 +98,7 @@ RECORD = os.path.expanduser((not IS_PHANTOM and config["data"]["record"]) or f"{
 HAS_RECORD = IS_PHANTOM or Path(locate(RECORD)).is_file()
 RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
 if config["data"]["record"] and not HAS_RECORD:
-    cli.fail(f"data.record: there is no file {locate(RECORD)}; name the clinical record, or set the key to null")
+    errors.fail(f"data.record: there is no file {locate(RECORD)}; name the clinical record, or set the key to null")
 
 # The images of KiTS19's hidden cases.
 HIDDEN = cohort.find_hidden(config, COHORT)
@@ -115,8 +117,8 @@ FEWEST_TRAINED = min(map(len, TRAINED.values()), default=0)
 try:
     if FEWEST_TRAINED:
         cohort.check_validation(config["training"]["validation_cases"], FEWEST_TRAINED)
-except cli.UserError as error:
-    cli.fail(str(error))
+except errors.UserError as error:
+    errors.fail(str(error))
 
 # `python3` in a rule is the interpreter that runs Snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:
@@ -139,7 +141,7 @@ def strip_name(rule):
 def require_cohort(wildcards):
     """Return no file; if the cohort is missing, end with its error when jobs are planned."""
     if MISSING_COHORT:
-        cli.fail(MISSING_COHORT)
+        errors.fail(MISSING_COHORT)
     return []
 
 
@@ -147,7 +149,7 @@ def require_record(wildcards):
     """Return no file; if there is no clinical record, end with an error when jobs are planned."""
     require_cohort(wildcards)
     if not HAS_RECORD:
-        cli.fail(
+        errors.fail(
             f"{locate(RECORD)} is missing; put the clinical record of the cohort there, which is data/kits.json in KiTS19's "
             "repository, or name another file in data.record"
         )
@@ -163,7 +165,7 @@ def find_script(name):
     """Return the path of a script; if this Python cannot run it, end with an error when jobs are planned."""
     script = SCRIPTS / f"{name}.py"
     if not workflow.deployment_settings.deployment_method and (missing := sources.find_missing(script)):
-        cli.fail(
+        errors.fail(
             f"{sys.executable} has no {', '.join(missing)}, which {name} needs; run the snakemake of the clone's .venv "
             "(`make .venv` installs it), or install envs/requirements.txt"
         )

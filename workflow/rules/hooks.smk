@@ -24,10 +24,10 @@ def suggest_target(wildcards):
     """End with the error for an unknown target, which names its new name or the most similar target."""
     word, names = wildcards.target, list(rules._rules)
     if word in RENAMED_RULES:
-        cli.fail(f"{word} is now called {RENAMED_RULES[word]}")
+        errors.fail(f"{word} is now called {RENAMED_RULES[word]}")
     close = difflib.get_close_matches(word, names, n=1)
     hint = f"did you mean {close[0]}?" if close else "`snakemake --list-rules` lists the targets"
-    cli.fail(f"{word} is not a target; {hint}")
+    errors.fail(f"{word} is not a target; {hint}")
 
 
 def is_planned(*names):
@@ -96,13 +96,13 @@ def require_slurm():
     advice = "or run without `--profile profiles/slurm`"
     for command in ("sbatch", "scontrol"):
         if not shutil.which(command):
-            cli.fail(
+            errors.fail(
                 f"this machine has no SLURM (command {command} is missing); use a login node of a cluster, {advice}"
             )
     try:
         subprocess.run(["scontrol", "ping"], capture_output=True, timeout=10, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        cli.fail(f"SLURM's controller does not answer `scontrol ping`; try again when it does, {advice}")
+        errors.fail(f"SLURM's controller does not answer `scontrol ping`; try again when it does, {advice}")
 
 
 def detect_canceled_jobs():
@@ -130,7 +130,7 @@ def refuse_future_times():
         folder = shlex.quote(
             os.path.relpath(os.path.commonpath([os.path.abspath(os.path.dirname(path)) for path in late]))
         )
-        cli.fail(
+        errors.fail(
             f"{first}{others}: the time of the last change, {time.ctime(late[first])}, lies in the future, so Snakemake "
             f"would throw away what is made of it; set such times to now: find {folder} -newermt now -exec touch {{}} +"
         )
@@ -162,8 +162,8 @@ def state_missing_labels():
 
 def state_ignored_scans():
     """State what lies in the folder of scans and is none."""
-    if is_planned("segment") and (names := scans.list_ignored(SCAN_ROOT)):
-        logger.warning(f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected {scans.EXPECTED})")
+    if is_planned("segment") and (names := scan_folder.list_ignored(SCAN_ROOT)):
+        logger.warning(f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected {scan_folder.EXPECTED})")
 
 
 def show_summary():

@@ -7,7 +7,7 @@ wildcard_constraints:
 
 rule read_scan:
     input:
-        scan=lambda wildcards: mark_located(scans.list_files((SCANS | HIDDEN)[wildcards.scan])),
+        scan=lambda wildcards: mark_located(scan_folder.list_files((SCANS | HIDDEN)[wildcards.scan])),
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
     log:
@@ -24,7 +24,7 @@ rule read_scan:
         **run_script("read_scan"),
         scan=lambda wildcards: (SCANS | HIDDEN)[wildcards.scan],
         # Another file may be older. A hidden case that is yet to be fetched would have another stamp afterwards.
-        stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
+        stamp=lambda wildcards: scan_folder.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
         image="",
         folder=subpath(output[0], parent=True),
         size=find_slice_size,
@@ -46,7 +46,7 @@ use rule read_scan as convert_scan with:
     params:
         **run_script("read_scan"),
         scan=lambda wildcards: SCANS[wildcards.scan],
-        stamp=lambda wildcards: scans.stamp_files(SCANS[wildcards.scan]),
+        stamp=lambda wildcards: scan_folder.stamp_files(SCANS[wildcards.scan]),
         image=lambda wildcards, output: f"--image {shlex.quote(output.image)}",
         folder=subpath(output[0], parent=True),
         size=find_slice_size,

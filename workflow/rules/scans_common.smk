@@ -7,13 +7,13 @@ MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config 
 SCAN_ROOT = Path(locate(os.path.expanduser(config["scans"]["root"] or "")))
 if config["scans"]["root"]:
     try:
-        SCANS, UNUSABLE = scans.find_scans(SCAN_ROOT, HIDDEN)
+        SCANS, UNUSABLE = scan_folder.find_scans(SCAN_ROOT, HIDDEN)
         MISSING_SCANS = None
-    except cli.UserError as error:
+    except errors.UserError as error:
         MISSING_SCANS = str(error)
 
 SCAN = "<results>/scans/{scan}"
-CONVERTED = [name for name, path in SCANS.items() if scans.is_converted(path)]
+CONVERTED = [name for name, path in SCANS.items() if scan_folder.is_converted(path)]
 NIFTI = [name for name in SCANS | HIDDEN if name not in CONVERTED]
 OWN_MODELS = [f"<results>/{folder}models" for folder in FOLDERS]
 # The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
@@ -30,14 +30,14 @@ def read_models():
     places, own_places = ([os.path.relpath(locate(folder)) for folder in part] for part in (ENSEMBLE, OWN_MODELS))
     if own := [folder for folder in places if folder in own_places]:
         # They are results of this run, so they would be trained again by the settings of this command.
-        cli.fail(
+        errors.fail(
             f"scans.models: {own[0]} has the networks of this run, {config['run']}; "
             "give the segmentation another name with --config run=..., or leave scans.models out to use or train them"
         )
     try:
         return manifest.read_members([Path(place) for place in places])[0]
-    except cli.UserError as error:
-        cli.fail(str(error))
+    except errors.UserError as error:
+        errors.fail(str(error))
 
 
 def require_models(wildcards):
@@ -45,7 +45,9 @@ def require_models(wildcards):
     if config["scans"]["models"]:
         read_models()
     elif MISSING_COHORT:
-        cli.fail(f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})")
+        errors.fail(
+            f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})"
+        )
     return expand("{folder}/{name}", folder=ENSEMBLE, name=manifest.FILES)
 
 
@@ -75,7 +77,7 @@ def find_slice_size(wildcards):
 def require_scans(wildcards):
     """Return the records of all scans; if there is no scan, end with an error when jobs are planned."""
     if MISSING_SCANS:
-        cli.fail(MISSING_SCANS)
+        errors.fail(MISSING_SCANS)
     return expand("<results>/scans/{scan}/slices.json", scan=SCANS)
 
 
@@ -94,7 +96,7 @@ def require_hidden(wildcards):
     """Return the segmentations of the hidden cases; if one has no image, end with an error when jobs are planned."""
     everyone = [cohort.name_case(number) for number in cohort.KITS19_UNLABELED]
     if absent := [case for case in everyone if case not in HIDDEN]:
-        cli.fail(
+        errors.fail(
             f"data.root: {COHORT} has no image of {cohort.format_cases(absent)}, and the challenge takes all "
             f"{len(everyone)}; fetch them with KiTS19's download script"
         )

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data import cohort
+from kidney_tumor.data import cohort, remedies
 from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 
 
@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     check_folders(arguments.root, arguments.cases)
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
-        rows = cli.collect(jobs)
+        rows = remedies.collect(jobs)
     write_cohort(arguments.output, rows)
     print(f"{len(rows)} cases: headers, shapes and labels are valid")
 

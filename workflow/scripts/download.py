@@ -5,13 +5,13 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli
+from kidney_tumor import cli, errors
 from kidney_tumor.data.download import download
 
 
 def main(arguments: argparse.Namespace) -> None:
     if arguments.connections is not None:
-        raise cli.UserError("--connections is gone: download.connections limits the downloads of the workflow")
+        raise errors.UserError("--connections is gone: download.connections limits the downloads of the workflow")
     patience = {key: getattr(arguments, key) for key in ("attempts", "timeout", "backoff")}
     download(arguments.url, arguments.output, arguments.lock, arguments.like, **patience)
     size = arguments.output.stat().st_size / 1e6

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data.phantom import write_case
+from kidney_tumor.phantom.volumes import write_case
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -5,13 +5,13 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, tables
-from kidney_tumor.data.phantom_record import draw_record
+from kidney_tumor import cli, files, tables
+from kidney_tumor.phantom.record import draw_record
 
 
 def main(arguments: argparse.Namespace) -> None:
     measures = tables.read_tables(arguments.measures, "case", "tumor_axial_mm")
-    cli.write_json(arguments.output, draw_record(measures, arguments.seed))
+    files.write_json(arguments.output, draw_record(measures, arguments.seed))
 
 
 if __name__ == "__main__":

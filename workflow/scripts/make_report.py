@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kidney_tumor import cli, configuration
+from kidney_tumor import cli, configuration, errors, files
 
 WORKFLOW = Path(__file__).parents[1]
 NOTHING_TO_DO = "Nothing to be done"
@@ -24,19 +24,19 @@ def main(arguments: argparse.Namespace) -> None:
         remedy = f"run `.venv/bin/snakemake --cores 2 --configfile {shlex.quote(str(arguments.configfile))}` first"
         run = Path("results", config["run"])
         if not run.is_dir():
-            raise cli.UserError(f"{run} holds no results yet; {remedy}")
+            raise errors.UserError(f"{run} holds no results yet; {remedy}")
         write_report(run, arguments.configfile, str(arguments.configfile), remedy)
         return
     run = Path("results", Path(arguments.run).name)
     remedy = "run the snakemake command of this run again, to its end (docs/reruns.md says how to keep results)"
     record = run / "provenance.json"
     if not run.is_dir():
-        raise cli.UserError(f"there is no run {run}; name one by RUN, as make report RUN=demo")
+        raise errors.UserError(f"there is no run {run}; name one by RUN, as make report RUN=demo")
     if not record.is_file():
-        raise cli.UserError(f"{record}, which the end of a complete run writes, is missing; {remedy}")
+        raise errors.UserError(f"{record}, which the end of a complete run writes, is missing; {remedy}")
     with tempfile.TemporaryDirectory() as folder:
         configfile = Path(folder, "config.json")
-        configfile.write_text(json.dumps(cli.read_json(record, "config")["config"]))
+        configfile.write_text(json.dumps(files.read_json(record, "config")["config"]))
         write_report(run, configfile, f"the configuration in its {record.name}", remedy)
 
 
@@ -55,8 +55,8 @@ def write_report(run: Path, configfile: Path, name: str, remedy: str) -> None:
     plan = call_snakemake(configfile, "--dry-run", "--quiet", "rules", "--rerun-triggers", *TRIGGERS)
     if NOTHING_TO_DO not in plan:
         jobs = next((line.split()[1] for line in plan.splitlines() if line.startswith("total ")), "some")
-        raise cli.UserError(f"{run} does not belong to {name} and the present code: {jobs} jobs would run; {remedy}")
-    with cli.write_atomically(run / "report.html") as temporary:
+        raise errors.UserError(f"{run} does not belong to {name} and the present code: {jobs} jobs would run; {remedy}")
+    with files.write_atomically(run / "report.html") as temporary:
         style = WORKFLOW / "report" / "style.css"
         call_snakemake(configfile, "--report", str(temporary), "--report-stylesheet", str(style))
     print(f"report: {run / 'report.html'}")
@@ -73,7 +73,7 @@ def call_snakemake(configfile: Path, *arguments: str) -> str:
     if result.returncode:
         lines = result.stdout.strip().splitlines()
         own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-        raise cli.UserError("\n".join(own or lines[-2:]))
+        raise errors.UserError("\n".join(own or lines[-2:]))
     return result.stdout
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import measure_masks
-from kidney_tumor.data.nifti import check_places
-from kidney_tumor.filter.masks import read_label_masks, read_mask
+from kidney_tumor.data.places import check_places
+from kidney_tumor.volumes.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

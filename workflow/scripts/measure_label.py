@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import cut_axial_slice, measure_masks
-from kidney_tumor.data.nifti import read_geometry
-from kidney_tumor.filter.masks import read_label_masks
+from kidney_tumor.volumes.masks import read_label_masks
+from kidney_tumor.volumes.nifti import read_geometry
 
 
 def main(arguments: argparse.Namespace) -> None:
     kidney, tumor = read_label_masks(arguments.label)
     spacing = read_geometry(arguments.label).spacing
     measures, axial = measure_masks(kidney, tumor, spacing, arguments.min_component_voxels)
-    with cli.write_atomically(arguments.slice) as temporary:
+    with files.write_atomically(arguments.slice) as temporary:
         np.savez_compressed(temporary, **cut_axial_slice(kidney, tumor, axial, spacing))
     tables.write_table(arguments.output, pd.DataFrame([{"case": arguments.case, "stage": "truth", **measures}]))
 

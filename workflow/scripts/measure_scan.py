@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import measure_masks
-from kidney_tumor.data.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
+from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, read_record
 from kidney_tumor.data.targets import NETWORKS
-from kidney_tumor.filter.masks import read_label_masks
+from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
+from kidney_tumor.volumes.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:
     record = read_record(arguments.slices)
-    members = [cli.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
+    members = [files.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
     geometry = get_geometry(record)
+    check_places(arguments.segmentation)
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     known = join_cohorts([member["cohort"] for member in members])

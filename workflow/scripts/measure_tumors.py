@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli
-from kidney_tumor.data import cohort
+from kidney_tumor import cli, files
+from kidney_tumor.data import cohort, remedies
 from kidney_tumor.filter.tumors import measure_label
 
 
@@ -17,9 +17,9 @@ def main(arguments: argparse.Namespace) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(measure_label, label, arguments.min_component_voxels).result for label in labels]
-        tables = cli.collect(jobs)
+        tables = remedies.collect(jobs)
     table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
-    with cli.write_atomically(arguments.output) as temporary:
+    with files.write_atomically(arguments.output) as temporary:
         table.to_csv(temporary, sep="\t")
 
 

@@ -6,17 +6,18 @@ import argparse
 import shutil
 from pathlib import Path
 
-from kidney_tumor import cli, manifest, tables
-from kidney_tumor.data.plausibility import describe_cohort, describe_scan
+from kidney_tumor import cli, files, tables
 from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_record
+from kidney_tumor.scans import manifest
+from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = arguments.output.parent
     scans = [read_record(path.parent) for path in arguments.slices]
     measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
-    trained = cli.read_json(folder / "tumor.json", "hu_window", "commit")
-    with cli.write_atomically(folder / "ratio_range.json") as temporary:
+    trained = files.read_json(folder / "tumor.json", "hu_window", "commit")
+    with files.write_atomically(folder / "ratio_range.json") as temporary:
         shutil.copyfile(arguments.ratio_range, temporary)
     content = {
         "format": manifest.FORMAT,
@@ -30,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
         ),
         "sha256": manifest.compute_checksums([folder / name for name in manifest.FILES]),
     }
-    cli.write_json(arguments.output, content)
+    files.write_json(arguments.output, content)
 
 
 if __name__ == "__main__":

@@ -6,20 +6,20 @@ import argparse
 import zipfile
 from pathlib import Path
 
-from kidney_tumor import cli
+from kidney_tumor import cli, errors, files
 from kidney_tumor.data.cohort import CASE
-from kidney_tumor.data.nifti import read_geometry
+from kidney_tumor.data.places import check_places
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same segmentations give the same bytes."""
 
 
 def main(arguments: argparse.Namespace) -> None:
-    with cli.write_atomically(arguments.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with files.write_atomically(arguments.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in arguments.segmentations:
             if not (case := CASE.fullmatch(path.parent.name)):
-                raise cli.UserError(f"{path} does not lie in the folder of a case; expected case_XXXXX/{path.name}")
-            read_geometry(path)
+                raise errors.UserError(f"{path} does not lie in the folder of a case; expected case_XXXXX/{path.name}")
+            check_places(path)
             archive.writestr(zipfile.ZipInfo(f"prediction_{case[1]}.nii.gz", EARLIEST), path.read_bytes())
     print(f"{len(arguments.segmentations)} predictions in {arguments.output}")
 

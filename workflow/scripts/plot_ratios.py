@@ -5,13 +5,13 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.figures.ratios import plot_ratios
 
 
 def main(arguments: argparse.Namespace) -> None:
     components = tables.read_tables([arguments.components], "ratio")
-    accepted = cli.read_json(arguments.ratio_range, "low", "high")
+    accepted = files.read_json(arguments.ratio_range, "low", "high")
     claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
     paper = float(claims["accepted ratio, low"]), float(claims["accepted ratio, high"])
     ratios = accepted["low"], accepted["high"]

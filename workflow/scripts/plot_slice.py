@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data.nifti import check_places, read_label
+from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
 from kidney_tumor.figures.cases import plot_slice
-from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.postprocessing import merge
+from kidney_tumor.volumes.labels import read_label
+from kidney_tumor.volumes.masks import read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import COLUMNS
-from kidney_tumor.data.nifti import check_places, read_label
+from kidney_tumor.data.places import check_places
 from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
-from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.postprocessing import merge
+from kidney_tumor.volumes.labels import read_label
+from kidney_tumor.volumes.masks import read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

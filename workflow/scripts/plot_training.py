@@ -5,12 +5,12 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli
+from kidney_tumor import cli, files
 from kidney_tumor.figures.training import plot_training
 
 
 def main(arguments: argparse.Namespace) -> None:
-    plot_training(cli.read_json(arguments.record, "history", "target"), arguments.output)
+    plot_training(files.read_json(arguments.record, "history", "target"), arguments.output)
 
 
 if __name__ == "__main__":

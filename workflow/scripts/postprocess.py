@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor import cli
-from kidney_tumor.data.nifti import check_places, write_volume
+from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.filter.candidates import judge, write_candidates
-from kidney_tumor.filter.masks import read_mask
 from kidney_tumor.filter.options import FilterOptions
 from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
+from kidney_tumor.volumes.masks import read_mask
 
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
     filtered = postprocess(kidney, tumor, ratios, cli.read_options(arguments, FilterOptions))
-    write_volume(arguments.output, filtered.segmentation, geometry.stored_affine)
+    write_mask(arguments.output, filtered.segmentation, geometry)
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered, geometry.spacing)
     tests = filtered.tests

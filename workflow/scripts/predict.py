@@ -6,20 +6,20 @@ import argparse
 from itertools import chain
 from pathlib import Path
 
-from kidney_tumor import cli
-from kidney_tumor.data.cohort import parse_name
-from kidney_tumor.data.nifti import write_volume
+from kidney_tumor import cli, errors
+from kidney_tumor.data.places import write_mask
 from kidney_tumor.data.restoration import LINEAR, METHODS, restore, restore_probabilities
 from kidney_tumor.data.slices import open_slices
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.scans.folder import parse_name
 
 
 def main(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments)
     if len(arguments.kidney_model) != len(arguments.tumor_model):
-        raise cli.UserError(
+        raise errors.UserError(
             f"--kidney-model names {len(arguments.kidney_model)} networks, --tumor-model {len(arguments.tumor_model)}; "
             "give one of each for each training"
         )
@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
         size, grid = stored.images.shape[2], stored.geometry
         for path, model in zip(chain(*paths), chain(*members), strict=True):
             if model.size != size:
-                raise cli.UserError(
+                raise errors.UserError(
                     f"{path} was trained on slices of {model.size} pixels, "
                     f"{arguments.slices / case} holds {size}; extract or train again"
                 )
@@ -38,11 +38,11 @@ def main(arguments: argparse.Namespace) -> None:
         for target, values in zip(NETWORKS, found, strict=True):
             folder = arguments.output / case
             mask = restore(values, size, grid.shape, arguments.restore, arguments.threshold)
-            write_volume(folder / f"{target}.nii.gz", mask, grid.stored_affine)
+            write_mask(folder / f"{target}.nii.gz", mask, grid)
             probabilities = folder / f"{target}_probability.nii.gz"
             if arguments.probabilities:
                 whole = restore_probabilities(values, size, grid.shape, arguments.restore)
-                write_volume(probabilities, whole, grid.stored_affine)
+                write_mask(probabilities, whole, grid)
             else:
                 probabilities.unlink(missing_ok=True)  # of another network
         print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.filter.postprocessing import derive_ratio_range
 
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     low, high = derive_ratio_range(ratios, arguments.percentiles)
     measured = int(np.isfinite(ratios).sum())
     record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
-    cli.write_json(arguments.output, record)
+    files.write_json(arguments.output, record)
     print(f"{measured} tumor components: eigenvalue ratio {low:.3f} to {high:.3f}")
 
 

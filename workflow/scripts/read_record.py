@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli, tables
+from kidney_tumor.data import remedies
 from kidney_tumor.data.cohort import parse_case
-from kidney_tumor.data.nifti import read_geometry
 from kidney_tumor.data.record import read_record
+from kidney_tumor.volumes.nifti import read_geometry
 
 
 def main(arguments: argparse.Namespace) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
-    found = cli.collect(lambda path=path: read_geometry(path) for path in labels)
+    found = remedies.collect(lambda path=path: read_geometry(path) for path in labels)
     geometries = dict(zip(arguments.cases, found, strict=True))
     record = read_record(arguments.record, geometries)
     tables.write_table(arguments.output, record)

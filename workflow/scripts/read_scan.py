@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from kidney_tumor import cli
-from kidney_tumor.data.dicom import convert_series
-from kidney_tumor.data.nifti import VolumeError
-from kidney_tumor.data.rasters import convert_raster
+from kidney_tumor import cli, errors
 from kidney_tumor.data.slices import extract, refuse_scan
+from kidney_tumor.errors import VolumeError
+from kidney_tumor.scans.dicom import convert_series
+from kidney_tumor.scans.rasters import convert_raster
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -23,9 +23,9 @@ def main(arguments: argparse.Namespace) -> None:
         image = arguments.image or arguments.scan
         slices = extract(image, None, arguments.size, arguments.output, notes).images
         if len(slices) < 2:
-            raise cli.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
+            raise errors.UserError(f"{arguments.scan} has one slice by its affine; expected a volume")
         print("; ".join([f"{arguments.output.name}: {len(slices)} slices", *notes]))
-    except cli.UserError as error:
+    except errors.UserError as error:
         is_volume = isinstance(error, VolumeError)  # whose path may be that of what was converted
         problem = f"{arguments.scan} {error.what}; copy or export it again" if is_volume else str(error)
         refuse_scan(arguments.output, problem)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import score_case
-from kidney_tumor.data.nifti import check_places
-from kidney_tumor.filter.masks import read_label_masks, read_mask
+from kidney_tumor.data.places import check_places
+from kidney_tumor.volumes.masks import read_label_masks, read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -5,9 +5,9 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, errors, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
-from kidney_tumor.data.plausibility import SEPARATOR
+from kidney_tumor.scans.plausibility import SEPARATOR
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -21,7 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
             print(f"warning: {row['scan']}: {doubt}")
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")
     if len(refused):
-        raise cli.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))
+        raise errors.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli
+from kidney_tumor import cli, errors
 from kidney_tumor.analysis.summary import describe_effect
 
 
 def main(arguments: argparse.Namespace) -> None:
     if not (arguments.run / "dice.tsv").exists():
-        raise cli.UserError(f"{arguments.run} holds no results yet; run snakemake first")
+        raise errors.UserError(f"{arguments.run} holds no results yet; run snakemake first")
     summary = pd.read_csv(arguments.run / "dice.tsv", sep="\t").set_index(["target", "stage"])
     print(f"\nDice on the test cases of {arguments.run}:\n")
     print(summary[["n", "median", "mean", "found", "emptied"]].sort_index(ascending=[True, False]).round(3).to_string())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, errors, tables
 from kidney_tumor.data.slices import read_record
 
 
@@ -15,7 +15,7 @@ def find_problem(folder: Path) -> str:
     """Return why the scan in a folder was refused; an empty text if it was not."""
     try:
         read_record(folder)
-    except cli.UserError as error:
+    except errors.UserError as error:
         return str(error)
     return ""
 

@@ -5,7 +5,7 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli
+from kidney_tumor import cli, errors
 from kidney_tumor.data import cohort
 from kidney_tumor.data.split import split_cases, write_split
 
@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     output, number = choices.pop("output"), choices.pop("number")
     splits = split_cases(**choices)
     if not 1 <= number <= len(splits):
-        raise cli.UserError(f"--number {number}: there are {len(splits)} splits; count from 1, or raise --repeats")
+        raise errors.UserError(f"--number {number}: there are {len(splits)} splits; count from 1, or raise --repeats")
     write_split(output, splits[number - 1])
 
 

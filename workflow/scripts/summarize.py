@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis import claims, summary
 from kidney_tumor.analysis.scoring import COLUMNS
 from kidney_tumor.data.split import read_split
@@ -16,13 +16,13 @@ from kidney_tumor.data.split import read_split
 def main(arguments: argparse.Namespace) -> None:
     scores = tables.read_tables(arguments.scores, *COLUMNS)
     dice = summary.summarize_dice(scores, arguments.seed)
-    models = [cli.read_json(path, "target", "history") for path in arguments.records]
+    models = [files.read_json(path, "target", "history") for path in arguments.records]
     checked = claims.check_claims(
         pd.read_csv(arguments.paper, sep="\t", dtype=str),
         dice,
         scores,
         [read_split(path) for path in arguments.splits],
-        cli.read_json(arguments.ratio_range, "low", "high"),
+        files.read_json(arguments.ratio_range, "low", "high"),
         {record["target"]: record["history"] for record in models},
         arguments.source,
         arguments.deviations,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.ceiling import trace_case
 from kidney_tumor.data.restoration import LINEAR, METHODS
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
         read_ratio_range(arguments.ratio_range, arguments.ratio),
         cli.read_options(arguments, FilterOptions),
     )
-    with cli.write_atomically(arguments.slice) as temporary:
+    with files.write_atomically(arguments.slice) as temporary:
         np.savez_compressed(temporary, **asdict(loss))
     tables.write_table(arguments.output, table)
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from kidney_tumor import cli, provenance
+from kidney_tumor import cli, errors, files, provenance
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.data.targets import NETWORKS
@@ -66,14 +66,14 @@ def main(arguments: argparse.Namespace) -> None:
     follow = validate if validation_cases else None
     try:
         trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
-    except cli.UserError as error:
-        raise cli.UserError(f"{name}: {error}") from error
+    except errors.UserError as error:
+        raise errors.UserError(f"{name}: {error}") from error
     model = models.Model(trained, target, dataset.shape[2], window, arguments.tumor_rows)
     models.save_model(arguments.output, model, architecture)
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
     if validation_cases:
         header["validation_cases"] = validation_cases
-    cli.write_json(arguments.output.with_suffix(".json"), header | record)
+    files.write_json(arguments.output.with_suffix(".json"), header | record)
     checkpoint.close(remove=not arguments.keep_state)
 
 

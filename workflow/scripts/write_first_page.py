@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor import cli
-from kidney_tumor.analysis import first_page
+from kidney_tumor import cli, files
+from kidney_tumor.report import first_page
 from kidney_tumor.tables import read_tables
 
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     records = {}
     for path in arguments.records:
         name = path.relative_to(folder).as_posix().replace("models/", "").removesuffix(".json")
-        records[name] = cli.read_json(path, "device", "started", "seconds", "epochs_run", "commit")
+        records[name] = files.read_json(path, "device", "started", "seconds", "epochs_run", "commit")
     parts = [
         f"<style>{arguments.style.read_text()}</style>",  # for a report made without --report-stylesheet
         first_page.show_effect(read_tables([folder / "effect.tsv"]), folder / "figures/fig3.svg"),
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     ]
     if arguments.source == "phantom":
         parts.insert(1, "<p><strong>Phantoms, not patients: nothing here is a result on KiTS19.</strong></p>")
-    with cli.write_atomically(arguments.output) as temporary:
+    with files.write_atomically(arguments.output) as temporary:
         temporary.write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 

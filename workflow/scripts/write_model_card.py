@@ -5,22 +5,23 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, manifest, tables
-from kidney_tumor.analysis.model_card import write_card
+from kidney_tumor import cli, files, tables
 from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.report.model_card import write_card
+from kidney_tumor.scans import manifest
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = arguments.manifest.parent
     keys = ("network", "training", "hu_window", "input_pixels", "training_slices", "epochs_run", "best_epoch", "device")
     card = write_card(
-        cli.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
-        {name: cli.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
-        cli.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
+        files.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
+        {name: files.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
+        files.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
         tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,
     )
-    with cli.write_atomically(arguments.output) as temporary:
+    with files.write_atomically(arguments.output) as temporary:
         temporary.write_text(card, encoding="utf-8")
 
 

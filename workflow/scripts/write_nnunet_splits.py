@@ -5,7 +5,7 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli
+from kidney_tumor import cli, files
 from kidney_tumor.data.nnunet import list_folds
 from kidney_tumor.data.split import read_split
 
@@ -13,7 +13,7 @@ from kidney_tumor.data.split import read_split
 def main(arguments: argparse.Namespace) -> None:
     folds = list_folds([read_split(path) for path in arguments.splits])
     for path in arguments.output:
-        cli.write_json(path, folds)
+        files.write_json(path, folds)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
-from kidney_tumor.data.nifti import check_places
-from kidney_tumor.data.plausibility import SEPARATOR
-from kidney_tumor.figures.viewer import Layer, make_page
-from kidney_tumor.filter.masks import read_label_masks, read_mask
+from kidney_tumor.data.places import check_places
+from kidney_tumor.report.viewer import Layer, make_page
+from kidney_tumor.scans.plausibility import SEPARATOR
+from kidney_tumor.volumes.masks import read_label_masks, read_mask
 
 TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
 
@@ -41,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
         arguments.template.read_text(encoding="utf-8"),
     )
-    with cli.write_atomically(arguments.output) as temporary:
+    with files.write_atomically(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ def require_methods(wildcards):
     """Return no file; if there is nothing to compare with, end with an error when jobs are planned."""
     require_cohort(wildcards)
     if not METHODS:
-        cli.fail(
+        errors.fail(
             "compare: there is nothing to compare with; name folders with other segmentations of the test cases: "
             "--config compare='{other: results/other}'"
         )
@@ -24,7 +24,7 @@ def require_methods(wildcards):
                 f"compare.{name}: no test case has a file {never[0]}.nii.gz; correct the name or take it out"
             )
     if missing or len(useless) == len(METHODS):  # a method with a folder does not take the tables of the others
-        cli.fail("\n".join(missing + useless))
+        errors.fail("\n".join(missing + useless))
     return []
 
 
@@ -50,4 +50,8 @@ def describe_compared(wildcards):
 
 def stamp_compared(wildcards):
     """Stamp the files of another method, which may be replaced by older ones."""
-    return [scans.stamp_files(Path(path)) for path in find_compared(wildcards)] if wildcards.method in METHODS else []
+    return (
+        [scan_folder.stamp_files(Path(path)) for path in find_compared(wildcards)]
+        if wildcards.method in METHODS
+        else []
+    )

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from kidney_tumor.cli import UserError
+from kidney_tumor.errors import UserError
 
 # JSON Schema accepts 3.0 as an integer, and YAML's .nan and .inf as numbers, but the scripts do not.
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(

@@ -14,7 +14,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.cli import write_json
+from kidney_tumor.files import write_json
 
 
 def write_provenance(run: str, config: Mapping[str, Any], started: float) -> None:

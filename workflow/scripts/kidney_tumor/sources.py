@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parent.name
-NEUTRAL = frozenset({"cli", "interrupt", "locks", "provenance", "sources", "networks.gpu", "networks.checkpoint"})
+NEUTRAL = frozenset(
+    {"cli", "data.remedies", "errors", "files", "interrupt", "locks", "provenance", "sources"}
+    | {"networks.gpu", "networks.checkpoint"}
+)
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 
 
@@ -68,7 +71,7 @@ def _find_modules(script: Path, without: Collection[str] = frozenset()) -> tuple
 
 @cache
 def _list_imports(path: Path) -> tuple[str, ...]:
-    """List the full names that a file imports, those of functions too: `kidney_tumor.data.nifti.read_label`."""
+    """List the full names that a file imports, those of functions too: `kidney_tumor.volumes.nifti.read_label`."""
     names: list[str] = []
     for node in ast.walk(_parse(path)):
         if isinstance(node, ast.ImportFrom):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor.cli import UserError, suggest_remake, write_atomically
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import suggest_remake, write_atomically
 
 SPLIT = re.compile(r"split_(\d+)")
 """The name of the folder of one of several splits."""

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor.analysis.scoring import compute_dice
-from kidney_tumor.data.nifti import TUMOR, check_places
+from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.masks import RunLengthMask, read_label_masks, read_mask
 from kidney_tumor.filter.options import FilterOptions
 from kidney_tumor.filter.postprocessing import EVERY_RATIO, Filtered, derive_ratio_range, postprocess
+from kidney_tumor.volumes.labels import TUMOR
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
 
 
 def apply_variant(kidney: RunLengthMask, tumor: RunLengthMask, ratios: np.ndarray, variant: FilterOptions) -> Filtered:

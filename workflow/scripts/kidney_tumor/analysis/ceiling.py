@@ -11,13 +11,14 @@ import pandas as pd
 from scipy import ndimage
 
 from kidney_tumor.analysis.scoring import compute_dice
-from kidney_tumor.data.nifti import TUMOR, read_geometry, read_label_columns
 from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.filter.masks import RunLengthMask, read_label_masks
 from kidney_tumor.filter.options import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.volumes.labels import TUMOR, read_label_columns
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
+from kidney_tumor.volumes.nifti import read_geometry
 
 STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
 SOFTNESS = 0.7

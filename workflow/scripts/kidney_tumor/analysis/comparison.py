@@ -15,9 +15,9 @@ from kidney_tumor.analysis.statistics import (
     format_p,
     summarize_values,
 )
-from kidney_tumor.cli import UserError
 from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.targets import TARGETS
+from kidney_tumor.errors import UserError
 
 
 def count_unusable(table: pd.DataFrame) -> dict[str, int]:

@@ -9,9 +9,12 @@ import pandas as pd
 
 from kidney_tumor.analysis.scoring import Masks, compute_dice
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
-from kidney_tumor.data.nifti import VolumeError, check_places, read_geometry, read_integer_columns
+from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.masks import RunLengthMask, Shape, Spacing, read_label_masks, read_mask
+from kidney_tumor.errors import VolumeError
+from kidney_tumor.volumes.labels import read_integer_columns
+from kidney_tumor.volumes.masks import RunLengthMask, Shape, Spacing, read_label_masks, read_mask
+from kidney_tumor.volumes.nifti import read_geometry
 
 T = TypeVar("T")
 

@@ -19,9 +19,9 @@ from kidney_tumor.analysis.attachment import (
     measure_contact,
     measure_exophytic_share,
 )
-from kidney_tumor.data.nifti import BACKGROUND, KIDNEY, TUMOR
-from kidney_tumor.filter.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
-from kidney_tumor.filter.masks import RunLengthMask, Spacing
+from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
+from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
+from kidney_tumor.volumes.masks import RunLengthMask, Spacing
 
 MEASURES = (
     "kidney_ml",

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.filter.masks import RunLengthMask
+from kidney_tumor.volumes.masks import RunLengthMask
 
 STAGES = ("before", "after")
 COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")

@@ -13,7 +13,7 @@ from surface_distance.lookup_tables import (
     create_table_neighbour_code_to_surface_area,
 )
 
-from kidney_tumor.filter.masks import Box, RunLengthMask, Spacing
+from kidney_tumor.volumes.masks import Box, RunLengthMask, Spacing
 
 
 def compute_surface_dice(

@@ -1,1 +1,1 @@
-"""The cohort: its volumes on disk, its split, and the slices extracted from it."""
+"""The cohort: its cases, split, slices, clinical record, and the segmentations of other methods."""

@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from kidney_tumor.cli import UserError, collect, write_atomically
 from kidney_tumor.data.cohort import format_cases
-from kidney_tumor.data.nifti import KIDNEY, TUMOR, check_places, read_geometry, read_label
+from kidney_tumor.data.places import check_places
+from kidney_tumor.data.remedies import collect
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import write_atomically
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
+from kidney_tumor.volumes.nifti import read_geometry
 
 
 def check_folders(root: Path, cases: Sequence[str]) -> None:

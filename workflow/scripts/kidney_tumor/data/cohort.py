@@ -10,18 +10,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.cli import UserError
+from kidney_tumor.errors import UserError
 
 VOLUMES = ("imaging.nii.gz", "segmentation.nii.gz")
 KITS19_LABELED = 210
 KITS19_UNLABELED = range(KITS19_LABELED, 300)
 """The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
-RASTERS = (".nrrd", ".nhdr", ".mha", ".mhd")
-"""The ends of the names of volumes as 3D Slicer and ITK write them, which are converted to NIfTI."""
 NIFTI = (".nii.gz", ".nii")
-SUFFIXES = (*NIFTI, *RASTERS)
-"""The ends of the names of scans that are files."""
 CASE = re.compile(r"case_(\d{5})")
 
 
@@ -32,6 +28,16 @@ class NoCohortError(UserError):
 def name_case(number: int) -> str:
     """Return the name that KiTS19 gives a case: 3 is `case_00003`."""
     return f"case_{number:05d}"
+
+
+def name_mask(path: Path) -> str:
+    """Name a mask of the workflow by its path: `case_00003/kidney` or `case_00003`; empty for any other file."""
+    name = path.name.removesuffix(".nii.gz")
+    if name.startswith("."):  # the temporary name of a download
+        return ""
+    if CASE.fullmatch(name):
+        return name
+    return f"{path.parent.name}/{name}" if CASE.fullmatch(path.parent.name) and path.name not in VOLUMES else ""
 
 
 def make_pattern(names: Collection[str]) -> str:
@@ -59,29 +65,6 @@ def parse_case(text: str) -> str:
     """
     if not CASE.fullmatch(text):
         raise ArgumentTypeError(f"{text!r} is not a case; expected case_XXXXX, with five digits")
-    return text
-
-
-def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Return whether a file's name ends so, in small letters or capitals."""
-    return path.name.lower().endswith(suffixes)
-
-
-def name_scan(path: Path) -> str:
-    """Return the name of a scan: that of its file or folder, in which only letters, digits and `_ . -` are kept."""
-    suffix = next((suffix for suffix in SUFFIXES if has_suffix(path, (suffix,))), "")
-    name = path.name[: len(path.name) - len(suffix)]
-    return re.sub(r"[^\w.-]+", "_", name).strip("._-") or "scan"
-
-
-def parse_name(text: str) -> str:
-    """Check the name of a case or a scan on a command line, since it becomes part of a path.
-
-    Raises:
-        ArgumentTypeError: The text cannot be such a name.
-    """
-    if name_scan(Path(text)) != text:
-        raise ArgumentTypeError(f"{text!r} is not the name of a case or a scan; expected letters, digits and _ . -")
     return text
 
 

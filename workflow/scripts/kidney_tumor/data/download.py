@@ -16,8 +16,9 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from huggingface_hub.utils import http_stream_backoff
 from isal import igzip
 
-from kidney_tumor.cli import UserError, name_errors, write_atomically
-from kidney_tumor.data.nifti import CUT, read_geometry, read_volume
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import name_errors, write_atomically
+from kidney_tumor.volumes.nifti import CUT, read_geometry, read_volume
 
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
 CHUNK = 2**16

@@ -11,17 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from kidney_tumor.cli import write_atomically, write_json
-from kidney_tumor.data.nifti import (
-    BACKGROUND,
-    KIDNEY,
-    TUMOR,
-    check_places,
-    read_columns,
-    read_label,
-    read_volume,
-    write_volume,
-)
+from kidney_tumor.data.places import check_places, write_mask
+from kidney_tumor.files import write_atomically, write_json
+from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR, read_label
+from kidney_tumor.volumes.nifti import read_columns, read_volume, write_volume
 
 ENDING = ".nii.gz"
 READER = "NibabelIOWithReorient"
@@ -69,7 +62,7 @@ def link_cases(root: Path, cases: Sequence[str], folder: Path, description: str)
         if fits:
             link_file(label, label_target)
         else:
-            write_volume(label_target, read_label(label), stored.geometry.stored_affine)
+            write_mask(label_target, read_label(label), stored.geometry)
         rewritten += (not fits) + (not stored.is_plain)
     write_json(folder / "dataset.json", describe_dataset(len(cases), description))
     return rewritten

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from kidney_tumor.cli import UserError
-from kidney_tumor.data.grid import Geometry
+from kidney_tumor.errors import UserError
+from kidney_tumor.volumes.grid import Geometry
 
 Entry = Mapping[str, Any]
 

@@ -14,16 +14,22 @@ from typing import Any, TypeVar
 import numpy as np
 from isal import isal_zlib
 
-from kidney_tumor.cli import UserError, read_json, suggest_remake, write_atomically, write_json
-from kidney_tumor.data.grid import Geometry
-from kidney_tumor.data.nifti import check_places, read_columns, read_label_columns
-from kidney_tumor.data.plausibility import measure_hu
+from kidney_tumor.data.places import check_places
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import read_json, suggest_remake, write_atomically, write_json
+from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.labels import read_label_columns
+from kidney_tumor.volumes.nifti import read_columns
 
 Slices = TypeVar("Slices")
 
 LOWER_HALF = "lower_half"
 TUMOR_ROWS = (LOWER_HALF, "all")
 """The rows of a slice that the tumor network may see; the kidney network sees all."""
+PERCENTILES = (0.5, 50, 99.5)
+"""The percentiles of a scan's HU that are recorded, air, tissue and bone."""
+PIXEL_STEP = 4
+"""Of the extracted slices, one in so many rows and columns is looked at."""
 STRIP = 32
 """The number of columns that are turned into slices at once: as int16 they fill a line of the processor's cache."""
 
@@ -201,3 +207,8 @@ def load_stored(folder: Path, name: str) -> np.ndarray:
 def describe_damage(path: Path, why: str) -> UserError:
     """Make the error for an intermediate file that differs from what the workflow wrote."""
     return UserError(f"{path} is damaged ({why}); {suggest_remake(path)}")
+
+
+def measure_hu(images: np.ndarray) -> list[int]:
+    """Measure the percentiles of extracted slices, shape (slices, size, size), in HU."""
+    return np.percentile(images[:, ::PIXEL_STEP, ::PIXEL_STEP], PERCENTILES, method="nearest").astype(int).tolist()

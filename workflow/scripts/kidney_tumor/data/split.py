@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.cli import UserError, suggest_remake, write_atomically
 from kidney_tumor.data.cohort import CASE
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import suggest_remake, write_atomically
 
 SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 

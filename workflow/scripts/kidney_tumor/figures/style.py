@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from kidney_tumor.cli import write_atomically
+from kidney_tumor.files import write_atomically
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

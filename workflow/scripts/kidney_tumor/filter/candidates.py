@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.cli import write_atomically
-from kidney_tumor.filter.masks import Spacing
+from kidney_tumor.files import write_atomically
 from kidney_tumor.filter.postprocessing import OUTCOMES, Filtered
+from kidney_tumor.volumes.masks import Spacing
 
 COLUMNS = ("component", "voxels", "ml", "slice", "row", "column", "ratio", "inside", "verdict")
 REASONS = {"large": "too small", "shaped": "ratio out of range", "inside": "too little inside the kidney mask"}

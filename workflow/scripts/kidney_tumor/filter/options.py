@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from kidney_tumor.cli import describe
+from kidney_tumor.fields import describe
 
 OFF = "off"
 

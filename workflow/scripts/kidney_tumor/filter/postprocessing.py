@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kidney_tumor.cli import UserError, read_json
-from kidney_tumor.data.nifti import KIDNEY, TUMOR
-from kidney_tumor.filter.components import (
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import read_json
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.volumes.components import (
     Components,
     compute_eigenvalues,
     compute_ratio,
@@ -17,8 +18,8 @@ from kidney_tumor.filter.components import (
     find_components,
     mark_largest,
 )
-from kidney_tumor.filter.masks import RunLengthMask
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR
+from kidney_tumor.volumes.masks import RunLengthMask
 
 DEFAULTS = FilterOptions()
 EVERY_RATIO = (-np.inf, np.inf)

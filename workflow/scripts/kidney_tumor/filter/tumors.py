@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kidney_tumor.filter.components import compute_eigenvalues, compute_ratio, find_components
-from kidney_tumor.filter.masks import read_label_masks
+from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components
+from kidney_tumor.volumes.masks import read_label_masks
 
 
 def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:

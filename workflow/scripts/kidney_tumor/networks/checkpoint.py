@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from kidney_tumor.cli import UserError
+from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import read_tensors, write_tensors
 

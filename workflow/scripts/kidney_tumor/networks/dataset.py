@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.cli import UserError
-from kidney_tumor.data.nifti import TUMOR
 from kidney_tumor.data.slices import LOWER_HALF, crop_to_view, describe_damage, load_stored
+from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
+from kidney_tumor.volumes.labels import TUMOR
 
 MEMORY_SHARE = 0.5
 """The largest share of the device's free memory that slices may take; networks need the rest."""

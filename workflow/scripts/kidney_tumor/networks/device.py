@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from kidney_tumor.cli import UserError
+from kidney_tumor.errors import UserError
 from kidney_tumor.networks.gpu import claim_gpu, find_gpu
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.cli import UserError, write_atomically
 from kidney_tumor.data.slices import LOWER_HALF, crop_to_view, describe_damage
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import write_atomically
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import Architecture, UNet
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from kidney_tumor.cli import UserError, describe
+from kidney_tumor.errors import UserError
+from kidney_tumor.fields import describe
 from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset

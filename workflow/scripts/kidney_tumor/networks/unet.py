@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kidney_tumor.cli import describe
+from kidney_tumor.fields import describe
 
 
 def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:

@@ -1,0 +1,201 @@
+"""Each constraint of the filter off in turn, and sweeps: on masks whose answer is known, and on a finished run."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import RESULTS, ROOT, TINY, merged
+
+from kidney_tumor.analysis.ablation import apply_variant
+from kidney_tumor.analysis.summary import compare_variants
+from kidney_tumor.filter.options import (
+    CONSTRAINTS_OFF,
+    FilterOptions,
+    format_options,
+    list_variants,
+    name_change,
+    name_variant,
+    parse_options,
+)
+from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
+from kidney_tumor.volumes.labels import read_label
+from kidney_tumor.volumes.masks import RunLengthMask, read_mask
+
+CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+VARIANTS = list_variants(CONFIG)
+CONFIGURED = VARIANTS[0]
+EVERYTHING_OFF = replace(CONFIGURED, **CONSTRAINTS_OFF)
+RATIOS = np.array([1.0, 1.2, 1.5, 2.0, 4.0])
+
+
+def test_variants_of_the_paper():
+    assert FilterOptions(
+        percentiles=(5, 95), fill_holes=True, kidney_components=2, min_component_voxels=10, tumor_kidney_overlap=0.95,
+        closing_iterations=0,
+    ) == CONFIGURED  # fmt: skip
+    assert len(set(VARIANTS)) == len(VARIANTS)
+    for name, off in CONSTRAINTS_OFF.items():
+        assert replace(CONFIGURED, **{name: off}) in VARIANTS
+    assert EVERYTHING_OFF in VARIANTS
+    assert [variant.percentiles for variant in VARIANTS if replace(variant, percentiles=(5, 95)) == CONFIGURED] == [
+        (5, 95), None, (0, 100), (1, 99), (2.5, 97.5), (10, 90),
+    ]  # fmt: skip
+
+
+def test_variants_keep_what_is_configured():
+    config = merged(CONFIG, postprocess={"percentiles": [0, 100], "closing_iterations": 2})
+    variants = list_variants(config)
+    assert variants[0].percentiles == (0, 100)
+    assert {variant.closing_iterations for variant in variants} == {2}
+    assert replace(variants[0], percentiles=(5, 95)) in variants
+
+
+def test_variants_as_text():
+    assert format_options(CONFIGURED) == {
+        "fill_holes": "on", "kidney_components": "2", "min_component_voxels": "10", "percentiles": "5-95",
+        "tumor_kidney_overlap": "0.95",
+    }  # fmt: skip
+    assert format_options(EVERYTHING_OFF) == {
+        "fill_holes": "off", "kidney_components": "off", "min_component_voxels": "1", "percentiles": "off",
+        "tumor_kidney_overlap": "0",
+    }  # fmt: skip
+    assert len({name_variant(variant) for variant in VARIANTS}) == len(VARIANTS)
+
+
+def test_variants_keep_every_digit():
+    config = merged(CONFIG, postprocess={"percentiles": [0.00001, 99.0], "tumor_kidney_overlap": 0.9999999})
+    text = format_options(list_variants(config)[0])
+    assert (text["percentiles"], text["tumor_kidney_overlap"]) == ("0.00001-99", "0.9999999")
+
+
+@pytest.mark.parametrize(
+    "variant", [*VARIANTS, FilterOptions(percentiles=(0.00001, 99.5), tumor_kidney_overlap=1e-7, closing_iterations=3)]
+)
+def test_variants_come_back_from_text(tmp_path, variant):
+    """Also from a table, where pandas takes some of the text for numbers."""
+    text = format_options(variant)
+    expected = replace(variant, closing_iterations=0)  # the same for all, and not in the text
+    assert parse_options(text) == expected
+    pd.DataFrame([text]).to_csv(tmp_path / "variant.tsv", sep="\t", index=False)
+    read = pd.read_csv(tmp_path / "variant.tsv", sep="\t").astype(str).iloc[0]
+    found = parse_options(read)
+    assert found == expected
+    assert type(found.kidney_components) is type(variant.kidney_components)  # 2.0 would be no count
+    assert type(found.min_component_voxels) is int
+
+
+def test_what_a_variant_changes():
+    assert name_change(CONFIGURED, CONFIGURED) == "nothing"
+    assert name_change(replace(CONFIGURED, percentiles=None), CONFIGURED) == "percentiles"
+    assert name_change(replace(CONFIGURED, tumor_kidney_overlap=0.5), CONFIGURED) == "tumor_kidney_overlap"
+    assert name_change(EVERYTHING_OFF, CONFIGURED) == "everything"
+
+
+@pytest.fixture
+def masks(rng):
+    """Raw masks with everything the filter looks at: holes, many components, odd shapes, little overlap."""
+    blobs = rng.random((2, 10, 12, 14)) < 0.08
+    kidney, tumor = (blob.repeat(2, 1).repeat(2, 2) | np.roll(blob.repeat(2, 1).repeat(2, 2), 1, 0) for blob in blobs)
+    kidney[2:8, 4:20, 4:20] = True
+    kidney[4, 10, 10] = False
+    tumor[3:7, 8:14, 8:13] = True
+    tumor[2:8, 15:20, 15:20] = False
+    tumor[4, 16:19, 16:18] = True  # an accepted shape, of six voxels
+    return kidney, tumor
+
+
+def apply(masks, variant):
+    return apply_variant(*map(RunLengthMask.from_mask, masks), RATIOS, variant).segmentation
+
+
+def test_everything_on_is_the_filter(masks):
+    expected = postprocess(*map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95])).segmentation
+    np.testing.assert_array_equal(apply(masks, CONFIGURED), expected)
+    closing = replace(CONFIGURED, closing_iterations=1)
+    closed = postprocess(*map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95]), closing)
+    assert not np.array_equal(closed.segmentation, expected)
+    np.testing.assert_array_equal(apply(masks, closing), closed.segmentation)
+
+
+def test_everything_off_is_the_raw_masks_merged(masks):
+    expected = np.where(masks[1], 2, masks[0]).astype(np.uint8)
+    for closing in (0, 1):
+        np.testing.assert_array_equal(apply(masks, replace(EVERYTHING_OFF, closing_iterations=closing)), expected)
+    np.testing.assert_array_equal(merge(*map(RunLengthMask.from_mask, masks)), expected)
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS_OFF)
+def test_each_constraint_alone_does_something(masks, name):
+    without = replace(CONFIGURED, **{name: CONSTRAINTS_OFF[name]})
+    assert not np.array_equal(apply(masks, CONFIGURED), apply(masks, without))
+
+
+def table(*dices):
+    rows = [
+        (f"case_{n}", target, dice, int(dice > 0))
+        for n, dice in enumerate(dices)
+        for target in ("kidney_tumor", "tumor")
+    ]
+    return pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
+
+
+def test_summary_by_hand():
+    variants = [CONFIGURED, replace(CONFIGURED, fill_holes=False), EVERYTHING_OFF]
+    summary = compare_variants(variants, [table(0.5, 0.7), table(0.0, 0.6), table(1.0, 1.0)], seed=1)
+    tumor = summary[summary["target"] == "tumor"].reset_index()
+    assert tumor["fill_holes"].tolist() == ["on", "off", "off"]
+    assert tumor["changed"].tolist() == ["nothing", "fill_holes", "everything"]
+    assert tumor["mean"].tolist() == pytest.approx([0.6, 0.3, 1.0])
+    assert tumor["difference"].tolist() == pytest.approx([0, -0.3, 0.4])
+    assert tumor["empty"].tolist() == [0, 1, 0]
+    # Two cases change by -0.5 and -0.1, or by 0.5 and 0.3: a quarter of the resamples has one of them twice.
+    assert tumor["difference_low"].tolist() == pytest.approx([0, -0.5, 0.3])
+    assert tumor["difference_high"].tolist() == pytest.approx([0, -0.1, 0.5])
+
+
+def test_differences_are_paired_by_case():
+    """Widely different cases that all lose 0.05 leave no doubt; else the interval is that of every resample."""
+    dices = np.array([0.1, 0.9, 0.5, 0.3, 0.7])
+    changes = np.array([-0.05, -0.05, 0.1, 0.02, 0.3])
+    variants = [CONFIGURED, replace(CONFIGURED, fill_holes=False), EVERYTHING_OFF]
+    shuffled = table(*(dices + changes)).sample(frac=1, random_state=1)
+    rows = compare_variants(variants, [table(*dices), table(*(dices - 0.05)), shuffled], seed=1)
+    constant, mixed = rows[rows["target"] == "tumor"].set_index("changed").loc[["fill_holes", "everything"]].iloc
+    assert constant[["difference_low", "difference_high"]].tolist() == pytest.approx([-0.05, -0.05])
+    means = [np.mean(sample) for sample in itertools.product(changes, repeat=5)]
+    expected = np.percentile(means, [2.5, 97.5])
+    assert mixed[["difference_low", "difference_high"]].tolist() == pytest.approx(expected, abs=0.011)
+
+
+def test_the_configured_variant_gives_the_runs_scores(finished):
+    results = finished.folder / RESULTS
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    after = scores[scores["stage"] == "after"].groupby("target")["dice"].mean()
+    ablation = pd.read_csv(results / "ablation.tsv", sep="\t")
+    configured = ablation[ablation["changed"] == "nothing"].set_index("target")
+    assert configured["mean"].to_dict() == pytest.approx(after.to_dict(), abs=2e-6)
+    folder = results / "ablation/fill_holes~on/kidney_components~2/min_component_voxels~10/percentiles~5-95"
+    path = folder / "tumor_kidney_overlap~0.95.tsv"
+    single = pd.read_csv(path, sep="\t").set_index(["case", "target"])["dice"]
+    pd.testing.assert_series_equal(
+        single.sort_index(), scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"].sort_index()
+    )
+
+
+def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
+    results = finished.folder / RESULTS
+    ratios = pd.read_csv(results / "tumor_components.tsv", sep="\t")["ratio"].to_numpy()
+    for folder in sorted((results / "predictions").iterdir()):
+        raw = [read_mask(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
+        expected = read_label(results / "segmentations" / f"{folder.name}.nii.gz")
+        np.testing.assert_array_equal(apply_variant(*raw, ratios, CONFIGURED).segmentation, expected)
+
+
+def test_another_sweep_reruns_nothing_else(finished):
+    planned = finished.planned(merged(TINY, ablation={"tumor_kidney_overlap": [0.5, 0.7]}))
+    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}
+    planned = finished.planned(merged(TINY, ablation={"percentiles": [[20, 80]]}))
+    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}

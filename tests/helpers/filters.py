@@ -1,0 +1,33 @@
+"""The filter as tests call it: on masks as arrays, and as a script."""
+
+import numpy as np
+from conftest import run_script
+
+from kidney_tumor.filter import postprocessing
+from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.volumes.masks import RunLengthMask
+
+WIDE = (1.0, 1000.0)
+
+
+def postprocess(kidney, tumor, ratios, **options):
+    return postprocessing.postprocess(
+        RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), ratios, FilterOptions(**options)
+    )
+
+
+def run(name, *arguments, cwd):
+    """What a script prints; it must succeed."""
+    result = run_script(name, *arguments, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def box(shape, *spans):
+    mask = np.zeros(shape, bool)
+    mask[tuple(slice(*span) for span in spans)] = True
+    return mask
+
+
+def merge(kidney, tumor):
+    return np.where(tumor, 2, kidney).astype(np.uint8)

@@ -1,0 +1,68 @@
+"""What is said about a scan that differs from the training cases, by hand."""
+
+import numpy as np
+import pytest
+from conftest import AFFINE
+
+from kidney_tumor.data.slices import measure_hu
+from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_doubts
+from kidney_tumor.volumes.grid import Geometry
+
+GEOMETRY = Geometry((100, 512, 512), AFFINE.tolist())
+SCAN = describe_scan(GEOMETRY, (-1000, -100, 800))
+COHORT = describe_cohort([SCAN, describe_scan(GEOMETRY, (-1020, -150, 900))], [250.0, 400.0])
+
+
+def test_a_scan_in_numbers():
+    assert SCAN == {
+        "slice_mm": 3.0, "pixel_mm": 0.75, "height_mm": 300.0, "width_mm": 384.0,
+        "hu_low": -1000.0, "hu_middle": -100.0, "hu_high": 800.0,
+    }  # fmt: skip
+    assert COHORT["cases"] == 2
+    assert COHORT["hu_low"] == [-1020.0, -1000.0]
+    assert COHORT["kidney_ml"] == [250.0, 400.0]
+    ramp = np.arange(-1000, 1000, dtype=np.int16).repeat(64).reshape(2000, 8, 8)
+    assert measure_hu(ramp) == pytest.approx([-990, 0, 990], abs=1)
+
+
+def test_a_scan_like_the_others_raises_no_doubt():
+    assert list_doubts(SCAN, 300, COHORT) == []
+    near = {
+        "slice_mm": 3.7,
+        "pixel_mm": 0.61,
+        "height_mm": 370.0,
+        "width_mm": 310.0,
+        "hu_middle": 90.0,
+        "hu_high": 1090.0,
+    }
+    assert list_doubts(SCAN | near, 170, COHORT) == []
+    assert list_doubts(SCAN | {"hu_low": -1210.0}, 590, COHORT) == []
+    flat = Geometry((100, 512, 400), [[0, 0, -0.75, 0], [0, -0.9, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
+    assert describe_scan(flat, (0, 0, 0))["pixel_mm"] == pytest.approx(0.9)
+    assert describe_scan(flat, (0, 0, 0))["width_mm"] == pytest.approx(300)
+
+
+@pytest.mark.parametrize(
+    ("change", "kidney_ml", "says"),
+    [
+        ({"hu_low": 0.0, "hu_middle": 100.0, "hu_high": 255.0}, 300, "do not look like HU: 0.5 % lie below 0"),
+        ({"hu_low": -190.0}, 300, "do not look like HU"),
+        ({"hu_high": 4100.0}, 300, "do not look like HU"),
+        ({"hu_high": 1110.0}, 300, "the bright end (0.5 % are brighter) is 1110 HU"),
+        ({"slice_mm": 3.8}, 300, "the distance between slices is 3.8 mm"),
+        ({"slice_mm": 2.3}, 300, "the distance between slices is 2.3 mm"),
+        ({"hu_middle": 500.0}, 300, "the median of all voxels is 500 HU, in the training cases -150 to -100"),
+        ({"slice_mm": 10.0}, 300, "the distance between slices is 10 mm, in the training cases 3 to 3"),
+        ({"pixel_mm": 2.0}, 300, "the size of a pixel is 2 mm"),
+        ({"height_mm": 40.0}, 300, "the height of the scan is 40 mm, in the training cases 300 to 300"),
+        ({"width_mm": 900.0}, 300, "the width of its field of view is 900 mm"),
+        ({}, 0, "no kidney was found"),
+        ({}, 160, "the kidneys measure 160 mL"),
+        ({}, 610, "the kidneys measure 610 mL"),
+        ({}, 20, "the kidneys measure 20 mL, in the training cases 250 to 400"),
+        ({}, 900, "the kidneys measure 900 mL"),
+    ],
+)
+def test_each_difference_is_one_line(change, kidney_ml, says):
+    (doubt,) = list_doubts(SCAN | change, kidney_ml, COHORT)
+    assert says in doubt

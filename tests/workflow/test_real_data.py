@@ -1,0 +1,118 @@
+"""On real KiTS19 labels and slices, where they lie beside the repository; skipped without them."""
+
+import json
+import re
+import subprocess
+import sys
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, SCRIPTS, SHARED, TINY, merged
+from scipy import ndimage, stats
+
+from kidney_tumor.analysis.morphometry import find_axial_diameter, find_main_tumor, measure_diameter
+from kidney_tumor.volumes.masks import read_label_masks
+
+LABELS, MINI, ALL_LABELS = SHARED / "kits19-labels", SHARED / "kits19-mini", SHARED / "kits19-all-labels"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LABELS.is_dir(), reason="no kits19-labels beside the repository")
+def test_components_of_real_labels_need_no_imaging(project):
+    """24 full-size volumes through the label-only target; one of them recomputed with scipy."""
+    config = {"run": "labels", "data": {"root": str(LABELS)}}
+    result = project.snakemake(config, "ratio_range")
+    assert result.returncode == 0, result.stdout
+    table = pd.read_csv(project.folder / "results/labels/tumor_components.tsv", sep="\t")
+    assert table["case"].nunique() == 24
+    assert (table["voxels"] >= 10).all()
+    tumor = np.asarray(nib.load(LABELS / "case_00104" / "segmentation.nii.gz").dataobj) == 2
+    labels, count = ndimage.label(tumor, np.ones((3, 3, 3)))
+    expected = []
+    for number in range(1, count + 1):
+        voxels = np.argwhere(labels == number)
+        if len(voxels) >= 10:
+            values = np.linalg.eigvalsh(np.cov(voxels.T))
+            expected.append((len(voxels), values[2] / values[1]))
+    ours = table.loc[table["case"] == "case_00104", ["voxels", "ratio"]].to_numpy()
+    assert len(ours) > 1
+    np.testing.assert_allclose(sorted(map(tuple, ours)), sorted(expected), rtol=1e-4)
+    accepted = json.loads((project.folder / "results/labels/ratio_range.json").read_text())
+    assert accepted["components"] == len(table)
+    low, high = np.percentile(table["ratio"], [5, 95])
+    assert (accepted["low"], accepted["high"]) == (pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MINI.is_dir(), reason="no kits19-mini beside the repository")
+def test_every_stage_on_real_slices(project):
+    """Real CT, 512 x 512 and 512 x 796, through a tiny network."""
+    config = merged(TINY, run="mini", data={"source": "kits19", "root": str(MINI), "cases": [25, 47, 151, 160]})
+    goals = [f"results/mini/{name}" for name in ("scores.tsv", "figures/fig3.png")]
+    result = project.snakemake(config, *goals)
+    assert result.returncode == 0, result.stdout
+    results = project.folder / "results/mini"
+    scores = pd.read_csv(results / "scores.tsv", sep="\t")
+    assert len(scores) == 2 * 2 * 2
+    for case in scores["case"].unique():
+        image = nib.load(MINI / case / "imaging.nii.gz")
+        for path in (results / f"predictions/{case}/kidney.nii.gz", results / f"segmentations/{case}.nii.gz"):
+            assert nib.load(path).shape == image.shape
+            np.testing.assert_allclose(nib.load(path).affine, image.affine)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL_LABELS.is_dir(), reason="no kits19-all-labels beside the repository")
+def test_the_findings_on_210_patients_are_measured_again():
+    """Sizes and some associations of docs/findings.md, with the statistics of numpy, scipy and pairs."""
+    record = pd.DataFrame(json.loads((ALL_LABELS / "kits.json").read_text())).set_index("case_id")
+    sizes = {}
+    for case in record.index:
+        path = ALL_LABELS / case / "segmentation.nii.gz"
+        main, _ = find_main_tumor(read_label_masks(path)[1], 10)
+        spacing = nib.load(path).header.get_zooms()
+        sizes[case] = (find_axial_diameter(main, spacing).length, measure_diameter(main, spacing))
+    axial, whole = np.array([sizes[case] for case in record.index]).T
+    text = " ".join((ROOT / "docs" / "findings.md").read_text().split())
+    for name, measured in (("in an axial slice", axial), ("in 3-D", whole)):
+        for reader, key in (("radiologist", "radiographic_size"), ("pathologist", "pathologic_size")):
+            stated = 10 * record[key].to_numpy(float)
+            r, difference = np.corrcoef(measured, stated)[0, 1], measured - stated
+            row = re.search(rf"\| {name} \| {reader} \| ([\d.]+) \[.*?\| ([+-][\d.]+) \[.*?\| (\S+) to (\S+) \|", text)
+            spread = 1.959964 * difference.std(ddof=1)
+            expected = [f"{r:.3f}", *(f"{difference.mean() + shift:+.1f}" for shift in (0, -spread, spread))]
+            assert list(row.groups()) == expected
+    radical = record["surgical_procedure"].to_numpy() == "radical_nephrectomy"
+    area = (axial[radical][:, None] > axial[~radical]).mean() + (axial[radical][:, None] == axial[~radical]).mean() / 2
+    assert f"area under the ROC curve {area:.2f} " in text
+    grade = record["tumor_isup_grade"].to_numpy(float)
+    known = ~np.isnan(grade)
+    result = stats.mannwhitneyu(axial[known & (grade >= 3)], axial[known & (grade < 3)])
+    counts = (known & (grade >= 3)).sum(), known.sum()
+    area = result.statistic / counts[0] / (counts[1] - counts[0])
+    assert re.search(rf"ISUP grade 3 or more \({area:.2f} \[[^)]*\], {counts[0]} of {counts[1]}\)", text)
+
+
+MEASURED = """
+import resource, subprocess, sys
+status = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20)
+sys.exit(status)
+"""
+"""Runs a script; prints the seconds of the processor, to which other load adds nothing, and the peak memory in GiB."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ALL_LABELS.is_dir(), reason="no kits19-all-labels beside the repository")
+def test_the_largest_case_is_measured_within_5_s_and_1_gib(tmp_path):
+    words = ["--case", "case_00151", "--label", ALL_LABELS / "case_00151" / "segmentation.nii.gz"]
+    outputs = ["--slice", tmp_path / "slice.npz", "--output", tmp_path / "case.tsv"]
+    command = [sys.executable, "-c", MEASURED, SCRIPTS / "measure_label.py", *words, *outputs]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    seconds, gib = map(float, result.stdout.split())
+    assert seconds < 5
+    assert gib < 1

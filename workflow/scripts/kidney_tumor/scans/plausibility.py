@@ -1,0 +1,100 @@
+"""How far a scan resembles the scans on which the networks were trained: what it should be distrusted for.
+
+The networks see no scan without a kidney in their training (paper, section 2.1.1: positive samples only), so they find
+kidneys anywhere. Nothing here refuses a scan; each doubt is a line beside its result.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kidney_tumor.volumes.grid import Geometry
+
+AIR_HU = -200
+"""The HU below which the lowest values of a CT lie, which shows air or at least fat around the body."""
+HIGHEST_HU = 4000
+"""The HU above which no considerable part of a CT lies; metal is measured as 3071 by many scanners."""
+TOLERANCE = 1.25
+"""The factor by which lengths may lie outside the range of the training cases."""
+HU_TOLERANCE = 200
+"""The HU by which percentiles may lie outside the range of the training cases."""
+VOLUME_TOLERANCE = 1.5
+"""The factor by which the kidneys' volume may lie outside the range of the training cases."""
+SEPARATOR = " | "
+"""What separates the doubts about a scan in a table."""
+LENGTHS = {
+    "slice_mm": "the distance between slices",
+    "pixel_mm": "the size of a pixel",
+    "height_mm": "the height of the scan",
+    "width_mm": "the width of its field of view",
+}
+HU = {
+    "hu_low": "the dark end (0.5 % of the voxels are darker)",
+    "hu_middle": "the median of all voxels",
+    "hu_high": "the bright end (0.5 % are brighter)",
+}
+
+
+def describe_scan(geometry: Geometry, hu: Sequence[int]) -> dict[str, float]:
+    """Describe a scan by its lengths in mm and its percentiles in HU, by the names in `LENGTHS` and `HU`."""
+    slice_mm, row_mm, column_mm = geometry.spacing
+    slices, _, columns = geometry.shape
+    lengths = (slice_mm, max(row_mm, column_mm), slices * slice_mm, columns * column_mm)
+    return dict(zip(LENGTHS, map(float, lengths), strict=True)) | dict(zip(HU, map(float, hu), strict=True))
+
+
+def describe_cohort(scans: Iterable[Mapping[str, float]], kidneys_ml: Sequence[float]) -> dict[str, Any]:
+    """Describe a cohort by the number of its cases and the range, [lowest, highest], of all that describes a scan.
+
+    Args:
+        scans: What `describe_scan` returns, for each case.
+        kidneys_ml: The volume of each case's kidneys without tumors in mL.
+    """
+    scans = list(scans)
+    ranges = {name: [min(scan[name] for scan in scans), max(scan[name] for scan in scans)] for name in (*LENGTHS, *HU)}
+    rounded = {name: [round(limit, 3) for limit in limits] for name, limits in ranges.items()}
+    volumes = [round(float(limit), 3) for limit in (min(kidneys_ml), max(kidneys_ml))]
+    return {"cases": len(scans)} | rounded | {"kidney_ml": volumes}
+
+
+def join_cohorts(cohorts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join the descriptions of several cohorts, on which the networks of an ensemble were trained: each range whole."""
+    names = (*LENGTHS, *HU, "kidney_ml")
+    return {
+        name: [min(cohort[name][0] for cohort in cohorts), max(cohort[name][1] for cohort in cohorts)] for name in names
+    }
+
+
+def list_doubts(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str, Any]) -> list[str]:
+    """List why the segmentation of a scan should be distrusted, a sentence each.
+
+    Args:
+        scan: What `describe_scan` returns.
+        kidney_ml: The volume of the segmented kidneys in mL.
+        cohort: What `describe_cohort` or `join_cohorts` returns, for the training cases.
+    """
+    doubts = []
+    if scan["hu_low"] > AIR_HU or scan["hu_high"] > HIGHEST_HU:
+        doubts.append(
+            f"its values do not look like HU: 0.5 % lie below {scan['hu_low']:g}, 0.5 % above {scan['hu_high']:g}; "
+            "is it a CT, and is its scale that of HU?"
+        )
+    else:
+        doubts += [
+            f"{name} is {scan[key]:g} HU, in the training cases {cohort[key][0]:g} to {cohort[key][1]:g}"
+            for key, name in HU.items()
+            if not cohort[key][0] - HU_TOLERANCE <= scan[key] <= cohort[key][1] + HU_TOLERANCE
+        ]
+    doubts += [
+        f"{name} is {scan[key]:.3g} mm, in the training cases {cohort[key][0]:.3g} to {cohort[key][1]:.3g}"
+        for key, name in LENGTHS.items()
+        if not cohort[key][0] / TOLERANCE <= scan[key] <= cohort[key][1] * TOLERANCE
+    ]
+    low, high = cohort["kidney_ml"]
+    if kidney_ml == 0:
+        doubts.append("no kidney was found; are the kidneys in its field of view?")
+    elif not low / VOLUME_TOLERANCE <= kidney_ml <= high * VOLUME_TOLERANCE:
+        doubts.append(
+            f"the kidneys measure {kidney_ml:.0f} mL, in the training cases {low:.0f} to {high:.0f}; "
+            "are the kidneys in its field of view, and whole?"
+        )
+    return doubts
