@@ -21,18 +21,19 @@ import yaml
 from scipy import stats
 
 from kidney_tumor import configuration
+from kidney_tumor.analysis.ablation import apply_variant
 from kidney_tumor.analysis.scoring import average_by_case, score_case
 from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data import cohort, split
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.options import read_filter_options
-from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range, postprocess
 from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.filter.variants import make_options
 from kidney_tumor.phantom.volumes import write_case
 from kidney_tumor.sources import digest_code
 from kidney_tumor.volumes.labels import TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.volumes.nifti import read_geometry
 
 SWITCHES = {
     "the paper": {},
@@ -41,9 +42,9 @@ SWITCHES = {
     "training.slices: {negatives: 0.25}": {"training": {"slices": {"negatives": 0.25}}},
     "training.augmentation: standard": {"training": {"augmentation": "standard"}},
     "training.validation_cases: a tenth": {"training": {"validation_cases": "a tenth"}},
-    "postprocess.ratio: false": {"postprocess": {"ratio": False}},
+    "postprocess.percentiles: null": {"postprocess": {"percentiles": None}},
     "postprocess.keep_best: true": {"postprocess": {"keep_best": True}},
-    "ratio: false, keep_best: true": {"postprocess": {"ratio": False, "keep_best": True}},
+    "percentiles: null, keep_best: true": {"postprocess": {"percentiles": None, "keep_best": True}},
 }
 """Each switch alone, and what it changes in the configuration."""
 PRESET = measure.ROOT / "config" / "beyond.yaml"
@@ -140,13 +141,12 @@ class Experiment:
         config = change(self.config, changes)
         folder, cases = self.predict(changes, seed, number)
         ratios = pd.read_csv(self.work / "components.tsv", sep="\t")["ratio"].to_numpy(float)
-        accepted = derive_ratio_range(ratios, config["postprocess"]["percentiles"])
-        options = read_filter_options(config["postprocess"])
+        options = make_options(config["postprocess"])
         rows = []
         for case in cases:
             before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)
-            result = postprocess(*before, accepted if config["postprocess"]["ratio"] else EVERY_RATIO, options)
-            found = result.segmentation
+            spacing = read_geometry(folder / case / "tumor.nii.gz").spacing
+            found = apply_variant(*before, spacing, ratios, options).segmentation
             after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == TUMOR)
             truth = read_label_masks(self.root / case / "segmentation.nii.gz")
             rows.append(score_case(case, truth, before, after))

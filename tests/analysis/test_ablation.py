@@ -11,33 +11,27 @@ from conftest import RESULTS, ROOT, TINY, merged
 
 from kidney_tumor.analysis.ablation import apply_variant
 from kidney_tumor.analysis.summary import compare_variants
-from kidney_tumor.filter.options import (
-    CONSTRAINTS_OFF,
-    FilterOptions,
-    format_options,
-    list_variants,
-    name_change,
-    name_variant,
-    parse_options,
-)
+from kidney_tumor.filter.constraints import OFF, FilterOptions
 from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
+from kidney_tumor.filter.variants import OFF_TEXTS, format_options, list_variants, name_change, name_variant
 from kidney_tumor.volumes.labels import read_label
 from kidney_tumor.volumes.masks import RunLengthMask, read_mask
 
 CONFIG = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 VARIANTS = list_variants(CONFIG)
 CONFIGURED = VARIANTS[0]
-EVERYTHING_OFF = replace(CONFIGURED, **CONSTRAINTS_OFF)
+EVERYTHING_OFF = replace(CONFIGURED, **OFF)
+HOLES = replace(CONFIGURED, fill_holes=False)
+SPACING = (3.0, 0.75, 0.75)
 RATIOS = np.array([1.0, 1.2, 1.5, 2.0, 4.0])
 
 
 def test_variants_of_the_paper():
     assert FilterOptions(
         percentiles=(5, 95), fill_holes=True, kidney_components=2, min_component_voxels=10, tumor_kidney_overlap=0.95,
-        closing_iterations=0,
     ) == CONFIGURED  # fmt: skip
     assert len(set(VARIANTS)) == len(VARIANTS)
-    for name, off in CONSTRAINTS_OFF.items():
+    for name, off in OFF.items():
         assert replace(CONFIGURED, **{name: off}) in VARIANTS
     assert EVERYTHING_OFF in VARIANTS
     assert [variant.percentiles for variant in VARIANTS if replace(variant, percentiles=(5, 95)) == CONFIGURED] == [
@@ -46,10 +40,10 @@ def test_variants_of_the_paper():
 
 
 def test_variants_keep_what_is_configured():
-    config = merged(CONFIG, postprocess={"percentiles": [0, 100], "closing_iterations": 2})
+    config = merged(CONFIG, postprocess={"percentiles": [0, 100], "keep_best": True})
     variants = list_variants(config)
     assert variants[0].percentiles == (0, 100)
-    assert {variant.closing_iterations for variant in variants} == {2}
+    assert {variant.keep_best for variant in variants} == {True}
     assert replace(variants[0], percentiles=(5, 95)) in variants
 
 
@@ -71,27 +65,13 @@ def test_variants_keep_every_digit():
     assert (text["percentiles"], text["tumor_kidney_overlap"]) == ("0.00001-99", "0.9999999")
 
 
-@pytest.mark.parametrize(
-    "variant", [*VARIANTS, FilterOptions(percentiles=(0.00001, 99.5), tumor_kidney_overlap=1e-7, closing_iterations=3)]
-)
-def test_variants_come_back_from_text(tmp_path, variant):
-    """Also from a table, where pandas takes some of the text for numbers."""
-    text = format_options(variant)
-    expected = replace(variant, closing_iterations=0)  # the same for all, and not in the text
-    assert parse_options(text) == expected
-    pd.DataFrame([text]).to_csv(tmp_path / "variant.tsv", sep="\t", index=False)
-    read = pd.read_csv(tmp_path / "variant.tsv", sep="\t").astype(str).iloc[0]
-    found = parse_options(read)
-    assert found == expected
-    assert type(found.kidney_components) is type(variant.kidney_components)  # 2.0 would be no count
-    assert type(found.min_component_voxels) is int
-
-
 def test_what_a_variant_changes():
-    assert name_change(CONFIGURED, CONFIGURED) == "nothing"
-    assert name_change(replace(CONFIGURED, percentiles=None), CONFIGURED) == "percentiles"
-    assert name_change(replace(CONFIGURED, tumor_kidney_overlap=0.5), CONFIGURED) == "tumor_kidney_overlap"
-    assert name_change(EVERYTHING_OFF, CONFIGURED) == "everything"
+    configured, everything_off = format_options(CONFIGURED), format_options(EVERYTHING_OFF)
+    assert everything_off == OFF_TEXTS
+    assert name_change(configured, configured) == "nothing"
+    assert name_change(configured | {"percentiles": "off"}, configured) == "percentiles"
+    assert name_change(configured | {"tumor_kidney_overlap": "0.5"}, configured) == "tumor_kidney_overlap"
+    assert name_change(everything_off, configured) == "everything"
 
 
 @pytest.fixture
@@ -108,43 +88,39 @@ def masks(rng):
 
 
 def apply(masks, variant):
-    return apply_variant(*map(RunLengthMask.from_mask, masks), RATIOS, variant).segmentation
+    return apply_variant(*map(RunLengthMask.from_mask, masks), SPACING, RATIOS, variant).segmentation
 
 
 def test_everything_on_is_the_filter(masks):
-    expected = postprocess(*map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95])).segmentation
+    accepted = derive_ratio_range(RATIOS, [5, 95])
+    expected = postprocess(*map(RunLengthMask.from_mask, masks), SPACING, accepted, CONFIGURED).segmentation
     np.testing.assert_array_equal(apply(masks, CONFIGURED), expected)
-    closing = replace(CONFIGURED, closing_iterations=1)
-    closed = postprocess(*map(RunLengthMask.from_mask, masks), derive_ratio_range(RATIOS, [5, 95]), closing)
-    assert not np.array_equal(closed.segmentation, expected)
-    np.testing.assert_array_equal(apply(masks, closing), closed.segmentation)
 
 
 def test_everything_off_is_the_raw_masks_merged(masks):
     expected = np.where(masks[1], 2, masks[0]).astype(np.uint8)
-    for closing in (0, 1):
-        np.testing.assert_array_equal(apply(masks, replace(EVERYTHING_OFF, closing_iterations=closing)), expected)
+    np.testing.assert_array_equal(apply(masks, EVERYTHING_OFF), expected)
     np.testing.assert_array_equal(merge(*map(RunLengthMask.from_mask, masks)), expected)
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS_OFF)
+@pytest.mark.parametrize("name", OFF)
 def test_each_constraint_alone_does_something(masks, name):
-    without = replace(CONFIGURED, **{name: CONSTRAINTS_OFF[name]})
+    without = replace(CONFIGURED, **{name: OFF[name]})
     assert not np.array_equal(apply(masks, CONFIGURED), apply(masks, without))
 
 
-def table(*dices):
+def table(*dices, variant=CONFIGURED):
     rows = [
         (f"case_{n}", target, dice, int(dice > 0))
         for n, dice in enumerate(dices)
         for target in ("kidney_tumor", "tumor")
     ]
-    return pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
+    return pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"]).assign(**format_options(variant))
 
 
 def test_summary_by_hand():
-    variants = [CONFIGURED, replace(CONFIGURED, fill_holes=False), EVERYTHING_OFF]
-    summary = compare_variants(variants, [table(0.5, 0.7), table(0.0, 0.6), table(1.0, 1.0)], seed=1)
+    changed = [table(0.0, 0.6, variant=HOLES), table(1.0, 1.0, variant=EVERYTHING_OFF)]
+    summary = compare_variants([table(0.5, 0.7), *changed], seed=1)
     tumor = summary[summary["target"] == "tumor"].reset_index()
     assert tumor["fill_holes"].tolist() == ["on", "off", "off"]
     assert tumor["changed"].tolist() == ["nothing", "fill_holes", "everything"]
@@ -160,9 +136,8 @@ def test_differences_are_paired_by_case():
     """Widely different cases that all lose 0.05 leave no doubt; else the interval is that of every resample."""
     dices = np.array([0.1, 0.9, 0.5, 0.3, 0.7])
     changes = np.array([-0.05, -0.05, 0.1, 0.02, 0.3])
-    variants = [CONFIGURED, replace(CONFIGURED, fill_holes=False), EVERYTHING_OFF]
-    shuffled = table(*(dices + changes)).sample(frac=1, random_state=1)
-    rows = compare_variants(variants, [table(*dices), table(*(dices - 0.05)), shuffled], seed=1)
+    shuffled = table(*(dices + changes), variant=EVERYTHING_OFF).sample(frac=1, random_state=1)
+    rows = compare_variants([table(*dices), table(*(dices - 0.05), variant=HOLES), shuffled], seed=1)
     constant, mixed = rows[rows["target"] == "tumor"].set_index("changed").loc[["fill_holes", "everything"]].iloc
     assert constant[["difference_low", "difference_high"]].tolist() == pytest.approx([-0.05, -0.05])
     means = [np.mean(sample) for sample in itertools.product(changes, repeat=5)]
@@ -191,7 +166,7 @@ def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
     for folder in sorted((results / "predictions").iterdir()):
         raw = [read_mask(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
         expected = read_label(results / "segmentations" / f"{folder.name}.nii.gz")
-        np.testing.assert_array_equal(apply_variant(*raw, ratios, CONFIGURED).segmentation, expected)
+        np.testing.assert_array_equal(apply_variant(*raw, SPACING, ratios, CONFIGURED).segmentation, expected)
 
 
 def test_another_sweep_reruns_nothing_else(finished):

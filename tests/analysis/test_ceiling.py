@@ -18,7 +18,7 @@ from kidney_tumor.analysis.ceiling import (
 )
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.files import write_json
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions
 
 WIDE = (1.0, 1000.0)
 

@@ -115,9 +115,11 @@ def test_deviations_from_the_papers_settings():
     assert list_deviations(config, stated) == []
     changed = merged(config, training={"epochs": 3, "batch_size": 2}, postprocess={"percentiles": [1, 99]})
     assert list_deviations(changed, stated) == ["training.epochs", "postprocess.percentiles"]
-    changed = merged(config, training={"augmentation": "standard", "validation_cases": 9}, postprocess={"ratio": False})
+    changed = merged(
+        config, training={"augmentation": "standard", "validation_cases": 9}, postprocess={"percentiles": None}
+    )
     deviations = list_deviations(changed, stated)
-    assert set(deviations) == {"training.augmentation", "training.validation_cases", "postprocess.ratio"}
+    assert set(deviations) == {"training.augmentation", "training.validation_cases", "postprocess.percentiles"}
     table = checked(deviations=deviations)
     assert table.loc["test cases", "verdict"] == "agrees"
     for claim in ("train cases", "accepted ratio, high", "mean Dice, tumor, after", CONVERGENCE):

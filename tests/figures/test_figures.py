@@ -17,7 +17,8 @@ from kidney_tumor.figures.morphometry import plot_volumes
 from kidney_tumor.figures.network import plot_network
 from kidney_tumor.figures.pipeline import plot_pipeline
 from kidney_tumor.figures.training import plot_training
-from kidney_tumor.filter.options import CONSTRAINTS_OFF, FilterOptions
+from kidney_tumor.filter.constraints import OFF, FilterOptions
+from kidney_tumor.filter.variants import format_options
 from kidney_tumor.networks.unet import UNet, trace_features
 
 
@@ -192,16 +193,16 @@ def test_training_shows_what_the_validation_cases_lack(drawn, tmp_path):
 
 def test_ablation_names_what_is_off(drawn, tmp_path):
     base = FilterOptions(percentiles=(5, 95), tumor_kidney_overlap=0.95)
-    variants = [base, replace(base, percentiles=None), replace(base, **CONSTRAINTS_OFF)]
+    variants = [base, replace(base, percentiles=None), replace(base, **OFF)]
     variants += [replace(base, percentiles=(0, 100)), replace(base, tumor_kidney_overlap=0.5)]
     tables = [
         pd.DataFrame(
             [(case, target, 0.1 * number, 1) for case in "ab" for target in ("kidney_tumor", "tumor")],
             columns=["case", "target", "dice", "predicted_voxels"],
-        )
-        for number in range(1, len(variants) + 1)
+        ).assign(**format_options(variant))
+        for number, variant in enumerate(variants, 1)
     ]
-    plot_ablation(variants, compare_variants(variants, tables, seed=1), [tmp_path / "ablation.png"])
+    plot_ablation(compare_variants(tables, seed=1), [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:

@@ -9,7 +9,6 @@ from conftest import AFFINE, run_script, save
 from helpers.filters import box, merge, postprocess, run
 
 from kidney_tumor.files import write_json
-from kidney_tumor.filter.candidates import judge
 from kidney_tumor.volumes.labels import read_label
 
 
@@ -45,7 +44,7 @@ def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):
     assert result.returncode == 0, result.stderr
     np.testing.assert_array_equal(read_label(tmp_path / "s.nii.gz"), merge(left | right, tumor))
     help_text = " ".join(run_script("postprocess", "--help").stdout.split())
-    for default in ("(default: 2)", "(default: 10)", "(default: 0.95)", "(default: 0)"):
+    for default in ("(default: 2)", "(default: 10)", "(default: 0.95)"):
         assert default in help_text
 
 
@@ -55,14 +54,12 @@ def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):
         {"kidney_components": 3},
         {"min_component_voxels": 300},
         {"tumor_kidney_overlap": 0.2},
-        {"closing_iterations": 3},
     ],
 )
 def test_each_option_of_the_script_has_its_effect(tmp_path, kidneys, options):
     left, right, stray = kidneys
     tumor = box(left.shape, (4, 8), (22, 28), (7, 13)) | box(left.shape, (4, 8), (22, 28), (30, 39))
     tumor[5:7, 24:26, 9:11] = False
-    tumor[6, 22:25, 10] = False  # a tunnel into the cavity, for the closing
     save(tmp_path / "k.nii.gz", (left | right | stray).astype(np.uint8))
     save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 9.0})
@@ -131,10 +128,17 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
     save(tmp_path / "kidney.nii.gz", (left | right).astype(np.uint8))
     save(tmp_path / "tumor.nii.gz", rod.astype(np.uint8))
     write_json(tmp_path / "range.json", {"low": 1.0, "high": 2.8})
-    words = ["--kidney", "kidney.nii.gz", "--tumor", "tumor.nii.gz", "--ratio-range", "range.json"]
-    for option, expected in (("--ratio", 0), ("--no-ratio", 32)):
-        run("postprocess", *words, option, "--output", "case.nii.gz", cwd=tmp_path)
-        assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == expected
+    words = ["--kidney", "kidney.nii.gz", "--tumor", "tumor.nii.gz"]
+    run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
+    assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
+    words += ["--ratio-range", "range.json"]
+    run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
+    assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 0
+    (tmp_path / "components.tsv").write_text("case\tratio\ncase_00000\t1.5\n")
+    run("ratio_range", "--components", "components.tsv", "--no-percentiles", "--output", "range.json", cwd=tmp_path)
+    run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
+    assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
+    write_json(tmp_path / "range.json", {"low": 1.0, "high": 2.8})
     said = run(
         "postprocess", *words, "--keep-best", "--candidates", "list.tsv", "--output", "case.nii.gz", cwd=tmp_path
     )
@@ -159,17 +163,15 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
     ],
 )
 def test_a_range_that_is_none_is_one_line(tmp_path, content, says):
-    """With the ratio switched off, too, since the file is not what its name says."""
     save(tmp_path / "k.nii.gz", np.ones((2, 3, 4), np.uint8))
     (tmp_path / "r.json").write_text(content)
     arguments = ["--kidney", "k.nii.gz", "--tumor", "k.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
-    for option in ("--ratio", "--no-ratio"):
-        result = run_script("postprocess", *arguments, option, cwd=tmp_path)
-        assert result.returncode == 1
-        assert result.stderr.startswith(f"error: r.json: {says}")
-        assert result.stderr.endswith('{"low": 1.07, "high": 2.8}\n')
-        assert result.stderr.count("\n") == 1
-        assert not (tmp_path / "s.nii.gz").exists()
+    result = run_script("postprocess", *arguments, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: r.json: {says}")
+    assert result.stderr.endswith('{"low": 1.07, "high": 2.8}\n')
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "s.nii.gz").exists()
     write_json(tmp_path / "r.json", {"low": 0, "high": 1})  # what only round components pass
     assert run_script("postprocess", *arguments, cwd=tmp_path).returncode == 0
 
@@ -211,17 +213,3 @@ def test_the_listing_shows_what_is_kept(tmp_path):
     listed = [line for line in lines if ": tumor of " in line]
     assert [line.endswith(": kept") for line in listed] == [False] * 5 + [True] * 2
     assert lines[-1] == "s.nii.gz: 3 smaller tumor components: removed"
-
-
-def test_a_verdict_without_words_is_not_kept():
-    """A further constraint, whose verdict is a field of the record, is named where it removes a component."""
-    names = ["large", "shaped", "smooth", "rescued", "kept"]
-
-    def verdict(*values):
-        return judge(np.rec.fromrecords([(7, *values)], names=["voxels", *names])[0])
-
-    assert verdict(True, True, True, False, True) == "kept"
-    assert verdict(True, True, False, False, False) == "removed: not smooth"
-    assert verdict(False, True, False, False, False) == "removed: too small, not smooth"
-    assert verdict(True, True, True, False, False) == "removed"
-    assert verdict(True, False, False, True, True) == "kept: none passes, and this is nearest"

@@ -8,8 +8,7 @@ from scipy import ndimage
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_json
-from kidney_tumor.filter import postprocessing
-from kidney_tumor.filter.postprocessing import EVERY_RATIO, derive_ratio_range
+from kidney_tumor.filter.postprocessing import derive_ratio_range
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components
 from kidney_tumor.volumes.masks import RunLengthMask
 
@@ -131,15 +130,6 @@ def test_empty_and_full_masks(kidney_full, tumor_full):
     assert result.segmentation.dtype == np.uint8
 
 
-def test_closing_is_off_by_default_and_joins_when_on():
-    kidney = box((5, 20, 30), (1, 4), (5, 15), (5, 14)) | box((5, 20, 30), (1, 4), (5, 15), (15, 25))
-    nothing = np.zeros_like(kidney)
-    assert len(postprocess(kidney, nothing, WIDE).kidneys) == 2
-    assert len(postprocess(kidney, nothing, WIDE, closing_iterations=1).kidneys) == 1
-    edge = box((5, 20, 30), (0, 5), (0, 20), (0, 9))
-    np.testing.assert_array_equal(postprocessing.close(RunLengthMask.from_mask(edge), 2).to_volume(), edge)
-
-
 def test_an_overlap_in_percent_is_refused():
     with pytest.raises(UserError, match="share from 0 to 1, not 95"):
         postprocess(np.zeros((1, 2, 3), bool), np.zeros((1, 2, 3), bool), WIDE, tumor_kidney_overlap=95)
@@ -189,7 +179,7 @@ def test_the_nearest_tumor_is_kept_if_none_passes(kidneys):
     far = postprocess(left | right, outside, narrow, keep_best=True).segmentation == 2
     assert far.sum() == 27
     # Where every ratio passes, a line is as good as a blob: here it is the nearest, by its size, to 5 of 10 voxels.
-    lone = postprocess(left | right, small | outside, EVERY_RATIO, keep_best=True).segmentation == 2
+    lone = postprocess(left | right, small | outside, None, keep_best=True).segmentation == 2
     np.testing.assert_array_equal(lone, small)
 
 

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import AFFINE
+from helpers.filters import postprocess
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -16,8 +17,7 @@ from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.restoration import NEAREST, restore
 from kidney_tumor.data.slices import extract, resize
 from kidney_tumor.errors import UserError
-from kidney_tumor.filter.options import FilterOptions
-from kidney_tumor.filter.postprocessing import merge, postprocess
+from kidney_tumor.filter.postprocessing import merge
 from kidney_tumor.volumes.components import (
     compute_eigenvalues,
     compute_ratio,
@@ -206,13 +206,10 @@ def test_merging_lays_tumor_over_kidney(masks):
 @given(masks=pairs(), low=st.floats(1, 3), high=st.floats(3, 9))
 def test_the_filter_only_removes_but_for_holes(masks, low, high):
     kidney, tumor = masks
-    result = postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), (low, high)).segmentation
-    anywhere = FilterOptions(tumor_kidney_overlap=0)
+    result = postprocess(kidney, tumor, (low, high)).segmentation
     assert ((result == 2) <= ndimage.binary_fill_holes(tumor)).all()
     assert ((result == 1) <= ndimage.binary_fill_holes(kidney)).all()
-    again = postprocess(
-        RunLengthMask.from_mask(result > 0), RunLengthMask.from_mask(result == 2), (low, high), anywhere
-    ).segmentation
+    again = postprocess(result > 0, result == 2, (low, high), tumor_kidney_overlap=0).segmentation
     assert ((again == 2) == (result == 2)).all()
 
 

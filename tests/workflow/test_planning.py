@@ -38,7 +38,7 @@ def test_changed_percentiles_rerun_the_filter_only(finished):
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
-@pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}, {"closing_iterations": 1}])
+@pytest.mark.parametrize("change", [{"tumor_kidney_overlap": 0.9}, {"kidney_components": 1}])
 def test_changed_filter_reruns_post_processing_only(finished, change):
     planned = finished.planned(merged(TINY, postprocess=change))
     assert 0 < planned.pop("ablate") <= VARIANTS

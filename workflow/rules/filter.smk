@@ -1,5 +1,6 @@
 # The percentiles reach the filter through the range of ratios that follows from them.
 FILTER_OPTIONS = list_options("postprocess", without=["percentiles", "ratio_cases"])
+HAS_RANGE = config["postprocess"]["percentiles"] is not None
 
 # Each split has its own range of ratios if only the tumors of its training cases count.
 RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
@@ -60,7 +61,7 @@ rule postprocess:
     input:
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
-        ratio_range=RATIO_RANGE,
+        ratio_range=RATIO_RANGE if HAS_RANGE else [],
     output:
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
         candidates="<results>/{split}segmentations/{case}_candidates.tsv",
@@ -74,8 +75,9 @@ rule postprocess:
         **grow(mem_mb=1000, runtime=10),
     params:
         **run_script("postprocess"),
+        ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=FILTER_OPTIONS,
     shell:
-        "python3 {params.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} --ratio-range {input.ratio_range:q}"
+        "python3 {params.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} {params.ratio_range:q}"
         " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q}"
         " 2>&1 | keep_log {log:q}"

@@ -24,7 +24,7 @@ use rule postprocess as postprocess_scan with:
     input:
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
-        ratio_range=f"{MODELS}/ratio_range.json",
+        ratio_range=f"{MODELS}/ratio_range.json" if HAS_RANGE else [],
     output:
         segmentation=f"{SCAN}/segmentation.nii.gz",
         candidates=f"{SCAN}/candidates.tsv",

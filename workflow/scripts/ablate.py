@@ -10,7 +10,8 @@ import pandas as pd
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.ablation import score_variant
 from kidney_tumor.data.split import read_split
-from kidney_tumor.filter.options import FilterOptions, format_options
+from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.filter.variants import format_options
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -11,10 +11,10 @@ from kidney_tumor.figures.ratios import plot_ratios
 
 def main(arguments: argparse.Namespace) -> None:
     components = tables.read_tables([arguments.components], "ratio")
-    accepted = files.read_json(arguments.ratio_range, "low", "high")
+    accepted = files.read_json(arguments.ratio_range, "low", "high", "percentiles")
     claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
     paper = float(claims["accepted ratio, low"]), float(claims["accepted ratio, high"])
-    ratios = accepted["low"], accepted["high"]
+    ratios = (accepted["low"], accepted["high"]) if accepted["percentiles"] else None
     plot_ratios(components, ratios, paper, arguments.source == "phantom", arguments.output)
 
 

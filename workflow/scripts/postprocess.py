@@ -9,8 +9,8 @@ import numpy as np
 
 from kidney_tumor import cli
 from kidney_tumor.data.places import check_places, write_mask
-from kidney_tumor.filter.candidates import judge, write_candidates
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.candidates import describe_verdict, write_candidates
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
 from kidney_tumor.volumes.masks import read_mask
 
@@ -21,13 +21,13 @@ LISTED = 5
 
 
 def main(arguments: argparse.Namespace) -> None:
-    ratios = read_ratio_range(arguments.ratio_range, arguments.ratio)
+    ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
-    filtered = postprocess(kidney, tumor, ratios, cli.read_options(arguments, FilterOptions))
+    filtered = postprocess(kidney, tumor, geometry.spacing, ratios, cli.read_options(arguments, FilterOptions))
     write_mask(arguments.output, filtered.segmentation, geometry)
     if arguments.candidates:
-        write_candidates(arguments.candidates, filtered, geometry.spacing)
+        write_candidates(arguments.candidates, filtered)
     tests = filtered.tests
     name = arguments.output.parent.name if arguments.output.name == SEGMENTATION else arguments.output.name
     if look_swapped(kidney, tumor):
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
     for component in ordered[listed]:
         print(
             f"{name}: tumor of {component.voxels} voxels, ratio {component.ratio:.2f}, "
-            f"{component.overlap:.1%} inside the kidney mask: {judge(component)}"
+            f"{component.inside:.1%} inside the kidney mask: {describe_verdict(component)}"
         )
     if not listed.all():
         print(f"{name}: {(~listed).sum()} smaller tumor components: removed")
@@ -52,10 +52,7 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
-    parser.add_argument(
-        "--ratio", action=argparse.BooleanOptionalAction, default=True, help="filter tumors by their eigenvalue ratio"
-    )
+    parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
     parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")

@@ -17,17 +17,19 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.cases:
         components = components[components["case"].isin(arguments.cases)]
     ratios = components["ratio"].to_numpy(float)
-    low, high = derive_ratio_range(ratios, arguments.percentiles)
     measured = int(np.isfinite(ratios).sum())
+    low, high = derive_ratio_range(ratios, arguments.percentiles) if arguments.percentiles else (None, None)
     record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
     files.write_json(arguments.output, record)
-    print(f"{measured} tumor components: eigenvalue ratio {low:.3f} to {high:.3f}")
+    accepted = f"{low:.3f} to {high:.3f}" if arguments.percentiles else "any"
+    print(f"{measured} tumor components: eigenvalue ratio {accepted}")
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
     parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="percentiles of the ratios")
+    parser.add_argument("--no-percentiles", dest="percentiles", action="store_const", const=None, help="accept all")
     parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
     parser.add_argument("--output", type=Path, required=True, help="range, .json")
     cli.run(main, parser)

@@ -8,20 +8,17 @@ from pathlib import Path
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.summary import compare_variants
 from kidney_tumor.figures.ablation import plot_ablation
-from kidney_tumor.filter.options import CONSTRAINTS_OFF, parse_options
+from kidney_tumor.filter.constraints import OFF
 
 
 def main(arguments: argparse.Namespace) -> None:
     read = [
-        tables.read_tables([path], "case", "target", "dice", *CONSTRAINTS_OFF).astype(
-            dict.fromkeys(CONSTRAINTS_OFF, str)
-        )
+        tables.read_tables([path], "case", "target", "dice", *OFF, texts=["case", "target", *OFF])
         for path in arguments.variants
     ]
-    variants = [parse_options(table.iloc[0]) for table in read]
-    summary = compare_variants(variants, read, arguments.seed)
+    summary = compare_variants(read, arguments.seed)
     tables.write_table(arguments.output, summary)
-    plot_ablation(variants, summary, arguments.figure)
+    plot_ablation(summary, arguments.figure)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.ceiling import trace_case
 from kidney_tumor.data.restoration import LINEAR, METHODS
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 
 
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.size,
         arguments.tumor_rows,
         arguments.restore,
-        read_ratio_range(arguments.ratio_range, arguments.ratio),
+        read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None,
         cli.read_options(arguments, FilterOptions),
     )
     with files.write_atomically(arguments.slice) as temporary:
@@ -38,10 +38,7 @@ if __name__ == "__main__":
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
-    parser.add_argument(
-        "--ratio", action=argparse.BooleanOptionalAction, default=True, help="filter tumors by their eigenvalue ratio"
-    )
+    parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")

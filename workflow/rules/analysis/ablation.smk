@@ -1,4 +1,4 @@
-VARIANTS = {filter_options.name_variant(variant): variant for variant in filter_options.list_variants(config)}
+VARIANTS = {variants.name_variant(variant): variant for variant in variants.list_variants(config)}
 
 
 rule ablate:

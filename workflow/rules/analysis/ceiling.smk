@@ -2,7 +2,7 @@ rule trace_ceiling:
     # This sends a case's true masks through the method as if the networks were perfect. It needs no image and no GPU.
     input:
         label=LABEL,
-        ratio_range=FIRST_RATIO_RANGE,
+        ratio_range=FIRST_RATIO_RANGE if HAS_RANGE else [],
     output:
         table="<results>/ceiling/{case}.tsv",
         slice="<results>/ceiling/{case}.npz",
@@ -16,9 +16,10 @@ rule trace_ceiling:
         **grow(mem_mb=2000, runtime=10),
     params:
         **run_script("trace_ceiling"),
+        ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=list_options("slices", "size", "tumor_rows") + list_options("inference", "restore") + FILTER_OPTIONS,
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --ratio-range {input.ratio_range:q}"
+        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.ratio_range:q}"
         " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
 
 

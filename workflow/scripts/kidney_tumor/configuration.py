@@ -136,7 +136,7 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         ("postprocess", "percentiles"),
         ("phantom", "slices"),
     ):
-        low, high = config[section][key]
+        low, high = config[section][key] or (0, 0)
         if low > high or (low == high and key == "hu_window"):
             yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
     for low, high in config["ablation"]["percentiles"]:

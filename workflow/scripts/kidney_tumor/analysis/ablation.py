@@ -7,26 +7,29 @@ import numpy as np
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.options import FilterOptions
-from kidney_tumor.filter.postprocessing import EVERY_RATIO, Filtered, derive_ratio_range, postprocess
+from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.filter.postprocessing import Filtered, derive_ratio_range, postprocess
 from kidney_tumor.volumes.labels import TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.volumes.masks import RunLengthMask, Spacing, read_label_masks, read_mask
 
 
-def apply_variant(kidney: RunLengthMask, tumor: RunLengthMask, ratios: np.ndarray, variant: FilterOptions) -> Filtered:
+def apply_variant(
+    kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, ratios: np.ndarray, variant: FilterOptions
+) -> Filtered:
     """Filter a case's raw masks with a variant of the filter, its percentiles included.
 
     Args:
         kidney: The raw mask of kidney and tumor together.
         tumor: The raw mask of the tumor, of the same shape.
+        spacing: The distance between neighboring slices, rows and columns in mm.
         ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
         variant: The options of the filter.
 
     Raises:
         UserError: The reasons are those of `postprocess` and `derive_ratio_range`.
     """
-    accepted = derive_ratio_range(ratios, variant.percentiles) if variant.percentiles else EVERY_RATIO
-    return postprocess(kidney, tumor, accepted, variant)
+    accepted = derive_ratio_range(ratios, variant.percentiles) if variant.percentiles else None
+    return postprocess(kidney, tumor, spacing, accepted, variant)
 
 
 def score_variant(
@@ -47,9 +50,9 @@ def score_variant(
         UserError: A file is not a mask or a label volume, or they differ in shape or place.
     """
     paths = [prediction / f"{network}.nii.gz" for network in NETWORKS]
-    check_places(label, *paths)
+    spacing = check_places(label, *paths).spacing
     kidney, tumor = map(read_mask, paths)
-    segmentation = apply_variant(kidney, tumor, ratios, variant).segmentation
+    segmentation = apply_variant(kidney, tumor, spacing, ratios, variant).segmentation
     masks = RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
     return [
         (prediction.name, target, compute_dice(truth, mask), mask.voxels)

@@ -14,13 +14,14 @@ from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
+from kidney_tumor.filter.constraints import Bounds, FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import TUMOR, read_label_columns
 from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
 
-STEPS = ("resize", "lower_half", "fill_holes", "components", "ratio", "overlap", "merge")
+STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
 SOFTNESS = 0.7
 """The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
 HAIR = 1e-4
@@ -71,7 +72,7 @@ def trace_case(
     size: int,
     tumor_rows: str,
     method: str,
-    ratios: tuple[float, float],
+    ratios: Bounds | None,
     options: FilterOptions,
 ) -> tuple[pd.DataFrame, Loss]:
     """Send a case's true masks through every step, as if both networks were perfect.
@@ -82,7 +83,7 @@ def trace_case(
         size: The rows and columns of the slices that the networks see, in pixels.
         tumor_rows: The rows that the tumor network sees, `lower_half` or `all`.
         method: How pixels become voxels, `nearest` or `linear`.
-        ratios: The lowest and the highest accepted eigenvalue ratio.
+        ratios: The lowest and the highest accepted eigenvalue ratio; None for any ratio.
         options: The constraints of the filter.
 
     Returns:
@@ -99,7 +100,7 @@ def trace_case(
         RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method).view(bool))
         for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
-    filtered = postprocess(kidney, seen, ratios, options)
+    filtered = postprocess(kidney, seen, geometry.spacing, ratios, options)
     segmentation = filtered.segmentation
     steps = [
         ("resize", kidney, tumor),

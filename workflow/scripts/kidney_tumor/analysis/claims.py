@@ -38,7 +38,7 @@ def check_claims(
     dice: pd.DataFrame,
     scores: pd.DataFrame,
     splits: Sequence[Mapping[str, str]],
-    ratios: Mapping[str, float],
+    ratios: Mapping[str, float | None],
     histories: Mapping[str, Sequence[Mapping[str, float]]],
     source: str,
     deviations: Sequence[str],
@@ -51,7 +51,8 @@ def check_claims(
         dice: The table that `summary.summarize_dice` returns.
         scores: The tables that `scoring.score_case` returns, of all test cases.
         splits: For each split, `train` or `test` for each case.
-        ratios: The lowest and the highest eigenvalue ratio that the filter accepts, `low` and `high`.
+        ratios: The lowest and the highest eigenvalue ratio that the filter accepts, `low` and `high`; None for
+            any ratio.
         histories: For the network of each target, its epochs with their loss.
         source: The source of the cohort, `kits19` or `phantom`.
         deviations: The configuration keys whose values are not the paper's, `training.epochs` for example.
@@ -69,7 +70,10 @@ def check_claims(
     found: dict[str, Finding] = {}
     for part in ("train", "test"):
         found[f"{part} cases"] = _make_exact(sum(subset == part for subset in splits[0].values()))
-    found |= {f"accepted ratio, {end}": _make_exact(ratios[end]) for end in ("low", "high")}
+    found |= {
+        f"accepted ratio, {end}": _make_exact(math.nan if ratios[end] is None else ratios[end])
+        for end in ("low", "high")
+    }
     rows, dices = dice.set_index(["stage", "target"]), average_by_case(scores)
     tested = int(paper.set_index("claim").loc["test cases", "paper"])
     for stage in STAGES:

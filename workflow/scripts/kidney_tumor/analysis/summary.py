@@ -15,7 +15,8 @@ from kidney_tumor.analysis.statistics import (
     summarize_values,
 )
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.filter.options import FilterOptions, format_options, name_change
+from kidney_tumor.filter.constraints import OFF
+from kidney_tumor.filter.variants import name_change
 
 
 def count_emptied(scores: pd.DataFrame) -> pd.Series:
@@ -114,12 +115,12 @@ def describe_effect(row: Mapping[str, Any]) -> str:
     return f"{name}: {moved}; mean change {row['mean']:+.3f} {interval}: {verdict}."
 
 
-def compare_variants(variants: Sequence[FilterOptions], tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
+def compare_variants(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
     """Compute the Dice over the cases under each variant of the filter.
 
     Args:
-        variants: The variants of the filter; the first has the configured options.
-        tables: For each variant, a table with the columns case, target, dice and predicted_voxels.
+        tables: For each variant, a table with its constraints as text and the columns case, target, dice and
+            predicted_voxels; the first variant is the configured one.
         seed: The seed of the bootstrap.
 
     Returns:
@@ -128,17 +129,18 @@ def compare_variants(variants: Sequence[FilterOptions], tables: Sequence[pd.Data
         left, in at least one split), difference (the mean over the cases of Dice minus that with the configured
         options), and difference_low and difference_high (its 95 % interval, paired by case).
     """
+    texts = [table.iloc[0][list(OFF)].to_dict() for table in tables]
     base = tables[0].groupby(["case", "target"])["dice"].mean()
     rows = []
-    for variant, table in zip(variants, tables, strict=True):
+    for variant, table in zip(texts, tables, strict=True):
         dice = table.groupby(["case", "target"])["dice"].mean()
         for target in TARGETS:
             of_target = table[table["target"] == target]
             difference = compare_pairs(base.xs(target, level="target"), dice.xs(target, level="target"), seed)
             rows.append(
                 {
-                    **format_options(variant),
-                    "changed": name_change(variant, variants[0]),
+                    **variant,
+                    "changed": name_change(variant, texts[0]),
                     "target": target,
                     "n": dice.xs(target, level="target").count(),
                     **summarize_values(dice.xs(target, level="target"), seed),

@@ -8,51 +8,40 @@ import pandas as pd
 
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import TITLES, save
-from kidney_tumor.filter.options import CONSTRAINTS_OFF, FilterOptions, name_change
+from kidney_tumor.filter.constraints import CONSTRAINTS
+from kidney_tumor.filter.variants import EVERYTHING, NOTHING, OFF_TEXTS
 
-WITHOUT = {
-    "fill_holes": "no hole filling",
-    "kidney_components": "all kidney components",
-    "min_component_voxels": "any tumor size",
-    "percentiles": "any tumor shape",
-    "tumor_kidney_overlap": "any overlap",
-    "everything": "no filter",
-}
+NAMES = {constraint.key: constraint.without for constraint in CONSTRAINTS} | {EVERYTHING: "no filter"}
 
 
-def plot_ablation(variants: Sequence[FilterOptions], ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
+def plot_ablation(ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Draw the mean Dice with its 95 % interval for each constraint off, percentile range and smallest overlap.
 
     Args:
-        variants: The configured options first.
-        ablation: The table that `compare_variants` returns for them.
+        ablation: The table that `compare_variants` returns.
         paths: The files to write, .png or .svg.
     """
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), sharey="row", layout="constrained")
-    changes = [name_change(variant, variants[0]) for variant in variants]
-    off = [
-        number
-        for number, variant in enumerate(variants)
-        if all(getattr(variant, name) in (getattr(variants[0], name), value) for name, value in CONSTRAINTS_OFF.items())
-    ]
-    names = ["as configured", *(WITHOUT[changes[number]] for number in off[1:])]
     for row, target in zip(axes, TARGETS, strict=True):
         table = ablation[ablation["target"] == target].reset_index(drop=True)
-        _draw_points(row[0], table.loc[off], names)
+        configured, changed = table.iloc[0], table["changed"]
+        is_off = [table[key].isin([configured[key], text]) for key, text in OFF_TEXTS.items()]
+        off = table.index[pd.concat(is_off, axis=1).all(axis=1)]
+        _draw_points(row[0], table.loc[off], ["as configured", *changed[off[1:]].map(NAMES)])
         for axis, key in ((row[1], "percentiles"), (row[2], "tumor_kidney_overlap")):
-            values = {
-                number: getattr(variant, key)
-                for number, variant in enumerate(variants)
-                if changes[number] in ("nothing", key) and getattr(variant, key) is not None
-            }
-            order = sorted(values, key=values.__getitem__)
-            _draw_points(axis, table.loc[order], table.loc[order, key].tolist())
+            swept = table[changed.isin([NOTHING, key]) & (table[key] != "off")]
+            swept = swept.sort_values(key, key=lambda texts: texts.map(_read_numbers), kind="stable")
+            _draw_points(axis, swept, swept[key].tolist())
         for axis, title in zip(row, ("one constraint off", "percentiles", "smallest overlap"), strict=True):
-            axis.axhline(table.loc[0, "mean"], color="tab:gray", linewidth=0.8, zorder=0)
+            axis.axhline(configured["mean"], color="tab:gray", linewidth=0.8, zorder=0)
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
         row[0].set_ylabel("mean Dice, 95 % interval")
     save(figure, paths)
+
+
+def _read_numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split("-")))
 
 
 def _draw_points(axis: plt.Axes, table: pd.DataFrame, names: list[str]) -> None:

@@ -13,12 +13,12 @@ LARGEST = 6.0
 """The ratio from which on all components are drawn in the last bar."""
 
 
-def plot_ratios(components: pd.DataFrame, accepted: Range, paper: Range, phantom: bool, path: Path) -> None:
+def plot_ratios(components: pd.DataFrame, accepted: Range | None, paper: Range, phantom: bool, path: Path) -> None:
     """Draw a histogram of the labeled tumors' eigenvalue ratios, with the accepted range and the paper's.
 
     Args:
         components: The column ratio; infinite ratios are drawn in the last bar.
-        accepted: The lowest and the highest accepted ratio.
+        accepted: The lowest and the highest accepted ratio; None for any ratio.
         paper: Those that the paper states in section 2.2.
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
@@ -26,14 +26,15 @@ def plot_ratios(components: pd.DataFrame, accepted: Range, paper: Range, phantom
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     ratios = components["ratio"].clip(upper=LARGEST)
     axis.hist(ratios, bins=np.arange(1, LARGEST + 0.1, 0.1), color="#e0653a", alpha=0.75)
-    axis.axvspan(*accepted, color="tab:green", alpha=0.12, label=f"accepted: {accepted[0]:.3f} to {accepted[1]:.3f}")
+    title = f"{len(components)} labeled tumor components"
+    if accepted:
+        low, high = accepted
+        axis.axvspan(low, high, color="tab:green", alpha=0.12, label=f"accepted: {low:.3f} to {high:.3f}")
+        title += f", {(~components['ratio'].between(low, high)).sum()} of them outside the accepted range"
     for number, edge in enumerate(paper):
         label = f"the paper's range: {paper[0]} to {paper[1]}" if number == 0 else None
         axis.axvline(edge, color="black", linestyle="--", linewidth=1.2, label=label)
-    outside = int(((components["ratio"] < accepted[0]) | (components["ratio"] > accepted[1])).sum())
-    axis.set_title(
-        f"{len(components)} labeled tumor components, {outside} of them outside the accepted range", fontsize=10
-    )
+    axis.set_title(title, fontsize=10)
     axis.set(xlabel="largest over second largest eigenvalue (1: round)", ylabel="components", xlim=(1, LARGEST))
     axis.legend(fontsize=9, frameon=False)
     axis.grid(axis="y", alpha=0.3)

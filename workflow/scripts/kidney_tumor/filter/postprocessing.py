@@ -1,15 +1,17 @@
 """The paper's statistical post-processing filter (section 2.2)."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
-from kidney_tumor.filter.options import FilterOptions
+from kidney_tumor.filter.constraints import CONSTRAINTS, ON_COMPONENTS, Bounds, FilterOptions
 from kidney_tumor.volumes.components import (
     Components,
     compute_eigenvalues,
@@ -19,19 +21,44 @@ from kidney_tumor.volumes.components import (
     mark_largest,
 )
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask
+from kidney_tumor.volumes.masks import RunLengthMask, Spacing
 
-DEFAULTS = FilterOptions()
-EVERY_RATIO = (-np.inf, np.inf)
-"""The range of eigenvalue ratios that accepts a tumor of any shape."""
 EXAMPLE = '{"low": 1.07, "high": 2.8}'
 """The paper's range, as the file has it."""
 LARGEST = 1e9
 """The number from which on no eigenvalue ratio of a tumor can be."""
-OUTCOMES = ("rescued", "kept")
-"""What follows for a tumor component from the verdicts of all constraints."""
 SWAPPED = 0.95
 """The share of the kidney mask inside the tumor mask from which on the two are likely swapped, or the same."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The tumor components of a case, and what is measured of each: arrays of shape (n,).
+
+    Attributes:
+        components: The components of the tumor mask.
+        kidney: The filtered kidney mask.
+        spacing: The distance between neighboring slices, rows and columns in mm.
+    """
+
+    components: Components
+    kidney: RunLengthMask
+    spacing: Spacing
+
+    @property
+    def voxels(self) -> np.ndarray:
+        """The number of voxels."""
+        return self.components.voxels
+
+    @cached_property
+    def ratio(self) -> np.ndarray:
+        """The ratio of the two largest eigenvalues, in voxels."""
+        return compute_ratio(compute_eigenvalues(self.components))
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """The share inside the kidney mask."""
+        return self.components.count_inside(self.kidney) / self.components.voxels
 
 
 @dataclass(frozen=True)
@@ -42,24 +69,27 @@ class Filtered:
         kidneys: The components of the kidney + tumor mask, with its holes filled.
         tumors: The components of the tumor mask, with its holes filled.
         kept_kidneys: Which kidney components are kept, shape (kidneys,), bool.
-        tests: A record for each tumor component: its voxels, its eigenvalue ratio and its overlap with the kidney;
-            whether it is large, shaped and inside enough for the three constraints; whether it is rescued, which is
-            kept although it fails one; and whether it is kept.
+        spacing: The distance between neighboring slices, rows and columns in mm.
+        tests: A record for each tumor component: what each constraint measures; whether it passes, by the constraint's
+            key; whether it is rescued, which is kept although it fails one; and whether it is kept.
     """
 
     kidneys: Components
     tumors: Components
     kept_kidneys: np.ndarray
+    spacing: Spacing
     tests: np.recarray
 
     def apply_steps(self) -> Iterator[tuple[str, RunLengthMask, RunLengthMask]]:
-        """Apply one constraint after the other; yield its name, the kidney + tumor mask and the tumor mask."""
-        yield "fill_holes", self.kidneys.runs, self.tumors.runs
-        kidney, kept = self.kidneys.select(self.kept_kidneys), self.tests.large
-        yield "components", kidney, self.tumors.select(kept | self.tests.rescued)
-        for name, verdict in (("ratio", self.tests.shaped), ("overlap", self.tests.inside)):
-            kept = kept & verdict
-            yield name, kidney, self.tumors.select(kept | self.tests.rescued)
+        """Apply one step after the other; yield its name, the kidney + tumor mask and the tumor mask."""
+        kidney, kept = self.kidneys.runs, np.ones(len(self.tumors), bool)
+        for step, constraints in groupby(CONSTRAINTS, lambda constraint: constraint.step):
+            for constraint in constraints:
+                if constraint.measure:
+                    kept = kept & self.tests[constraint.key]
+                elif constraint.key == "kidney_components":
+                    kidney = self.kidneys.select(self.kept_kidneys)
+            yield step, kidney, self.tumors.select(kept | self.tests.rescued)
 
     @property
     def segmentation(self) -> np.ndarray:
@@ -91,29 +121,21 @@ def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
     return volume
 
 
-def close(runs: RunLengthMask, iterations: int) -> RunLengthMask:
-    """Close a mask with the 6-connected cross; foreground at the volume's border is not eroded from outside."""
-    if not iterations:
-        return runs
-    from scipy import ndimage  # off by default, and slow to import
-
-    padded = ndimage.binary_closing(np.pad(runs.to_volume(), iterations), iterations=iterations)
-    return RunLengthMask.from_mask(padded[(slice(iterations, -iterations),) * padded.ndim])
-
-
 def postprocess(
     kidney: RunLengthMask,
     tumor: RunLengthMask,
-    ratios: tuple[float, float],
-    options: FilterOptions = DEFAULTS,
+    spacing: Spacing,
+    ratios: Bounds | None,
+    options: FilterOptions,
 ) -> Filtered:
     """Fill holes, keep the largest kidney components, and filter the tumor components by size, shape and place.
 
     Args:
         kidney: The raw mask of kidney and tumor together.
         tumor: The raw mask of the tumor, of the same shape.
-        ratios: The lowest and the highest accepted eigenvalue ratio, both included.
-        options: The constraints; their percentiles are not used, since `ratios` follows from them.
+        spacing: The distance between neighboring slices, rows and columns in mm.
+        ratios: The lowest and the highest accepted eigenvalue ratio, both included; None for any ratio.
+        options: The constraints; of their percentiles `ratios` is what follows.
 
     Raises:
         UserError: The masks differ in shape, or the overlap in the options is not a share from 0 to 1.
@@ -125,50 +147,48 @@ def postprocess(
     if kidney.shape != tumor.shape:
         raise UserError(f"the kidney mask has shape {kidney.shape}, the tumor mask {tumor.shape}; predict both again")
     if options.fill_holes:
-        kidney, tumor = (fill_holes(close(mask, options.closing_iterations)) for mask in (kidney, tumor))
+        kidney, tumor = fill_holes(kidney), fill_holes(tumor)
     kidneys, tumors = find_components(kidney), find_components(tumor)
-    kept_kidneys = mark_largest(
-        kidneys, len(kidneys) if options.kidney_components is None else options.kidney_components
-    )
-    ratio = compute_ratio(compute_eigenvalues(tumors))
-    overlap = tumors.count_inside(kidneys.select(kept_kidneys)) / tumors.voxels
-    large = tumors.voxels >= options.min_component_voxels
-    shaped = (ratios[0] <= ratio) & (ratio <= ratios[1])
-    inside = overlap >= options.tumor_kidney_overlap
-    passed = large & shaped & inside
-    rescued = np.zeros(len(tumors), bool)
-    if options.keep_best and len(tumors) and not passed.any():
-        rescued[find_nearest(tumors.voxels, ratio, overlap, ratios, options)] = True
-    tests = np.rec.fromarrays(
-        [tumors.voxels, ratio, overlap, large, shaped, inside, rescued, passed | rescued],
-        names=["voxels", "ratio", "overlap", "large", "shaped", "inside", *OUTCOMES],
-    )
-    return Filtered(kidneys, tumors, kept_kidneys, tests)
+    count = len(kidneys) if options.kidney_components is None else options.kidney_components
+    kept_kidneys = mark_largest(kidneys, count)
+    candidates = Candidates(tumors, kidneys.select(kept_kidneys), spacing)
+    limits = {one.key: getattr(options, one.key) for one in ON_COMPONENTS} | {"percentiles": ratios}
+    bounds = {one.key: one.bounds(limits[one.key]) for one in ON_COMPONENTS if limits[one.key] != one.off}
+    tests = judge(candidates, bounds, options.keep_best)
+    return Filtered(kidneys, tumors, kept_kidneys, spacing, tests)
 
 
-def find_nearest(
-    voxels: np.ndarray, ratio: np.ndarray, overlap: np.ndarray, ratios: tuple[float, float], options: FilterOptions
-) -> int:
-    """Find the tumor component that is nearest to passing; of equally near ones, the largest, then the first.
+def judge(candidates: Candidates, bounds: Mapping[str, Bounds], keep_best: bool) -> np.recarray:
+    """Judge each tumor component by each constraint.
 
-    A constraint is missed by a factor, of 2 for half the voxels that it asks for, and the distance is the product of a
-    component's factors. It is infinite outside the kidney mask, and, where the ratio counts, for a component without a
-    second axis.
+    With `keep_best`, if none passes, the one that is nearest to passing is rescued; of equally near ones, the largest,
+    then the first. A constraint is missed by a factor, of 2 for half the voxels that it asks for, and the distance is
+    the product of a component's factors. It is infinite outside the kidney mask, and, where the ratio counts, for a
+    component without a second axis.
 
     Args:
-        voxels: The number of voxels of each component, shape (n,).
-        ratio: Its eigenvalue ratio, shape (n,).
-        overlap: Its share inside the kidney mask, shape (n,).
-        ratios: The lowest and the highest accepted eigenvalue ratio.
-        options: The other constraints.
+        candidates: The tumor components.
+        bounds: The lowest and the highest value of its measure that passes, for each constraint that counts.
+        keep_best: Whether a component is rescued.
+
+    Returns:
+        The records that `Filtered.tests` describes.
     """
-    with np.errstate(divide="ignore", over="ignore"):
-        distance = np.maximum(options.min_component_voxels / voxels, 1)
-        if ratios != EVERY_RATIO:
-            distance *= np.maximum(ratios[0] / ratio, 1) * np.maximum(ratio / ratios[1], 1)
-        if options.tumor_kidney_overlap:
-            distance *= np.maximum(options.tumor_kidney_overlap / overlap, 1)
-    return int(np.lexsort((-voxels, distance))[0])
+    passed, distance = np.ones(len(candidates.voxels), bool), np.ones(len(candidates.voxels))
+    columns: dict[str, np.ndarray] = {one.measure: getattr(candidates, one.measure) for one in ON_COMPONENTS}
+    for constraint in ON_COMPONENTS:
+        low, high = bounds.get(constraint.key, (-np.inf, np.inf))
+        measure = columns[constraint.measure]
+        columns[constraint.key] = (low <= measure) & (measure <= high)
+        passed &= columns[constraint.key]
+        if constraint.key in bounds:
+            with np.errstate(divide="ignore", over="ignore"):
+                distance *= np.maximum(low / measure, 1) * np.maximum(measure / high, 1)
+    rescued = np.zeros(len(passed), bool)
+    if keep_best and len(passed) and not passed.any():
+        rescued[np.lexsort((-candidates.voxels, distance))[0]] = True
+    columns |= {"rescued": rescued, "kept": passed | rescued}
+    return np.rec.fromarrays(list(columns.values()), names=list(columns))
 
 
 def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:
@@ -178,14 +198,16 @@ def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:
     return kidney.count_common(tumor).sum() >= SWAPPED * kidney.voxels
 
 
-def read_ratio_range(path: Path, ratio: bool) -> tuple[float, float]:
-    """Read the range of accepted eigenvalue ratios from `ratio_range.json`; without the constraint, it accepts all.
+def read_ratio_range(path: Path) -> Bounds | None:
+    """Read the range of accepted eigenvalue ratios from `ratio_range.json`; None if it accepts all.
 
     Raises:
         UserError: The file is missing or damaged, or its numbers are no range that a ratio can lie in.
     """
     record = read_json(path, "low", "high")
     low, high = record["low"], record["high"]
+    if low is None and high is None:
+        return None
     for name, end in (("low", low), ("high", high)):
         if isinstance(end, bool) or not isinstance(end, (int, float)) or not 0 <= end < LARGEST:
             raise UserError(f"{path}: {name} is {json.dumps(end)[:40]}; expected a number, as in {EXAMPLE}")
@@ -195,4 +217,4 @@ def read_ratio_range(path: Path, ratio: bool) -> tuple[float, float]:
         )
     if high < 1:
         raise UserError(f"{path}: high is {high:g}, but every ratio is 1 or more; expected a range such as {EXAMPLE}")
-    return (low, high) if ratio else EVERY_RATIO
+    return low, high

@@ -82,8 +82,7 @@ def write_card(
                 }.items()
             ],
         ),
-        f"Accepted eigenvalue ratios of a tumor: {ratios['low']:.4g} to {ratios['high']:.4g}, the percentiles "
-        f"{_show(ratios['percentiles'])} of {ratios['components']} labeled tumors. Code: commit {manifest['commit']}.",
+        f"Accepted eigenvalue ratios of a tumor: {_describe_ratios(ratios)}. Code: commit {manifest['commit']}.",
         "## Limits",
         "\n".join(_list_limits(records)),
     ]  # fmt: skip
@@ -114,9 +113,16 @@ def _list_limits(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         "is segmented with a warning."
     )
     yield (
-        "- A tumor of an unusual shape is removed by design (range of ratios, unless `postprocess.ratio` is off); "
-        "`candidates.tsv` names what was."
+        "- A tumor of an unusual shape is removed by design (range of ratios, unless `postprocess.percentiles` is "
+        "null); `candidates.tsv` names what was."
     )
+
+
+def _describe_ratios(ratios: Mapping[str, Any]) -> str:
+    if ratios["percentiles"] is None:
+        return "all"
+    source = f"the percentiles {_show(ratios['percentiles'])} of {ratios['components']} labeled tumors"
+    return f"{ratios['low']:.4g} to {ratios['high']:.4g}, {source}"
 
 
 def _name_quantities() -> dict[str, str]:

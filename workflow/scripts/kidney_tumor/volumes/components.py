@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as graph_components
 
-from kidney_tumor.volumes.masks import RunLengthMask
+from kidney_tumor.volumes.masks import RunLengthMask, Spacing
 
 FLAT = 1e-9
 """An eigenvalue below this share of the largest comes from rounding, not from extent."""
@@ -80,11 +80,15 @@ def fill_holes(runs: RunLengthMask) -> RunLengthMask:
     return RunLengthMask(runs.shape, runs.start[~hole[:-1]], runs.stop[~hole[1:]])
 
 
-def compute_eigenvalues(components: Components) -> np.ndarray:
-    """Compute the principal variances of each component, shape (n, 3), in voxels squared, largest first.
+def compute_eigenvalues(components: Components, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
+    """Compute the principal variances of each component, shape (n, 3), largest first.
 
-    They are the eigenvalues of the covariance of the voxel indices, which is divided by N - 1 as in `numpy.cov`. Those
+    They are the eigenvalues of the covariance of the voxels' places, which is divided by N - 1 as in `numpy.cov`. Those
     of a single voxel are 0.
+
+    Args:
+        components: The components.
+        spacing: The distance between neighboring slices, rows and columns: in mm for mm squared, by default in voxels.
     """
     length = components.runs.length
     first, row, column = components.runs.locate_starts()
@@ -99,7 +103,7 @@ def compute_eigenvalues(components: Components) -> np.ndarray:
             if i == j == 0:  # add the moment of the voxels about the middle of their run
                 moment += components.sum_by_component(length * (length**2 - 1) / 12)
             covariance[:, i, j] = covariance[:, j, i] = moment / np.maximum(components.voxels - 1, 1)
-    return np.linalg.eigvalsh(covariance)[:, ::-1].clip(min=0)
+    return np.linalg.eigvalsh(covariance * np.outer(spacing, spacing))[:, ::-1].clip(min=0)
 
 
 def compute_ratio(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,75 @@
+"""The constraints of the filter (paper, section 2.2): a row each, from which all that names or tests one follows.
+
+This module imports nothing heavy, since the Snakefile imports it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from kidney_tumor.fields import describe
+
+Bounds = tuple[float, float]
+"""The lowest and the highest value that passes."""
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """The options of the filter, those of the configuration's section `postprocess`."""
+
+    percentiles: tuple[float, float] | None = describe(
+        (5, 95), "percentiles of the labeled tumors' eigenvalue ratios between which a tumor is kept"
+    )
+    fill_holes: bool = describe(True, "fill the holes of both masks before the other constraints")
+    kidney_components: int | None = describe(2, "number of the largest kidney components to keep")
+    min_component_voxels: int = describe(10, "number of voxels of the smallest tumor component to keep")
+    tumor_kidney_overlap: float = describe(0.95, "smallest share inside the kidney mask of a tumor component to keep")
+    keep_best: bool = describe(False, "if no tumor component passes, keep the one that is nearest to passing")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint of the filter.
+
+    Attributes:
+        key: Its field in `FilterOptions`, and its key in the configuration.
+        off: The value with which it excludes nothing.
+        without: What a filter without it lets pass, in words for a figure.
+        step: The step of the filter at which it counts.
+        reason: Why a tumor component that fails it is removed, in words for a table.
+        measure: The measure of a component, an attribute of `postprocessing.Candidates`, that must lie between bounds;
+            empty if the constraint is on no single component.
+        bounds: The bounds that follow from a value of the key.
+    """
+
+    key: str
+    off: Any
+    without: str
+    step: str
+    reason: str = ""
+    measure: str = ""
+    bounds: Callable[[Any], Bounds] = lambda value: value
+
+
+def at_least(value: float) -> Bounds:
+    """Bound a measure from below."""
+    return value, inf
+
+
+CONSTRAINTS = (
+    Constraint("fill_holes", False, "no hole filling", "fill_holes"),
+    Constraint("kidney_components", None, "all kidney components", "components"),
+    Constraint("min_component_voxels", 1, "any tumor size", "components", "too small", "voxels", at_least),
+    Constraint("percentiles", None, "any tumor shape", "ratio", "ratio out of range", "ratio"),
+    Constraint(
+        "tumor_kidney_overlap", 0.0, "any overlap", "overlap", "too little inside the kidney mask", "inside", at_least
+    ),
+)
+"""All constraints in the order in which they count."""
+ON_COMPONENTS = tuple(constraint for constraint in CONSTRAINTS if constraint.measure)
+"""The constraints on single tumor components, each with a measure of its own."""
+STEPS = tuple(dict.fromkeys(constraint.step for constraint in CONSTRAINTS))
+"""The steps of the filter."""
+OFF = {constraint.key: constraint.off for constraint in CONSTRAINTS}
+"""The options with which the filter excludes nothing."""
