@@ -240,7 +240,7 @@ def test_a_decoder_that_ends_its_process_ends_no_other(tmp_path, monkeypatch):
     """GDCM aborts on some damaged frames; the file is named, and what comes after it is read."""
     slices = write_series(tmp_path / "scan")
     encode_files(tmp_path / "scan", "1.2.840.10008.1.2.4.80")
-    monkeypatch.setattr("kidney_tumor.scans.pixels._decode_frame", abort)
+    monkeypatch.setattr("kidney_tumor.scans.pixels.decode_frame", abort)
     message = refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
     assert f"{tmp_path / 'scan' / '0000.dcm'} cannot be decoded (GDCM stopped at it)" in message
     monkeypatch.undo()

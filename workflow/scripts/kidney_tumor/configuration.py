@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from kidney_tumor.errors import UserError
@@ -110,7 +110,7 @@ def validate(config: Mapping[str, Any]) -> None:
         raise UserError("\n".join(f"config: {problem}" for problem in problems))
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def _explain(error: Any) -> Iterator[str]:
     place = ".".join(str(part) for part in error.absolute_path)
     prefix = f"{place}." if place else ""
     if error.validator == "additionalProperties":

@@ -109,9 +109,9 @@ def trace_case(
         ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
     ]
     rows = [
-        (case, target, step, compute_dice(truth[target], mask), truth[target].voxels, mask.voxels)
-        for target, place in zip(TARGETS, (1, 2), strict=True)
-        for step, mask in ((entry[0], entry[place]) for entry in steps)
+        (case, target, step, compute_dice(truth[target], masks[place]), truth[target].voxels, masks[place].voxels)
+        for place, target in enumerate(TARGETS)
+        for step, *masks in steps
     ]
     table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
     return table, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)

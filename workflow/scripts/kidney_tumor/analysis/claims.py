@@ -70,19 +70,9 @@ def check_claims(
     found: dict[str, Finding] = {}
     for part in ("train", "test"):
         found[f"{part} cases"] = _make_exact(sum(subset == part for subset in splits[0].values()))
-    found |= {
-        f"accepted ratio, {end}": _make_exact(math.nan if ratios[end] is None else ratios[end])
-        for end in ("low", "high")
-    }
-    rows, dices = dice.set_index(["stage", "target"]), average_by_case(scores)
-    tested = int(paper.set_index("claim").loc["test cases", "paper"])
-    for stage in STAGES:
-        for target in TARGETS:
-            row, values = rows.loc[stage, target], dices[stage, target].dropna().to_numpy(float)
-            for name, bound in (("median", bound_next_median), ("mean", bound_next_mean)):
-                ends = row[f"{name}_low"], row[f"{name}_high"]
-                accepted = [bound(values, tested)]
-                found[f"{name} Dice, {target}, {stage}"] = Finding(_format(row[name]), *ends, accepted, sampled=True)
+    found |= {f"accepted ratio, {end}": _make_exact(ratios[end]) for end in ("low", "high")}
+    rows = dice.set_index(["stage", "target"])
+    found |= _find_dices(rows, scores, int(paper.set_index("claim").loc["test cases", "paper"]))
     found["test cases that lose all tumor detections"] = _make_exact(rows.loc["after", "tumor"]["emptied"])
     false = average_by_case(scores.assign(dice=count_false_positives(scores))).xs(
         "kidney_tumor", axis=1, level="target"
@@ -103,11 +93,25 @@ def check_claims(
     return table
 
 
+def _find_dices(dice: pd.DataFrame, scores: pd.DataFrame, tested: int) -> dict[str, Finding]:
+    """Find the median and mean Dice, by the index stage and target of `dice`, for claims on `tested` test cases."""
+    dices, found = average_by_case(scores), {}
+    for stage in STAGES:
+        for target in TARGETS:
+            row, values = dice.loc[stage, target], dices[stage, target].dropna().to_numpy(float)
+            for name, bound in (("median", bound_next_median), ("mean", bound_next_mean)):
+                ends = row[f"{name}_low"], row[f"{name}_high"]
+                accepted = [bound(values, tested)]
+                found[f"{name} Dice, {target}, {stage}"] = Finding(_format(row[name]), *ends, accepted, sampled=True)
+    return found
+
+
 def _format(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def _make_exact(value: float) -> Finding:
+def _make_exact(given: float | None) -> Finding:
+    value = math.nan if given is None else given
     return Finding(_format(value), math.nan, math.nan, [(value, value)], sampled=False)
 
 

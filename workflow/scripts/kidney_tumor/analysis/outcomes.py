@@ -1,6 +1,7 @@
 """The association of tumor measures with clinical outcomes, beside that of the radiologist's tumor size."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,11 @@ def tabulate_outcomes(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
     for outcome in (*BINARY, *CONTINUOUS):
         for measure in (BASELINE, *MEASURES):
             known = cases[[measure, outcome]].dropna()
-            row = {"outcome": outcome, "statistic": "auc" if outcome in BINARY else "spearman", "measure": measure}
+            row: dict[str, Any] = {
+                "outcome": outcome,
+                "statistic": "auc" if outcome in BINARY else "spearman",
+                "measure": measure,
+            }
             row |= {"n": len(known), "events": int(known[outcome].sum()) if outcome in BINARY else np.nan}
             row |= dict(zip(("value", "p"), measure_association(known[measure], known[outcome]), strict=True))
             row |= dict(zip(("low", "high"), _bootstrap(known, [measure], outcome, seed)[1:], strict=True))

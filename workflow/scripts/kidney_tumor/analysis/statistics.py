@@ -33,7 +33,7 @@ def estimate_interval(
 def summarize_values(values: pd.Series, seed: int, confidence: float = CONFIDENCE) -> dict[str, float]:
     """Compute the mean and median of values with their bootstrap intervals; undefined values are left out."""
     known = values.dropna().to_numpy(float)
-    summary = {}
+    summary: dict[str, float] = {}
     for name, statistic in (("mean", np.mean), ("median", np.median)):
         low, high = estimate_interval(known, statistic, seed, confidence)
         value = float(statistic(known)) if len(known) else float("nan")

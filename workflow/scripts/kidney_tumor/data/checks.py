@@ -39,7 +39,8 @@ def check_case(root: Path, case: str) -> dict[str, Any]:
         UserError: The case has problems; the message has a line for each.
     """
     image_path, label_path = root / case / "imaging.nii.gz", root / case / "segmentation.nii.gz"
-    geometry, label = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
+    found: list[Any] = collect([lambda: read_geometry(image_path), lambda: read_label(label_path)])
+    geometry, label = found
     check_places(image_path, label_path)
     shown = label.max(axis=(1, 2))
     return {

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
@@ -95,7 +96,7 @@ def _fetch(url: str, part: Path, attempts: int, timeout: float, backoff: float) 
     Raises:
         UserError: The server refuses, or every attempt failed.
     """
-    patience = {"timeout": timeout, "base_wait_time": backoff, "max_wait_time": LONGEST_PAUSE}
+    patience: dict[str, Any] = {"timeout": timeout, "base_wait_time": backoff, "max_wait_time": LONGEST_PAUSE}
     patience |= {"max_retries": attempts - 1, "retry_on_exceptions": ()}  # interrupted requests are repeated below
     failures = 0
     with name_errors(part), part.open("ab") as file:

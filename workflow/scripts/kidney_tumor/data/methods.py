@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
-from kidney_tumor.data.cohort import CASE, NIFTI
+from kidney_tumor.data.cohort import NIFTI
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -98,7 +98,7 @@ def list_places(method: Method, case: str) -> list[str]:
 
 
 def _name_places(forms: Iterable[str], case: str) -> list[str]:
-    return [form.format(case=case, number=CASE.fullmatch(case)[1]) for form in forms]
+    return [form.format(case=case, number=case.removeprefix("case_")) for form in forms]
 
 
 @cache
@@ -138,7 +138,7 @@ def _find_organs(method: Method, case: str) -> list[Found]:
     for place in _name_places(ORGAN_FOLDERS, case):
         parts: dict[str, list[str]] = {}
         absent: list[str] = []
-        for part, names in method.organs.items():
+        for part, names in (method.organs or {}).items():
             for name in names:
                 paths = [method.folder / place / f"{name}{suffix}" for suffix in NIFTI]
                 present = [str(path) for path in paths if path.is_file()][:1]

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,11 @@ def _read_complication(entry: Entry) -> float:
     return math.nan if any(map(math.isnan, parts)) else max(parts)
 
 
+def _read_cm(entry: Entry, key: str) -> float:
+    """Read a size in cm as mm."""
+    return 10 * _read_number(entry, key)
+
+
 def _read_fall(entry: Entry) -> float:
     """Read the fall of the eGFR from the last value before the operation to the last after it.
 
@@ -148,7 +154,7 @@ def _read_fall(entry: Entry) -> float:
 
 
 READERS: dict[str, Callable[[Entry], float]] = {
-    **{column: lambda entry, key=key: 10 * _read_number(entry, key) for column, key in SIZES.items()},
+    **{column: partial(_read_cm, key=key) for column, key in SIZES.items()},
     "radical_nephrectomy": lambda entry: _test(
         _read_choice(entry, "surgical_procedure", PROCEDURES), PROCEDURES.__getitem__
     ),
@@ -192,7 +198,7 @@ def read_record(path: Path, geometries: Mapping[str, Geometry]) -> pd.DataFrame:
         if case not in entries:
             problems.append(f"{path} lacks {case}; add it (null for what is unknown), or leave it out (data.exclude)")
             continue
-        entry, row = entries[case][0], {"case": case}
+        entry, row = entries[case][0], dict[str, Any](case=case)
         for column, read in READERS.items():
             try:
                 row[column] = read(entry)

@@ -21,7 +21,7 @@ from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import read_label_columns
 from kidney_tumor.volumes.nifti import read_columns
 
-Slices = TypeVar("Slices")
+Slices = TypeVar("Slices", bound=Any)
 
 LOWER_HALF = "lower_half"
 TUMOR_ROWS = (LOWER_HALF, "all")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import TITLES, save
@@ -44,7 +45,7 @@ def _read_numbers(text: str) -> tuple[float, ...]:
     return tuple(map(float, text.split("-")))
 
 
-def _draw_points(axis: plt.Axes, table: pd.DataFrame, names: list[str]) -> None:
+def _draw_points(axis: Axes, table: pd.DataFrame, names: list[str]) -> None:
     error = (table["mean"] - table["mean_low"], table["mean_high"] - table["mean"])
     axis.errorbar(range(len(table)), table["mean"], yerr=error, fmt="o", color="tab:red", capsize=3)
     axis.set_xticks(range(len(table)), names, rotation=30, ha="right", fontsize=8)

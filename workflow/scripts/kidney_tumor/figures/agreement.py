@@ -7,6 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from kidney_tumor.analysis.agreement import REFERENCES, SIZES
 from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
@@ -22,7 +24,7 @@ MARGIN = 12
 
 
 def draw_bland_altman(
-    axis: plt.Axes, measured: pd.Series, reference: pd.Series, found: Mapping[str, float], unit: str, color: str
+    axis: Axes, measured: pd.Series, reference: pd.Series, found: Mapping[str, float], unit: str, color: str
 ) -> None:
     """Draw the difference of two measurements over their mean, with bias and limits of agreement.
 
@@ -97,6 +99,6 @@ def plot_outliers(outliers: pd.DataFrame, slices: Mapping[str, Mapping[str, Any]
         values = sizes.loc[case]
         stated = f"measured {values['measured']:.0f} mm, radiologist {values['stated']:.0f} mm"
         axis.set_title(f"{case}, slice {content['number']}\n{stated}", fontsize=10)
-    add_label_legend(figure, [plt.Line2D([], [], color="0.6", label="measured diameter")] if slices else [])
+    add_label_legend(figure, [Line2D([], [], color="0.6", label="measured diameter")] if slices else [])
     mark_phantom(figure, phantom)
     save(figure, [path])

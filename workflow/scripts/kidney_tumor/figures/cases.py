@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import patheffects
 from matplotlib.colors import LightSource, to_rgba
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator, NullFormatter
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+from mpl_toolkits.mplot3d.axes3d import Axes3D
 from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
@@ -58,11 +60,11 @@ def plot_surfaces(
     """
     # To axes that run to the patient's right, front and head.
     before, after = (volume.T[::-1, ::-1, ::-1] for volume in (before, after))
-    spacing = np.array(spacing[::-1])
+    steps = np.array(spacing[::-1])
     found = ndimage.find_objects(np.logical_or(before, after).view(np.uint8))
     box = found[0] if found else (slice(None),) * 3
     before, after = before[box], after[box]
-    extent = spacing * before.shape
+    extent = steps * before.shape
     width, depth, height = extent
     turn, tilt = np.deg2rad((AZIMUTH, ELEVATION))
     drawn = (
@@ -78,7 +80,7 @@ def plot_surfaces(
     )  # fmt: skip
     grid = np.diff(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, max(extent)))[0]
     for axis, volume in zip(axes, (before, after), strict=True):
-        _draw_surfaces(axis, volume, spacing)
+        _draw_surfaces(axis, volume, steps)
         axis.set(xlim=(0, width), ylim=(0, depth), zlim=(0, height))
         axis.set_box_aspect(tuple(extent), zoom=scale * np.linalg.norm(extent) / panel)  # it would scale in place
         axis.view_init(elev=ELEVATION, azim=AZIMUTH)
@@ -89,11 +91,11 @@ def plot_surfaces(
         axis.text(0, depth, 0, "  L", ha="left", va="center")
     for middle, stage in ((0.25, "before"), (0.75, "after")):
         figure.text(middle, 1 - 0.15 / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
-    add_label_legend(figure, [plt.Line2D([], [], color="tab:gray", label=f"grid of {grid:g} mm")])
+    add_label_legend(figure, [Line2D([], [], color="tab:gray", label=f"grid of {grid:g} mm")])
     save(figure, [path])
 
 
-def _draw_surfaces(axis: plt.Axes, volume: np.ndarray, spacing: np.ndarray) -> None:
+def _draw_surfaces(axis: Axes3D, volume: np.ndarray, spacing: np.ndarray) -> None:
     """Draw the surfaces of both labels of a volume, whose voxels reach from 0 to its extent in mm."""
     steps = tuple(-(-length // FINEST) for length in volume.shape)
     small = block_reduce(volume, steps, np.max)

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from kidney_tumor.analysis.ceiling import STEPS, Loss, find_costliest_step
 from kidney_tumor.data.slices import LOWER_HALF
@@ -59,7 +60,7 @@ def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> No
         axis.autoscale_view()
     axes[-1].set_xlabel("after step")
     figure.legend(
-        handles=[plt.Line2D([], [], color="0.4", linewidth=0.8, label="a case"), mean, bars],
+        handles=[Line2D([], [], color="0.4", linewidth=0.8, label="a case"), mean, bars],
         loc="outside lower center", ncols=3, fontsize=9, frameon=False,
     )  # fmt: skip
     save(figure, [path])

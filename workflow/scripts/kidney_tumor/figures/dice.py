@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from kidney_tumor.analysis.scoring import STAGES, average_by_case
 from kidney_tumor.analysis.statistics import format_p
@@ -39,7 +41,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     save(figure, paths)
 
 
-def draw_box(axis: plt.Axes, position: float, values: np.ndarray, color: str) -> None:
+def draw_box(axis: Axes, position: float, values: np.ndarray, color: str) -> None:
     """Draw a box plot of some values, shape (cases,), and each value as a dot, at a position on the x axis."""
     axis.boxplot(
         [values],
@@ -74,7 +76,7 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
     names = {"a case whose Dice falls": FALLS, "a case whose Dice rises or stays": OTHERS}
-    handles = [plt.Line2D([], [], marker="o", color=color, label=name) for name, color in names.items()]
+    handles = [Line2D([], [], marker="o", color=color, label=name) for name, color in names.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     save(figure, [path])
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from kidney_tumor.figures.style import save
 
@@ -26,7 +29,7 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
         height, width = 0.12 * math.log2(rows + 1), 0.045 * math.log2(channels + 1) + 0.06
         x, y = 1.15 * column, -1.35 * level
         color = {"encoder": "#7fa8d1", "decoder": "#8fc49a"}.get(kind, "#e0a365")
-        axis.add_patch(plt.Rectangle((x - width / 2, y - height / 2), width, height, color=color))
+        axis.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, color=color))
         axis.annotate(
             f"{channels} ch", (x, y + height / 2), (0, 3), textcoords="offset points", ha="center", fontsize=8
         )
@@ -49,8 +52,8 @@ def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path
         "decoder: 2 x 2 up-convolution, skip, two 3 x 3 convolutions": "#8fc49a",
         "output: 1 x 1 convolution, sigmoid": "#e0a365",
     }
-    handles = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in legend.items()]
-    handles.append(plt.Line2D([], [], color="tab:gray", linestyle="--", label="skip connection"))
+    handles: list[Artist] = [Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in legend.items()]
+    handles.append(Line2D([], [], color="tab:gray", linestyle="--", label="skip connection"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     axis.set(xlim=(-1.5, 1.15 * len(features)), ylim=(-1.35 * depth - 0.9, 1.1), title=title)
     axis.set_axis_off()

@@ -1,6 +1,7 @@
 """The associations of measures with outcomes at a glance."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -64,7 +65,7 @@ def plot_outcomes(outcomes: pd.DataFrame, cases: int, phantom: bool, path: Path)
             if found:
                 strength[row, column] = 2 * cell["value"] - 1 if cell["statistic"] == "auc" else cell["value"]
             text = f"{cell['value']:.2f}".replace("nan", "-")
-            weight = {"color": "black", "fontweight": "bold"} if found else {"color": "0.6"}
+            weight: dict[str, Any] = {"color": "black", "fontweight": "bold"} if found else {"color": "0.6"}
             axis.text(column, row, text, ha="center", va="center", fontsize=9, **weight)
     image = axis.imshow(strength, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     axis.set_xticks(range(len(measures)), [NAMES[name] for name in measures], rotation=35, ha="right")

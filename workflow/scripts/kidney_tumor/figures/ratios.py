@@ -25,7 +25,7 @@ def plot_ratios(components: pd.DataFrame, accepted: Range | None, paper: Range, 
     """
     figure, axis = plt.subplots(figsize=(8, 4.2), layout="constrained")
     ratios = components["ratio"].clip(upper=LARGEST)
-    axis.hist(ratios, bins=np.arange(1, LARGEST + 0.1, 0.1), color="#e0653a", alpha=0.75)
+    axis.hist(ratios, bins=np.arange(1, LARGEST + 0.1, 0.1).tolist(), color="#e0653a", alpha=0.75)
     title = f"{len(components)} labeled tumor components"
     if accepted:
         low, high = accepted

@@ -12,7 +12,11 @@ from kidney_tumor.files import write_atomically
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 COLORS = {"before": "tab:blue", "after": "tab:red"}
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
@@ -23,31 +27,31 @@ plt.rcParams["svg.hashsalt"] = "kits"
 METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
-def add_label_legend(figure: plt.Figure, further: Sequence[Artist] = ()) -> None:
+def add_label_legend(figure: Figure, further: Sequence[Artist] = ()) -> None:
     """Explain the colors of kidney and tumor, and further artists by their labels, below a figure's panels."""
-    patches = [plt.Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLORS.items()]
+    patches = [Rectangle((0, 0), 1, 1, color=color, label=name) for name, color in LABEL_COLORS.items()]
     figure.legend(handles=[*patches, *further], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
 
 
-def draw_labels(axis: plt.Axes, labels: np.ndarray, aspect: float) -> None:
+def draw_labels(axis: Axes, labels: np.ndarray, aspect: float) -> None:
     """Draw a slice of labels, shape (rows, columns), whose pixels are `aspect` times as high as wide."""
     colors = ListedColormap(["black", *LABEL_COLORS.values()])
     axis.imshow(labels, cmap=colors, vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
 
 
-def draw_lower_half(axis: plt.Axes, size: int) -> plt.Line2D:
+def draw_lower_half(axis: Axes, size: int) -> Line2D:
     """Draw the upper edge of the lower half of a slice of `size` rows: the tumor network sees what lies below it."""
     label = "upper edge of the lower half, which the tumor network sees"
     return axis.axhline(size // 2 - 0.5, color="#f2c14e", linestyle="--", linewidth=1, label=label)
 
 
-def mark_phantom(figure: plt.Figure, phantom: bool) -> None:
+def mark_phantom(figure: Figure, phantom: bool) -> None:
     """Say on a figure that its cases are phantoms, if they are."""
     if phantom:
         figure.suptitle("PHANTOM COHORT: generated cases and a generated record, no patients", color="tab:red")
 
 
-def save(figure: plt.Figure, paths: Sequence[Path]) -> None:
+def save(figure: Figure, paths: Sequence[Path]) -> None:
     """Write a figure as .png, .svg or .pdf, each whole or not at all, and close it."""
     for path in paths:
         with write_atomically(path) as temporary:

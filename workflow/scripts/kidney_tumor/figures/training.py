@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from kidney_tumor.figures.style import save
 
@@ -26,7 +27,7 @@ def plot_training(record: dict[str, Any], path: Path) -> None:
     if "validation_dice" in history:
         axis.plot(history["epoch"], 1 - history["validation_dice"], "s-", markersize=3, color="tab:orange")
         axis.set_ylabel("training loss; 1 - validation Dice (orange)", color="tab:blue")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     axis.grid(alpha=0.3)
     rate = axis.twinx()
     rate.step(history["epoch"], history["learning_rate"], where="mid", color="tab:gray")

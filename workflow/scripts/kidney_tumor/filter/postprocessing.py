@@ -188,7 +188,7 @@ def judge(candidates: Candidates, bounds: Mapping[str, Bounds], keep_best: bool)
     if keep_best and len(passed) and not passed.any():
         rescued[np.lexsort((-candidates.voxels, distance))[0]] = True
     columns |= {"rescued": rescued, "kept": passed | rescued}
-    return np.rec.fromarrays(list(columns.values()), names=list(columns))
+    return np.rec.fromarrays(columns.values(), dtype=[(name, values.dtype) for name, values in columns.items()])
 
 
 def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
-from kidney_tumor.filter.constraints import CONSTRAINTS, OFF, FilterOptions
+from kidney_tumor.filter.constraints import OFF, FilterOptions
 
 NOTHING, EVERYTHING = "nothing", "everything"
 """What a variant changes if it changes no constraint, and more than one."""
@@ -16,8 +16,13 @@ NOTHING, EVERYTHING = "nothing", "everything"
 
 def make_options(section: Mapping[str, Any]) -> FilterOptions:
     """Make the options of the filter from the configuration's section `postprocess`."""
-    chosen = {item.name: section[item.name] for item in fields(FilterOptions) if item.name in section}
-    return FilterOptions(**{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
+    chosen: dict[str, Any] = {item.name: section[item.name] for item in fields(FilterOptions) if item.name in section}
+    return FilterOptions(**{key: _freeze(value) for key, value in chosen.items()})
+
+
+def _freeze(value: Any) -> Any:
+    """Make a list of the configuration a tuple, so that variants can be compared."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
@@ -30,9 +35,9 @@ def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
         The configured options, then those with each constraint off, with all of them off, and the sweeps.
     """
     configured = make_options(config["postprocess"])
-    changes = [{constraint.key: constraint.off} for constraint in CONSTRAINTS] + [OFF]
+    changes: list[dict[str, Any]] = [{key: value} for key, value in OFF.items()] + [OFF]
     for key, values in config["ablation"].items():
-        changes += [{key: tuple(value) if isinstance(value, list) else value} for value in values]
+        changes += [{key: _freeze(value)} for value in values]
     return list(dict.fromkeys([configured, *(replace(configured, **change) for change in changes)]))
 
 

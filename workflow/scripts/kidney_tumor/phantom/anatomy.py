@@ -84,7 +84,7 @@ def make_tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[
     """
     found = []
     for _ in range(rng.choice([1, 2], p=[0.95, 0.05])):
-        host = kidneys[rng.integers(len(kidneys))]
+        host = kidneys[int(rng.integers(len(kidneys)))]
         radius = np.exp(rng.normal(np.log(20), 0.55)).clip(7, 55)
         radii = radius * np.exp(rng.normal(0, 0.08, 3))
         tilt, hu = draw_rotation(rng, 1.0), rng.uniform(0.4, 0.75) * host.hu
@@ -98,7 +98,7 @@ def make_tumors(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[
 def make_cysts(rng: np.random.Generator, kidneys: Sequence[Ellipsoid]) -> list[Ellipsoid]:
     """Make simple cysts, which hold water and are labeled kidney as in KiTS19."""
     count = rng.choice([0, 0, 1, 2])
-    hosts = [kidneys[rng.integers(len(kidneys))] for _ in range(count)]
+    hosts = [kidneys[int(rng.integers(len(kidneys)))] for _ in range(count)]
     return [
         Ellipsoid(pick_surface_point(rng, host, rng.uniform(0.8, 1)), np.full(3, rng.uniform(6, 14)), 8, KIDNEY)
         for host in hosts

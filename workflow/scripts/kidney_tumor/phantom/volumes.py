@@ -94,6 +94,6 @@ def write_case(folder: Path, size: int, slices: tuple[int, int], seed: int) -> N
     columns = size * 5 // 4 if number % 10 == 2 else size
     solids = make_anatomy(rng, solitary=number % 10 == 1)
     image, label = paint((count, size, columns), spacing, solids, (seed, number))
-    affine = [[0.0, 0, -pixel, 0], [0, -pixel, 0, 0], [-spacing[0], 0, 0, 0], [0, 0, 0, 1]]
+    affine: list[list[float]] = [[0.0, 0, -pixel, 0], [0, -pixel, 0, 0], [-spacing[0], 0, 0, 0], [0, 0, 0, 1]]
     write_volume(folder / "imaging.nii.gz", image, affine)
     write_volume(folder / "segmentation.nii.gz", label, affine)

@@ -16,6 +16,17 @@ DATA = {
     "phantom": "generated phantoms, bodies of ellipsoids: networks to try the workflow with, which know no patient.",
 }
 
+SETTINGS = {
+    "input, pixels": ["input_pixels"],
+    "HU window": ["hu_window"],
+    "network": ["network"],
+    "training": ["training"],
+    "slices": ["training_slices"],
+    "epochs, best": ["epochs_run", "best_epoch"],
+    "device": ["device"],
+}
+"""The rows of the card's table of settings, and the keys of a network's record that each shows."""
+
 
 def write_card(
     manifest: Mapping[str, Any],
@@ -55,38 +66,26 @@ def write_card(
         *_list_failures(dice),
         _make_table(
             ["target", "post-processing", "cases", "mean [95 % interval]", "median [95 % interval]"],
-            [
-                [
-                    str(row["target"]).replace("_", " + "),
-                    row["stage"],
-                    f"{row['n']:.0f}",
-                    *(_show_interval(row, key) for key in ("mean", "median")),
-                ]
-                for _, row in dice.iterrows()
-            ],
+            [_show_dice(row) for _, row in dice.iterrows()],
         ),
         f"{pooled}The test cases are of the same cohort as the training cases; on scans from elsewhere expect less.",
         "## Settings",
-        _make_table(
-            ["", *records],
-            [
-                [name, *(_show(read(record)) for record in records.values())]
-                for name, read in {
-                    "input, pixels": lambda record: record["input_pixels"],
-                    "HU window": lambda record: record["hu_window"],
-                    "network": lambda record: record["network"],
-                    "training": lambda record: record["training"],
-                    "slices": lambda record: record["training_slices"],
-                    "epochs, best": lambda record: [record["epochs_run"], record["best_epoch"]],
-                    "device": lambda record: record["device"],
-                }.items()
-            ],
-        ),
+        _make_table(["", *records], list(_list_settings(records))),
         f"Accepted eigenvalue ratios of a tumor: {_describe_ratios(ratios)}. Code: commit {manifest['commit']}.",
         "## Limits",
         "\n".join(_list_limits(records)),
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
+
+
+def _show_dice(row: pd.Series) -> list[str]:
+    name = str(row["target"]).replace("_", " + ")
+    return [name, row["stage"], f"{row['n']:.0f}", *(_show_interval(row, key) for key in ("mean", "median"))]
+
+
+def _list_settings(records: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
+    for name, keys in SETTINGS.items():
+        yield [name, *(", ".join(_show(record[key]) for key in keys) for record in records.values())]
 
 
 def _list_failures(dice: pd.DataFrame) -> Iterator[str]:

@@ -108,11 +108,11 @@ def make_page(
         UserError: The image's file is broken, or NiiVue is missing.
     """
     bundle = gzip.compress(read_bundle().encode(), mtime=0)
-    masks = [
+    preferred, others = (
         [mask for layer in layers if (layer.name == "before") == late for mask in (layer.kidney_tumor, layer.tumor)]
         for late in (False, True)
-    ]
-    box = choose_box(*masks, geometry, MARGIN)
+    )
+    box = choose_box(preferred, others, geometry, MARGIN)
     most = MOST_VOXELS
     while True:
         crop = Crop(box, choose_steps(box, geometry.spacing, most))
@@ -121,7 +121,7 @@ def make_page(
             template,
             name=escape(name),
             notes="".join(f"<p>{escape(note)}</p>" for note in notes),
-            part=escape(describe_part(crop, geometry, [mask for pair in masks for mask in pair])),
+            part=escape(describe_part(crop, geometry, preferred + others)),
             colors="".join(f"--{label}: {color};" for label, color in LABEL_COLORS.items()),
             facts=json.dumps(facts).replace("<", "\\u003c"),
             files="\n".join(

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor.scans.headers import Slice
-from kidney_tumor.scans.pixels import read_frames, refuse, silence
+from kidney_tumor.scans.pixels import read_frames
+from kidney_tumor.scans.refusals import refuse, silence
 from kidney_tumor.scans.stack import Stack, read_stack
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.nifti import write_volume
@@ -79,7 +80,7 @@ def _rescale(one: Slice, stored: np.ndarray, padding: np.ndarray) -> np.ndarray:
     slope, intercept = float(one.numbers["RescaleSlope"]), float(one.numbers["RescaleIntercept"])
     if slope.is_integer() and intercept.is_integer():
         small = stored.itemsize < 4 and abs(slope) < 2**14 and abs(intercept) < 2**29
-        values = stored.astype(np.int32 if small else np.int64) * int(slope) + int(intercept)
+        values: np.ndarray = stored.astype(np.int32 if small else np.int64) * int(slope) + int(intercept)
     else:
         values = stored * np.float64(slope) + intercept
     if padding.any():

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from kidney_tumor.scans.folder import is_dicom
-from kidney_tumor.scans.pixels import refuse
+from kidney_tumor.scans.refusals import refuse
 
 CT_CLASSES = ("", CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 """The classes of objects that hold CT images; some files leave theirs blank."""

@@ -3,24 +3,13 @@
 pydicom decodes what is not compressed, Deflated, and RLE; pylibjpeg JPEG 2000 and HTJ2K; GDCM JPEG and JPEG-LS.
 """
 
-import logging
-import os
 import re
-import signal
-import tempfile
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import gdcm
 import numpy as np
 import pydicom
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import generate_frames
 from pydicom.pixels import as_pixel_options, get_decoder
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import (
@@ -34,6 +23,8 @@ from pydicom.uid import (
 )
 
 from kidney_tumor.errors import UserError
+from kidney_tumor.scans.gdcm_process import decode_extended, decode_frame, run_apart
+from kidney_tumor.scans.refusals import refuse
 
 PLUGINS = ("pylibjpeg", "gdcm")
 """The plug-ins of pydicom that decode compressed pixels, the preferred first."""
@@ -55,31 +46,7 @@ TAGS = [
     "PixelData",
 ]
 """The attributes that are needed to decode pixels."""
-CORRUPT = re.compile("Corrupt JPEG data: (?:premature end|bad).*")
-"""What a library prints about a frame that it decodes wrongly."""
-NOTHING = "GDCM makes nothing of its pixels"
-complaints: BinaryIO
-"""In the process of GDCM, the file to which its libraries print."""
-EXPORT_AGAIN = "export the series again, complete and original"
 EXPORT_PLAIN = "export the series again without compression (Explicit VR Little Endian)"
-
-
-def refuse(path: Path, what: str, remedy: str = EXPORT_AGAIN) -> UserError:
-    """Make the error for a series, or for a file of it, that is not converted."""
-    return UserError(f"{path} {what}; {remedy}")
-
-
-@contextmanager
-def silence() -> Iterator[None]:
-    """Keep the warnings and log lines of pydicom and its plug-ins back, since they repeat values of the header."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -113,7 +80,7 @@ def read_frames(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _decode(path: Path, dataset: pydicom.Dataset, decoder: Decoder, by_codec: bool) -> Iterator[np.ndarray]:
     """Decode frames; their bits are those that are stored, unless the codec knows which of them count."""
     if _needs_gdcm(decoder, dataset):
-        yield from _run_apart(_decode_extended, path, dataset.Rows, dataset.Columns)
+        yield from run_apart(decode_extended, path, dataset.Rows, dataset.Columns)
         return
     plugins = [name for name in PLUGINS if name in decoder.available_plugins]
     # pydicom shifts bits as if HighBit were as usual.
@@ -124,7 +91,7 @@ def _decode(path: Path, dataset: pydicom.Dataset, decoder: Decoder, by_codec: bo
             dataset.PixelData, number_of_frames=options["number_of_frames"], extended_offsets=offsets
         )
         options["number_of_frames"] = 1
-        yield from (_run_apart(_decode_frame, str(decoder.UID), frame, options) for frame in encoded)
+        yield from (run_apart(decode_frame, str(decoder.UID), frame, options) for frame in encoded)
         return
     frames = decoder.iter_array(
         dataset, raw=True, allow_excess_frames=False, decoding_plugin=(plugins or [""])[0], **options
@@ -136,81 +103,6 @@ def _needs_gdcm(decoder: Decoder, dataset: pydicom.Dataset) -> bool:
     """Return whether frames are JPEG Extended of 12 bits, which GDCM decodes, but pydicom's plug-in for it refuses."""
     is_deep = str(decoder.UID) == JPEGExtended12Bit and dataset.BitsStored > 8
     return is_deep and "pylibjpeg" not in decoder.available_plugins
-
-
-@cache
-def _start_process() -> ProcessPoolExecutor:
-    """Start a process in which GDCM decodes, since it ends its process on some damaged frames."""
-    return ProcessPoolExecutor(1, initializer=_collect_complaints)
-
-
-def _collect_complaints() -> None:
-    """Let this process write what its C libraries print to a file that `_find_complaint` reads."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it
-    global complaints
-    complaints = tempfile.TemporaryFile()  # noqa: SIM115, as long as the process
-    os.dup2(complaints.fileno(), 2)
-    gdcm.Trace.WarningOff()  # which may repeat values of the header
-
-
-def _find_complaint() -> None:
-    """Raise an error if a library printed, since the last call, that a frame is corrupt.
-
-    Raises:
-        RuntimeError: It did; GDCM returns such a frame with whatever values.
-    """
-    complaints.seek(0)
-    found = CORRUPT.search(complaints.read().decode("latin-1"))
-    complaints.seek(0)
-    complaints.truncate()
-    if found:
-        raise RuntimeError(found[0])
-
-
-def _run_apart(decode: Callable[..., np.ndarray], *arguments: object) -> np.ndarray:
-    """Call a function in the process of GDCM.
-
-    Raises:
-        RuntimeError: That process ended, or the function raised it.
-    """
-    try:
-        return _start_process().submit(decode, *arguments).result()
-    except BrokenProcessPool:
-        _start_process.cache_clear()
-        raise RuntimeError("GDCM stopped at it") from None
-
-
-def _decode_frame(syntax: str, frame: bytes, options: Mapping[str, Any]) -> np.ndarray:
-    """Decode a compressed frame by GDCM: shape (rows, columns)."""
-    with silence():
-        try:
-            array, _ = get_decoder(syntax).as_array(encapsulate([frame]), raw=True, decoding_plugin="gdcm", **options)
-        except RuntimeError as error:
-            _find_complaint()
-            raise RuntimeError(NOTHING if "'NoneType'" in str(error) else str(error)) from None
-    _find_complaint()
-    return array
-
-
-def _decode_extended(path: Path, rows: int, columns: int) -> np.ndarray:
-    """Decode a file in JPEG Extended by GDCM: shape (frames, rows, columns).
-
-    Raises:
-        RuntimeError: GDCM cannot decode it.
-    """
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(path))
-    if not reader.Read() or reader.GetImage().GetPixelFormat().GetBitsStored() > 12:
-        raise RuntimeError("GDCM reads JPEG Extended of up to 12 bits only")
-    image = reader.GetImage()
-    content = image.GetBuffer()
-    _find_complaint()
-    if content is None:
-        raise RuntimeError(NOTHING)
-    content = content.encode("utf-8", "surrogateescape")  # the binding takes bytes for text
-    format_ = image.GetPixelFormat()
-    kind = f"{'i' if format_.GetPixelRepresentation() else 'u'}{format_.GetBitsAllocated() // 8}"
-    return np.frombuffer(content, kind).reshape(-1, rows, columns)
 
 
 def _refuse_undecoded(path: Path, error: Exception) -> UserError:
@@ -298,6 +190,6 @@ def _find_padding(dataset: pydicom.Dataset, frame: np.ndarray, stored: np.ndarra
             is_negative = dataset.PixelRepresentation and value >= 2 ** (dataset.BitsAllocated - 1)
             ends.append(value - is_negative * 2**dataset.BitsAllocated)
     if not ends:
-        return np.False_
+        return np.zeros((), bool)
     whole = (frame >= min(ends)) & (frame <= max(ends))
     return whole if stored is frame else whole | ((stored >= min(ends)) & (stored <= max(ends)))

@@ -11,7 +11,8 @@ import numpy as np
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.scans.headers import Item, Slice
-from kidney_tumor.scans.pixels import read_frames, refuse
+from kidney_tumor.scans.pixels import read_frames
+from kidney_tumor.scans.refusals import refuse
 
 LISTED = 5
 """The most series that a message lists."""
@@ -137,7 +138,7 @@ def drop_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
         same = numbers.keys() == others.keys() and all(np.array_equal(numbers[name], others[name]) for name in numbers)
         return same and one.path != other.path and have_same_pixels(other.path, one.path)
 
-    kept: dict[tuple, list[Slice]] = {}
+    kept: dict[tuple[float, ...], list[Slice]] = {}
     for one in slices:
         place = one.numbers.get("ImagePositionPatient", np.zeros(0))
         alike = kept.setdefault((one.frame, *place.round(2)), [])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kidney_tumor.scans.headers import NEEDED, Slice, read_items
-from kidney_tumor.scans.pixels import refuse, silence
+from kidney_tumor.scans.refusals import refuse, silence
 from kidney_tumor.scans.series import choose_series, drop_copies
 
 ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
@@ -181,7 +181,7 @@ def _tell_apart(slices: Sequence[Slice], is_first: np.ndarray) -> str:
     """Say by which attributes slices at one position differ: times, phases, energies or reconstructions."""
     names = {
         name
-        for place in np.flatnonzero(~is_first)
+        for place in np.flatnonzero(~is_first).tolist()
         for name, value in slices[place].distinctions.items()
         if slices[place - 1].distinctions.get(name, value) != value
     }

@@ -4,8 +4,9 @@ nibabel interprets a header; what is against the letter of the standard is mende
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import nibabel as nib
 import numpy as np
@@ -23,16 +24,16 @@ class HeaderError(Exception):
 class _Nifti1Header(nib.Nifti1Header):
     """A header whose quaternion may be somewhat longer than 1, as single precision makes it; it is normalized."""
 
-    quaternion_threshold = -0.01
+    quaternion_threshold = np.float64(-0.01)
 
 
 class _Nifti2Header(nib.Nifti2Header):
     """The same for NIfTI-2."""
 
-    quaternion_threshold = -0.01
+    quaternion_threshold = np.float64(-0.01)
 
 
-HEADERS = {348: _Nifti1Header, 540: _Nifti2Header}
+HEADERS: dict[int, Callable[..., nib.Nifti1Header]] = {348: _Nifti1Header, 540: _Nifti2Header}
 """The kinds of header by their length in bytes, with which each begins."""
 TYPES = data_type_codes.value_set()
 """The codes of the types of voxels that the standard knows."""
@@ -73,7 +74,7 @@ class Volume:
         return stored if self.slope is None else apply_read_scaling(stored, self.slope, self.intercept)
 
 
-def read_header(stream: BinaryIO, is_named_so: bool) -> Volume:
+def read_header(stream: BufferedIOBase, is_named_so: bool) -> Volume:
     """Read the header of a volume.
 
     Args:
@@ -99,7 +100,7 @@ def read_header(stream: BinaryIO, is_named_so: bool) -> Volume:
         raise HeaderError("is the header of a pair of files, .hdr and .img; convert both to one file .nii.gz")
     if magic != single:
         raise HeaderError("is not a NIfTI file: its magic string is missing, as in ANALYZE files, which lack a place")
-    header = HEADERS[size](content, endianness=order, check=False)
+    header: nib.Nifti1Header = HEADERS[size](content, endianness=order, check=False)
     try:
         return _parse_header(header, size, is_named_so and size == 348)
     except HeaderDataError as error:
@@ -136,13 +137,12 @@ def _parse_header(header: nib.Nifti1Header, size: int, is_plain: bool) -> Volume
         raise HeaderError("holds colors or complex numbers; expected plain numbers")
     stated, first = float(header["vox_offset"]), size + 4
     offset = int(stated) if math.isfinite(stated) and stated > first else first
-    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
-    is_scaled = math.isfinite(slope) and slope != 0
-    is_plain &= stated == offset and len(shape) == dimensions and (math.isfinite(intercept) or not is_scaled)
-    if not math.isfinite(intercept):
-        intercept = 0.0
-    if not is_scaled or (slope, intercept) == (1, 0):
-        slope = intercept = None
+    factor, added = float(header["scl_slope"]), float(header["scl_inter"])
+    is_scaled = math.isfinite(factor) and factor != 0
+    is_plain &= stated == offset and len(shape) == dimensions and (math.isfinite(added) or not is_scaled)
+    if not math.isfinite(added):
+        added = 0.0
+    slope, intercept = (factor, added) if is_scaled and (factor, added) != (1, 0) else (None, None)
     sizes = np.abs(header["pixdim"][1:4].astype(float))
     is_plain &= np.array_equal(header["pixdim"][1:4], sizes)
     header["pixdim"][1:4] = sizes

@@ -7,11 +7,14 @@ volume is. A volume that is stored in other axes is read whole, and then passed 
 The content of a file decides how it is read, and not its name: NIfTI-1 or NIfTI-2, gzipped or not.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BufferedIOBase
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -27,12 +30,12 @@ DEFLATE = 1032
 """The largest factor by which gzip can compress."""
 BLOCK_BYTES = 16 * 2**20
 """The size of a block of columns as stored, small enough to stay in the processor's cache."""
-CUT = (EOFError, isal_zlib.error, igzip.BadGzipFile)
+CUT: Any = (EOFError, isal_zlib.error, igzip.BadGzipFile)  # isal annotates its error as an instance
 """The errors that reading raises for a file that was cut or changed anywhere."""
 
 
 @contextmanager
-def _open_volume(path: Path) -> Iterator[tuple[Volume, BinaryIO]]:
+def _open_volume(path: Path) -> Iterator[tuple[Volume, BufferedIOBase]]:
     """Open a volume and its decompressed stream.
 
     Raises:
@@ -92,9 +95,10 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
         stream.seek(volume.offset)
         read = _stream_columns(volume, stream) if geometry.is_native else _cut_columns(volume, stream)
         blocks = (reader.submit(read, span) for span in spans)
-        ahead = next(blocks)  # the next block is decompressed while the caller works on this one
+        ahead = deque([next(blocks)])  # the next block is decompressed while the caller works on this one
         for span in spans:
-            block, ahead = ahead.result(), next(blocks, None)
+            ahead.extend(islice(blocks, 1))
+            block = ahead.popleft().result()
             with np.errstate(over="ignore", invalid="ignore"):
                 # The sum is faster than a test of each voxel, but it may overflow; then each voxel is tested below.
                 suspicious = block.dtype.kind == "f" and not np.isfinite(block.sum())
@@ -105,10 +109,10 @@ def read_columns(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
             pass
 
 
-def _read_stored(stream: BinaryIO, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+def _read_stored(stream: BufferedIOBase, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     """Read the next voxels of a stream, the first axis fastest."""
     stored = np.empty(shape, kind, order="F")
-    bytes_left = memoryview(stored.T.view(np.uint8)).cast("B") if stored.size else memoryview(b"")
+    bytes_left = stored.T.view(np.uint8).data.cast("B") if stored.size else memoryview(b"")
     while bytes_left:
         if not (count := stream.readinto(bytes_left[:BLOCK_BYTES])):
             raise EOFError(f"{len(bytes_left)} bytes are missing")
@@ -116,13 +120,13 @@ def _read_stored(stream: BinaryIO, shape: tuple[int, ...], kind: np.dtype) -> np
     return stored
 
 
-def _stream_columns(volume: Volume, stream: BinaryIO) -> Callable[[slice], np.ndarray]:
+def _stream_columns(volume: Volume, stream: BufferedIOBase) -> Callable[[slice], np.ndarray]:
     """Make the function that reads the next columns of a volume whose file has the workflow's axes."""
     slices, rows, _ = volume.geometry.shape
     return lambda span: volume.scale(_read_stored(stream, (slices, rows, span.stop - span.start), volume.kind))
 
 
-def _cut_columns(volume: Volume, stream: BinaryIO) -> Callable[[slice], np.ndarray]:
+def _cut_columns(volume: Volume, stream: BufferedIOBase) -> Callable[[slice], np.ndarray]:
     """Read a whole volume as stored, and make the function that cuts columns out of it, in the workflow's axes."""
     oriented = volume.geometry.orient(_read_stored(stream, volume.geometry.stored_shape, volume.kind))
 
