@@ -27,7 +27,7 @@ from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data import cohort, split
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.filter.tumors import measure_tumors
 from kidney_tumor.filter.variants import make_options
 from kidney_tumor.phantom.volumes import write_case
 from kidney_tumor.sources import digest_code
@@ -211,7 +211,7 @@ def main(arguments):
     with ProcessPoolExecutor() as pool:
         list(pool.map(experiment.extract, experiment.cases))
         labels = [root / case / "segmentation.nii.gz" for case in experiment.cases]
-        tables = pool.map(measure_label, labels, [config["postprocess"]["min_component_voxels"]] * len(labels))
+        tables = pool.map(measure_tumors, labels, [config["postprocess"]["min_component_voxels"]] * len(labels))
         pd.concat(list(tables)).to_csv(work / "components.tsv", sep="\t")
     jobs = experiment.list_networks(settings, arguments.seeds)
     print(f"{len(jobs)} networks for {len(settings)} settings, {len(experiment.splits)} splits", flush=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import run_script
 
-from kidney_tumor.data.record import BINARY, COLUMNS, CONTINUOUS, read_record
+from kidney_tumor.data.record import BINARY, CONTINUOUS, RECORD_COLUMNS, read_record
 from kidney_tumor.errors import UserError
 from kidney_tumor.phantom.record import draw_record
 from kidney_tumor.volumes.grid import Geometry
@@ -50,7 +50,7 @@ def read(tmp_path, *entries, cases=("case_00000",)):
 
 def test_an_entry_by_hand(tmp_path):
     table = read(tmp_path, ENTRY)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(RECORD_COLUMNS)
     expected = [45, 50, 1, 1, 1, 1, 0, 0, 1, 1, 300, 200, 3, 17, 24.5]
     assert table.iloc[0, 1:].tolist() == pytest.approx(expected)
 

@@ -5,20 +5,20 @@ import pytest
 from conftest import ROOT
 from helpers.drawings import scores
 
-from kidney_tumor.figures.references import COLUMNS, plot_references
+from kidney_tumor.figures.references import REFERENCE_COLUMNS, plot_references
 
 TABLE = ROOT / "workflow" / "resources" / "references.tsv"
 REFERENCES = pd.read_csv(TABLE, sep="\t")
 
 
 def test_every_published_result_has_a_source_and_what_differs():
-    assert set(REFERENCES.columns) == set(COLUMNS)
+    assert set(REFERENCES.columns) == set(REFERENCE_COLUMNS)
     assert not REFERENCES[["method", "data", "source", "differs"]].isna().any(axis=None)
     assert REFERENCES["source"].str.contains(r"arXiv:\d{4}\.\d{5}|doi:10\.|github\.com/").all()
     values = REFERENCES[["kidney_tumor", "kidney", "tumor", "mean"]]
     assert values.notna().any(axis=1).all()
     assert ((values > 0.1) & (values < 1)).equals(values.notna())
-    assert {line.count("\t") for line in TABLE.read_text().splitlines()} == {len(COLUMNS) - 1}
+    assert {line.count("\t") for line in TABLE.read_text().splitlines()} == {len(REFERENCE_COLUMNS) - 1}
 
 
 def test_the_papers_row_is_its_claims():

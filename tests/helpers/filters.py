@@ -5,14 +5,12 @@ from conftest import run_script
 
 from kidney_tumor.filter import postprocessing
 from kidney_tumor.filter.constraints import FilterOptions
-from kidney_tumor.volumes.masks import RunLengthMask
 
 WIDE = (1.0, 1000.0)
 
 
 def postprocess(kidney, tumor, ratios, **options):
-    masks = RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)
-    return postprocessing.postprocess(*masks, (1.0, 1.0, 1.0), ratios, FilterOptions(**options))
+    return postprocessing.postprocess(kidney, tumor, (1.0, 1.0, 1.0), ratios, FilterOptions(**options))
 
 
 def run(name, *arguments, cwd):

@@ -5,7 +5,7 @@ import pytest
 from conftest import AFFINE
 
 from kidney_tumor.data.slices import measure_hu
-from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_doubts
+from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_warnings
 from kidney_tumor.volumes.grid import Geometry
 
 GEOMETRY = Geometry((100, 512, 512), AFFINE.tolist())
@@ -26,7 +26,7 @@ def test_a_scan_in_numbers():
 
 
 def test_a_scan_like_the_others_raises_no_doubt():
-    assert list_doubts(SCAN, 300, COHORT) == []
+    assert list_warnings(SCAN, 300, COHORT) == []
     near = {
         "slice_mm": 3.7,
         "pixel_mm": 0.61,
@@ -35,8 +35,8 @@ def test_a_scan_like_the_others_raises_no_doubt():
         "hu_middle": 90.0,
         "hu_high": 1090.0,
     }
-    assert list_doubts(SCAN | near, 170, COHORT) == []
-    assert list_doubts(SCAN | {"hu_low": -1210.0}, 590, COHORT) == []
+    assert list_warnings(SCAN | near, 170, COHORT) == []
+    assert list_warnings(SCAN | {"hu_low": -1210.0}, 590, COHORT) == []
     flat = Geometry((100, 512, 400), [[0, 0, -0.75, 0], [0, -0.9, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
     assert describe_scan(flat, (0, 0, 0))["pixel_mm"] == pytest.approx(0.9)
     assert describe_scan(flat, (0, 0, 0))["width_mm"] == pytest.approx(300)
@@ -64,5 +64,5 @@ def test_a_scan_like_the_others_raises_no_doubt():
     ],
 )
 def test_each_difference_is_one_line(change, kidney_ml, says):
-    (doubt,) = list_doubts(SCAN | change, kidney_ml, COHORT)
-    assert says in doubt
+    (warning,) = list_warnings(SCAN | change, kidney_ml, COHORT)
+    assert says in warning

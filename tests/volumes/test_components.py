@@ -7,7 +7,7 @@ import pytest
 from conftest import save
 from scipy import ndimage
 
-from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.filter.tumors import measure_tumors
 from kidney_tumor.volumes import components as package
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, mark_largest
 from kidney_tumor.volumes.masks import RunLengthMask
@@ -191,7 +191,7 @@ def test_measured_label(tmp_path):
     label[2:4, 2:6, 2:10] = 2  # 2 x 4 x 8
     label[2:4, 2:6, 10] = 1  # touches, but is kidney
     label[8, 8, 20:29] = 2  # 9 voxels
-    table = measure_label(save(tmp_path / "segmentation.nii.gz", label), min_voxels=10)
+    table = measure_tumors(save(tmp_path / "segmentation.nii.gz", label), min_voxels=10)
     assert table["voxels"].tolist() == [64]
     assert table["ratio"].tolist() == [pytest.approx((8**2 - 1) / (4**2 - 1))]
-    assert len(measure_label(tmp_path / "segmentation.nii.gz", min_voxels=9)) == 2
+    assert len(measure_tumors(tmp_path / "segmentation.nii.gz", min_voxels=9)) == 2

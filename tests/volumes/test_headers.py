@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import AFFINE, run_script, save, save_case, turn
 
-from kidney_tumor.data.slices import extract, read_record
+from kidney_tumor.data.slices import extract, read_description
 from kidney_tumor.errors import UserError
 from kidney_tumor.volumes import labels, nifti
 from kidney_tumor.volumes.masks import read_label_masks, read_mask
@@ -93,7 +93,7 @@ def test_a_valid_header_is_read(tmp_path, volume, what, codes, capfd):
     np.testing.assert_array_equal(whole(path), volume)
     geometry = nifti.read_geometry(path)
     np.testing.assert_array_equal(geometry.stored_affine, stored.affine)
-    assert geometry.doubt == ""
+    assert geometry.warning == ""
     assert capfd.readouterr() == ("", "")
 
 
@@ -142,10 +142,10 @@ def test_the_qform_counts_where_the_sform_has_other_voxel_sizes(tmp_path, volume
     geometry = nifti.read_geometry(path)
     np.testing.assert_allclose(geometry.stored_affine, AFFINE, atol=1e-6)
     sizes = "has voxels of .* mm, its qform and voxel sizes have 3 x 0.75 x 0.75 mm"
-    assert re.fullmatch(rf"its sform ({sizes}|is no orientation); the qform is used", geometry.doubt)
+    assert re.fullmatch(rf"its sform ({sizes}|is no orientation); the qform is used", geometry.warning)
     extract(path, None, 8, tmp_path / "a")
-    assert capfd.readouterr().out == f"warning: {path}: {geometry.doubt}\n"
-    assert read_record(tmp_path / "a")["notes"] == [geometry.doubt]
+    assert capfd.readouterr().out == f"warning: {path}: {geometry.warning}\n"
+    assert read_description(tmp_path / "a")["notes"] == [geometry.warning]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.method_scores import COLUMNS, list_targets, score_files, score_organs
+from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, list_targets, score_files, score_organs
 from kidney_tumor.data.places import check_places
 from kidney_tumor.volumes.masks import read_label_masks
 
@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
     organs = _pair(arguments.kidney_files, arguments.tumor_files)
     if arguments.problem:
         rows = [(*names, target, arguments.problem) for target in list_targets(values)]
-        table = pd.DataFrame(rows, columns=["method", "case", "target", "problem"]).reindex(columns=COLUMNS)
+        table = pd.DataFrame(rows, columns=["method", "case", "target", "problem"]).reindex(columns=COMPARISON_COLUMNS)
         table["file"] = ""
     else:
         check_places(arguments.image, arguments.label)

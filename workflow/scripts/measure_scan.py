@@ -10,26 +10,28 @@ import pandas as pd
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
-from kidney_tumor.data.slices import get_geometry, read_record
+from kidney_tumor.data.slices import get_geometry, read_description
 from kidney_tumor.data.targets import NETWORKS
-from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_doubts
+from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
 from kidney_tumor.volumes.masks import read_label_masks
 
 
 def main(arguments: argparse.Namespace) -> None:
-    record = read_record(arguments.slices)
+    description = read_description(arguments.slices)
     members = [files.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
-    geometry = get_geometry(record)
+    geometry = get_geometry(description)
     check_places(arguments.segmentation)
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     known = join_cohorts([member["cohort"] for member in members])
-    doubts = record["notes"] + list_doubts(describe_scan(geometry, record["hu"]), measures["kidney_ml"], known)
+    warnings = description["notes"] + list_warnings(
+        describe_scan(geometry, description["hu"]), measures["kidney_ml"], known
+    )
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
-        doubts.insert(0, f"{some} networks were trained on phantoms; they know no patient")
+        warnings.insert(0, f"{some} networks were trained on phantoms; they know no patient")
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
-    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(doubts), "networks": used}
+    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(warnings), "networks": used}
     tables.write_table(arguments.output, pd.DataFrame([row]))
 
 

@@ -10,13 +10,13 @@ import pandas as pd
 
 from kidney_tumor import cli, files
 from kidney_tumor.data import cohort, remedies
-from kidney_tumor.filter.tumors import measure_label
+from kidney_tumor.filter.tumors import measure_tumors
 
 
 def main(arguments: argparse.Namespace) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
-        jobs = [pool.submit(measure_label, label, arguments.min_component_voxels).result for label in labels]
+        jobs = [pool.submit(measure_tumors, label, arguments.min_component_voxels).result for label in labels]
         tables = remedies.collect(jobs)
     table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
     with files.write_atomically(arguments.output) as temporary:

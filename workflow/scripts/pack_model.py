@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 
 from kidney_tumor import cli, files, tables
-from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_record
+from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_description
 from kidney_tumor.scans import manifest
 from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = arguments.output.parent
-    scans = [read_record(path.parent) for path in arguments.slices]
+    scans = [read_description(path.parent) for path in arguments.slices]
     measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
     trained = files.read_json(folder / "tumor.json", "hu_window", "commit")
     with files.write_atomically(folder / "ratio_range.json") as temporary:

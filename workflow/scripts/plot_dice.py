@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.figures.dice import plot_dice, plot_pairs
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read_tables([arguments.scores], *COLUMNS)
+    scores = tables.read_tables([arguments.scores], *SCORE_COLUMNS)
     plot_dice(scores, arguments.output)
     plot_pairs(scores, tables.read_tables([arguments.effect]), arguments.output_pairs)
 

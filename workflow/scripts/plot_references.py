@@ -7,12 +7,12 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import scoring
-from kidney_tumor.figures.references import COLUMNS, plot_references
+from kidney_tumor.figures.references import REFERENCE_COLUMNS, plot_references
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read_tables([arguments.scores], *scoring.COLUMNS)
-    references = tables.read_tables([arguments.references], *COLUMNS)
+    scores = tables.read_tables([arguments.scores], *scoring.SCORE_COLUMNS)
+    references = tables.read_tables([arguments.references], *REFERENCE_COLUMNS)
     plot_references(scores, references, arguments.source == "phantom", arguments.output)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.places import check_places
 from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
 from kidney_tumor.filter.postprocessing import merge
@@ -15,7 +15,7 @@ from kidney_tumor.volumes.masks import read_mask
 
 
 def main(arguments: argparse.Namespace) -> None:
-    chosen = find_most_filtered(tables.read_tables([arguments.scores], *COLUMNS))
+    chosen = find_most_filtered(tables.read_tables([arguments.scores], *SCORE_COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     after = run / "segmentations" / f"{chosen['case']}.nii.gz"
     raw = [run / "predictions" / chosen["case"] / f"{name}.nii.gz" for name in ("kidney", "tumor")]

@@ -17,8 +17,8 @@ def main(arguments: argparse.Namespace) -> None:
     for _, row in good.iterrows():
         page = arguments.scans.parent / "scans" / row["scan"] / "view.html"
         print(f"{row['scan']}: {describe_measures(row)}; {page}")
-        for doubt in filter(None, row["warnings"].split(SEPARATOR)):
-            print(f"warning: {row['scan']}: {doubt}")
+        for warning in filter(None, row["warnings"].split(SEPARATOR)):
+            print(f"warning: {row['scan']}: {warning}")
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")
     if len(refused):
         raise errors.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from kidney_tumor import cli, errors, tables
-from kidney_tumor.data.slices import read_record
+from kidney_tumor.data.slices import read_description
 
 
 def find_problem(folder: Path) -> str:
     """Return why the scan in a folder was refused; an empty text if it was not."""
     try:
-        read_record(folder)
+        read_description(folder)
     except errors.UserError as error:
         return str(error)
     return ""

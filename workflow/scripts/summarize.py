@@ -9,12 +9,12 @@ import pandas as pd
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis import claims, summary
-from kidney_tumor.analysis.scoring import COLUMNS
+from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.split import read_split
 
 
 def main(arguments: argparse.Namespace) -> None:
-    scores = tables.read_tables(arguments.scores, *COLUMNS)
+    scores = tables.read_tables(arguments.scores, *SCORE_COLUMNS)
     dice = summary.summarize_dice(scores, arguments.seed)
     models = [files.read_json(path, "target", "history") for path in arguments.records]
     checked = claims.check_claims(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import comparison
-from kidney_tumor.analysis.method_scores import COLUMNS, TEXTS
+from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS
 from kidney_tumor.figures.comparison import plot_comparison
 
 
 def main(arguments: argparse.Namespace) -> None:
     paths = [arguments.folder / method / f"{case}.tsv" for method in arguments.methods for case in arguments.cases]
-    table = tables.read_tables(paths, *COLUMNS, texts=TEXTS)
+    table = tables.read_tables(paths, *COMPARISON_COLUMNS, texts=TEXT_COLUMNS)
     summary = comparison.summarize_methods(table, arguments.seed)
     differences = comparison.compare_methods(table, arguments.seed)
     tables.write_table(arguments.output, table)

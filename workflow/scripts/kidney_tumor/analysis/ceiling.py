@@ -24,7 +24,7 @@ from kidney_tumor.volumes.nifti import read_geometry
 STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
 SOFTNESS = 0.7
 """The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
-HAIR = 1e-4
+TIE = 1e-4
 """What lifts the pixels of a true mask above one half, so that what lies exactly between two pixels belongs to it."""
 
 
@@ -63,7 +63,7 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
     soft = np.zeros(mask.shape, np.float32)
     for number in np.flatnonzero(mask.any((1, 2))):
         soft[number] = ndimage.gaussian_filter(mask[number].astype(np.float32), SOFTNESS)
-    return np.where(mask, np.maximum(soft, 0.5) + np.float32(HAIR), soft)
+    return np.where(mask, np.maximum(soft, 0.5) + np.float32(TIE), soft)
 
 
 def trace_case(

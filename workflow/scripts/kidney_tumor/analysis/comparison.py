@@ -72,7 +72,7 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Summarize each measure of each method over the cases.
 
     Args:
-        table: The table of cases with the columns `method_scores.COLUMNS`.
+        table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`.
         seed: The seed of the bootstrap.
 
     Returns:
@@ -104,7 +104,7 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     1 - 0.05 / m (Bonferroni). The p values of the m signed-rank tests are corrected by Holm's method.
 
     Args:
-        table: The table of cases with the columns `method_scores.COLUMNS`, which begins with this run.
+        table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, which begins with this run.
         seed: The seed of the bootstrap.
 
     Returns:

@@ -28,9 +28,10 @@ TOLERANCES_MM = {"kidney_tumor": 1.0330772532390826, "tumor": 1.1498198361434828
 """The tolerances of the surface Dice in the official evaluation of KiTS21 and KiTS23: how far their readers differ."""
 MEASURES = ("dice", "surface_dice", "error_ml", "error_percent", "absolute_error_ml")
 """What a case is compared by; `score_segmentation` explains them."""
-TEXTS = ("method", "case", "target", "file", "absent", "problem")
-COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")
-"""The columns of the table of cases, of which `TEXTS` are no numbers; `absent` names the organs that have no file."""
+TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "problem")
+"""The columns of the table of cases that are no numbers."""
+COMPARISON_COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")
+"""The columns of the table of cases; `absent` names the organs that have no file."""
 
 
 def read_segmentation(path: Path, values: Values) -> Masks:
@@ -100,8 +101,8 @@ def score_files(
         values: Their labels.
 
     Returns:
-        A table with the columns `COLUMNS` and a row for each file and target; a target for which the method has no
-        label has none. A file that cannot be used has no scores, but a problem in words.
+        A table with the columns `COMPARISON_COLUMNS` and a row for each file and target; a target for which the method
+        has no label has none. A file that cannot be used has no scores, but a problem in words.
     """
 
     rows = []
@@ -116,7 +117,7 @@ def score_files(
                 problem += "; say in compare what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}"
         given = {"method": method, "case": case, "file": str(path), "absent": "", "problem": problem}
         rows += [given | {"target": target} | scores.get(target, {}) for target in list_targets(values)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def score_organs(method: str, case: str, truth: Masks, image: Path, organs: Organs) -> pd.DataFrame:
@@ -135,7 +136,9 @@ def score_organs(method: str, case: str, truth: Masks, image: Path, organs: Orga
     files = ", ".join(str(path) for paths in organs.values() for path in paths)
     given = {"method": method, "case": case, "file": files, "absent": "", "problem": problem}
     targets = [target for target, part in zip(TARGETS, NETWORKS, strict=True) if part in organs]
-    return pd.DataFrame([given | {"target": target} | scores.get(target, {}) for target in targets], columns=COLUMNS)
+    return pd.DataFrame(
+        [given | {"target": target} | scores.get(target, {}) for target in targets], columns=COMPARISON_COLUMNS
+    )
 
 
 class _UnusableError(Exception):

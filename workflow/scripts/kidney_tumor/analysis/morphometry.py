@@ -21,7 +21,7 @@ from kidney_tumor.analysis.attachment import (
 )
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, Spacing
+from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
 
 MEASURES = (
     "kidney_ml",
@@ -69,7 +69,7 @@ def find_main_tumor(tumor: RunLengthMask, min_voxels: int) -> tuple[RunLengthMas
 
 
 def measure_masks(
-    kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, min_voxels: int = 10
+    kidney: Mask, tumor: Mask, spacing: Spacing, min_voxels: int = 10
 ) -> tuple[dict[str, float], AxialDiameter]:
     """Measure a segmented case.
 
@@ -87,7 +87,7 @@ def measure_masks(
         share of it outside the convex hull of its kidney; and its classes R and E of the R.E.N.A.L. score, renal_r and
         renal_e, 1 to 3. All but the first three are NaN without a tumor. And where the axial diameter lies.
     """
-    voxel = float(np.prod(spacing))
+    kidney, tumor, voxel = encode(kidney), encode(tumor), float(np.prod(spacing))
     healthy = kidney.voxels - int(kidney.count_common(tumor).sum())
     main, count = find_main_tumor(tumor, min_voxels)
     ratio = compute_ratio(compute_eigenvalues(find_components(main)))

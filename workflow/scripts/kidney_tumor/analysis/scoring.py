@@ -3,16 +3,17 @@
 import pandas as pd
 
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.volumes.masks import RunLengthMask
+from kidney_tumor.volumes.masks import Mask, RunLengthMask, encode
 
 STAGES = ("before", "after")
-COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")
+SCORE_COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")
 Masks = tuple[RunLengthMask, RunLengthMask]
 """The mask of kidney + tumor, and the mask of the tumor."""
 
 
-def compute_dice(truth: RunLengthMask, prediction: RunLengthMask) -> float:
+def compute_dice(truth: Mask, prediction: Mask) -> float:
     """Compute the Dice coefficient of two masks of the same shape; it is undefined, NaN, if both are empty."""
+    truth, prediction = encode(truth), encode(prediction)
     sizes = truth.voxels + prediction.voxels
     return 2 * int(truth.count_common(prediction).sum()) / sizes if sizes else float("nan")
 
@@ -35,7 +36,7 @@ def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> pd.DataF
         for stage, predictions in zip(STAGES, (before, after), strict=True)
         for target, true, predicted in zip(TARGETS, truth, predictions, strict=True)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
 def average_by_case(scores: pd.DataFrame) -> pd.DataFrame:

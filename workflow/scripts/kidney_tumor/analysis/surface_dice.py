@@ -13,12 +13,10 @@ from surface_distance.lookup_tables import (
     create_table_neighbour_code_to_surface_area,
 )
 
-from kidney_tumor.volumes.masks import Box, RunLengthMask, Spacing
+from kidney_tumor.volumes.masks import Box, Mask, RunLengthMask, Spacing, encode
 
 
-def compute_surface_dice(
-    truth: RunLengthMask, prediction: RunLengthMask, spacing: Spacing, tolerance_mm: float
-) -> float:
+def compute_surface_dice(truth: Mask, prediction: Mask, spacing: Spacing, tolerance_mm: float) -> float:
     """Compute the surface Dice of two masks of the same shape.
 
     Args:
@@ -31,6 +29,7 @@ def compute_surface_dice(
         The area of both surfaces within the tolerance of the other, over their whole area. It is undefined, NaN, if
         both masks are empty, and 0 if one is.
     """
+    truth, prediction = encode(truth), encode(prediction)
     if not len(truth) or not len(prediction):
         return 0.0 if len(truth) or len(prediction) else float("nan")
     surfaces = [_find_surface(mask, spacing) for mask in (truth, prediction)]

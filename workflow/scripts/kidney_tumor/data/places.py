@@ -31,8 +31,8 @@ def check_places(path: Path, *others: Path) -> Geometry:
         name = volume.description.removeprefix(WRITER)
         if name != volume.description and name_mask(each) not in ("", name):
             raise VolumeError(each, f"holds {name}", f"if it is one of a run's results, {suggest_remake(each)}")
-        if volume.geometry.doubt:
-            print(f"warning: {each}: {volume.geometry.doubt}")
+        if volume.geometry.warning:
+            print(f"warning: {each}: {volume.geometry.warning}")
         grids[each] = volume.geometry
     geometry = grids.pop(path)
     for other, found in grids.items():

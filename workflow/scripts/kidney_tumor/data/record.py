@@ -34,7 +34,7 @@ BINARY = (
 """The outcomes that a patient has or has not: 1 or 0."""
 CONTINUOUS = ("blood_loss_ml", "operative_minutes", "hospital_days", "ischemia_minutes", "egfr_fall")
 """The outcomes that are amounts; the last is the fall of the estimated glomerular filtration rate."""
-COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS)
+RECORD_COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS)
 
 UNKNOWN = ("na", "not_applicable", "not_found_in_emr")
 """The words for what does not apply to a patient, or is not known, which is missing like `null`."""
@@ -185,7 +185,7 @@ def read_record(path: Path, geometries: Mapping[str, Geometry]) -> pd.DataFrame:
             where an entry has it.
 
     Returns:
-        A table with the columns `COLUMNS` and a row for each case; outcomes are NaN where they are missing.
+        A table with the columns `RECORD_COLUMNS` and a row for each case; outcomes are NaN where they are missing.
 
     Raises:
         UserError: The file is missing or not such a list, lacks a case or has it twice, or a value is not as expected.
@@ -211,7 +211,7 @@ def read_record(path: Path, geometries: Mapping[str, Geometry]) -> pd.DataFrame:
         rows.append(row)
     if problems:
         raise UserError("\n".join(dict.fromkeys(problems)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(RECORD_COLUMNS))
 
 
 def _read_entries(path: Path) -> dict[str, list[Entry]]:

@@ -94,23 +94,23 @@ def extract(
 
 
 def save_slices(folder: Path, store: SliceStore, notes: Sequence[str] = ()) -> None:
-    """Write extracted slices and then their record, each file completely or not at all."""
+    """Write extracted slices and then their description, each file completely or not at all."""
     arrays = {"images.npy": store.images} | ({} if store.labels is None else {"labels.npy": store.labels})
     for name, array in arrays.items():
         with write_atomically(folder / name) as temporary, temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
             file.write(array.data)  # np.save does not report that the disk is full
     checksums = {name: isal_zlib.crc32(array) for name, array in arrays.items()}
-    record = {
+    description = {
         "shape": store.geometry.stored_shape,
         "affine": store.geometry.stored_affine,
         "case": folder.name,
         "size": store.images.shape[2],
         "hu": measure_hu(store.images),
-        "notes": [*filter(None, [store.geometry.doubt]), *notes],
+        "notes": [*filter(None, [store.geometry.warning]), *notes],
         "crc32": checksums,
     }
-    write_json(folder / "slices.json", record)
+    write_json(folder / "slices.json", description)
 
 
 def resize_blocks(
@@ -154,9 +154,9 @@ def open_slices(folder: Path) -> SliceStore:
     Raises:
         UserError: A file is missing, unreadable, or differs from what the extraction wrote.
     """
-    record = read_record(folder)
-    labels = load_stored(folder, "labels.npy") if "labels.npy" in record["crc32"] else None
-    return SliceStore(get_geometry(record), load_stored(folder, "images.npy"), labels)
+    description = read_description(folder)
+    labels = load_stored(folder, "labels.npy") if "labels.npy" in description["crc32"] else None
+    return SliceStore(get_geometry(description), load_stored(folder, "images.npy"), labels)
 
 
 def refuse_scan(folder: Path, problem: str) -> None:
@@ -166,24 +166,24 @@ def refuse_scan(folder: Path, problem: str) -> None:
     write_json(folder / "slices.json", {"case": folder.name, "problem": problem})
 
 
-def get_geometry(record: Mapping[str, Any]) -> Geometry:
-    """Get the grid of the volume from the record of its slices."""
-    return Geometry(tuple(record["shape"]), record["affine"])
+def get_geometry(description: Mapping[str, Any]) -> Geometry:
+    """Get the grid of the volume from the description of its slices."""
+    return Geometry(tuple(description["shape"]), description["affine"])
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read the record of extracted slices, `slices.json`.
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read the description of extracted slices, `slices.json`.
 
     Raises:
         UserError: It is missing or unreadable, belongs to another case, or says why the scan was refused.
     """
-    record = read_json(folder / "slices.json", "case")
-    if "problem" in record:
-        raise UserError(record["problem"])
-    record = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "notes", "crc32")
-    if record["case"] != folder.name:
-        raise UserError(f"{folder} holds the slices of {record['case']}; {suggest_remake(folder / 'slices.json')}")
-    return record
+    description = read_json(folder / "slices.json", "case")
+    if "problem" in description:
+        raise UserError(description["problem"])
+    description = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "notes", "crc32")
+    if description["case"] != folder.name:
+        raise UserError(f"{folder} holds the slices of {description['case']}; {suggest_remake(folder / 'slices.json')}")
+    return description
 
 
 def load_stored(folder: Path, name: str) -> np.ndarray:
@@ -192,7 +192,7 @@ def load_stored(folder: Path, name: str) -> np.ndarray:
     Raises:
         UserError: The reasons are those of `open_slices`.
     """
-    checksum = read_record(folder)["crc32"].get(name)
+    checksum = read_description(folder)["crc32"].get(name)
     try:
         array = np.load(folder / name)
     except (OSError, EOFError, ValueError) as error:

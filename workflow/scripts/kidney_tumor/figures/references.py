@@ -11,7 +11,7 @@ from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
 from kidney_tumor.figures.style import COLORS, TITLES, save
 
-COLUMNS = ("method", "data", "cases", *TARGETS, "kidney", "mean", "source", "differs")
+REFERENCE_COLUMNS = ("method", "data", "cases", *TARGETS, "kidney", "mean", "source", "differs")
 """The columns of the table of published results."""
 
 

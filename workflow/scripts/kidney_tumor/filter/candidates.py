@@ -13,7 +13,7 @@ from kidney_tumor.filter.postprocessing import Filtered
 
 SHAPES = [constraint.measure for constraint in ON_COMPONENTS if constraint.measure != "voxels"]
 """The measures of a candidate beside its size."""
-COLUMNS = ("component", "voxels", "ml", "slice", "row", "column", *SHAPES, "verdict")
+CANDIDATE_COLUMNS = ("component", "voxels", "ml", "slice", "row", "column", *SHAPES, "verdict")
 
 
 def describe_verdict(tumor: Any) -> str:
@@ -26,7 +26,7 @@ def describe_verdict(tumor: Any) -> str:
 
 
 def list_candidates(filtered: Filtered) -> Iterator[tuple[Any, ...]]:
-    """List the tumor components of a case, the largest first, in the columns of `COLUMNS`.
+    """List the tumor components of a case, the largest first, in the columns of `CANDIDATE_COLUMNS`.
 
     Each has its number in the order of the volume, its volume in voxels and mL, the slice, row and column of its
     center, what the constraints measure, and the verdict.
@@ -48,5 +48,5 @@ def write_candidates(path: Path, filtered: Filtered) -> None:
     """Write the table of a case's tumor candidates."""
     with write_atomically(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(CANDIDATE_COLUMNS)
         writer.writerows(list_candidates(filtered))

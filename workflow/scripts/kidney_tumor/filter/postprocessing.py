@@ -21,7 +21,7 @@ from kidney_tumor.volumes.components import (
     mark_largest,
 )
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, Spacing
+from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
 
 EXAMPLE = '{"low": 1.07, "high": 2.8}'
 """The paper's range, as the file has it."""
@@ -122,8 +122,8 @@ def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
 
 
 def postprocess(
-    kidney: RunLengthMask,
-    tumor: RunLengthMask,
+    kidney: Mask,
+    tumor: Mask,
     spacing: Spacing,
     ratios: Bounds | None,
     options: FilterOptions,
@@ -144,6 +144,7 @@ def postprocess(
         raise UserError(
             f"the tumor's overlap with the kidney is a share from 0 to 1, not {options.tumor_kidney_overlap:g}"
         )
+    kidney, tumor = encode(kidney), encode(tumor)
     if kidney.shape != tumor.shape:
         raise UserError(f"the kidney mask has shape {kidney.shape}, the tumor mask {tumor.shape}; predict both again")
     if options.fill_holes:

@@ -8,7 +8,7 @@ from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, 
 from kidney_tumor.volumes.masks import read_label_masks
 
 
-def measure_label(path: Path, min_voxels: int) -> pd.DataFrame:
+def measure_tumors(path: Path, min_voxels: int) -> pd.DataFrame:
     """Measure the shape of every tumor component in a label volume.
 
     Args:

@@ -1,7 +1,7 @@
 """How far a scan resembles the scans on which the networks were trained: what it should be distrusted for.
 
 The networks see no scan without a kidney in their training (paper, section 2.1.1: positive samples only), so they find
-kidneys anywhere. Nothing here refuses a scan; each doubt is a line beside its result.
+kidneys anywhere. Nothing here refuses a scan; each warning is a line beside its result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ HU_TOLERANCE = 200
 VOLUME_TOLERANCE = 1.5
 """The factor by which the kidneys' volume may lie outside the range of the training cases."""
 SEPARATOR = " | "
-"""What separates the doubts about a scan in a table."""
+"""What separates the warnings about a scan in a table."""
 LENGTHS = {
     "slice_mm": "the distance between slices",
     "pixel_mm": "the size of a pixel",
@@ -64,7 +64,7 @@ def join_cohorts(cohorts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def list_doubts(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str, Any]) -> list[str]:
+def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str, Any]) -> list[str]:
     """List why the segmentation of a scan should be distrusted, a sentence each.
 
     Args:
@@ -72,29 +72,29 @@ def list_doubts(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str
         kidney_ml: The volume of the segmented kidneys in mL.
         cohort: What `describe_cohort` or `join_cohorts` returns, for the training cases.
     """
-    doubts = []
+    warnings = []
     if scan["hu_low"] > AIR_HU or scan["hu_high"] > HIGHEST_HU:
-        doubts.append(
+        warnings.append(
             f"its values do not look like HU: 0.5 % lie below {scan['hu_low']:g}, 0.5 % above {scan['hu_high']:g}; "
             "is it a CT, and is its scale that of HU?"
         )
     else:
-        doubts += [
+        warnings += [
             f"{name} is {scan[key]:g} HU, in the training cases {cohort[key][0]:g} to {cohort[key][1]:g}"
             for key, name in HU.items()
             if not cohort[key][0] - HU_TOLERANCE <= scan[key] <= cohort[key][1] + HU_TOLERANCE
         ]
-    doubts += [
+    warnings += [
         f"{name} is {scan[key]:.3g} mm, in the training cases {cohort[key][0]:.3g} to {cohort[key][1]:.3g}"
         for key, name in LENGTHS.items()
         if not cohort[key][0] / TOLERANCE <= scan[key] <= cohort[key][1] * TOLERANCE
     ]
     low, high = cohort["kidney_ml"]
     if kidney_ml == 0:
-        doubts.append("no kidney was found; are the kidneys in its field of view?")
+        warnings.append("no kidney was found; are the kidneys in its field of view?")
     elif not low / VOLUME_TOLERANCE <= kidney_ml <= high * VOLUME_TOLERANCE:
-        doubts.append(
+        warnings.append(
             f"the kidneys measure {kidney_ml:.0f} mL, in the training cases {low:.0f} to {high:.0f}; "
             "are the kidneys in its field of view, and whole?"
         )
-    return doubts
+    return warnings

@@ -41,12 +41,12 @@ class Geometry:
     Attributes:
         stored_shape: The shape of the volume in voxels, in the axes of its file.
         stored_affine: The 4 x 4 affine of the file, from voxel indices to mm to the patient's right, front and head.
-        doubt: What is odd about how the file states its grid, a sentence; empty if nothing is.
+        warning: What is odd about how the file states its grid, a sentence; empty if nothing is.
     """
 
     stored_shape: tuple[int, int, int]
     stored_affine: list[list[float]]
-    doubt: str = ""
+    warning: str = ""
 
     @cached_property
     def codes(self) -> tuple[str, str, str]:

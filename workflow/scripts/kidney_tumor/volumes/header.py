@@ -154,14 +154,14 @@ def _parse_header(header: nib.Nifti1Header, size: int, is_plain: bool) -> Volume
     if has_qform and not is_turned and not has_sform:
         raise HeaderError("has a qform that is no orientation (its quaternion is longer than 1), and no sform")
     try:
-        affine, doubt = locate_voxels(
+        affine, warning = locate_voxels(
             header.get_sform() if has_sform else None, header.get_qform() if has_qform and is_turned else None, sizes
         )
     except ValueError as error:
         raise HeaderError(str(error)) from error
     stored_shape = (shape[0], shape[1], shape[2])
-    geometry = Geometry(stored_shape, affine.tolist(), doubt)
+    geometry = Geometry(stored_shape, affine.tolist(), warning)
     description = bytes(header["descrip"].item()).decode("latin-1")
     if fault := find_fault(header, geometry):
         raise HeaderError(fault)
-    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain and not doubt), description)
+    return Volume(geometry, kind, offset, slope, intercept, bool(is_plain and not warning), description)

@@ -159,6 +159,15 @@ class RunLengthMask:
         return mask
 
 
+Mask = RunLengthMask | np.ndarray
+"""A mask, encoded or as an array of shape (slices, rows, columns), bool."""
+
+
+def encode(mask: Mask) -> RunLengthMask:
+    """Encode a mask that is an array."""
+    return mask if isinstance(mask, RunLengthMask) else RunLengthMask.from_mask(mask)
+
+
 def read_mask(path: Path) -> RunLengthMask:
     """Read a mask from a file of whole numbers, in which everything above 0 is foreground.
 
