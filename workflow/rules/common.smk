@@ -172,14 +172,19 @@ def find_script(name):
     return script
 
 
-def run_script(name, **files):
-    """Make the parameters for running a script, with its path, those of other files that it reads, and their digest.
+def use_script(name, **files):
+    """Make the parameters for the script of a rule, with its path, those of other files that it reads, and their digest.
 
     Only the digest is recorded, so that another code runs again, and not other comments or another place.
     """
     paths = {key: leave_unrecorded(path) for key, path in files.items()}
     code = sources.digest_code(SCRIPTS / f"{name}.py", files.values())
     return {"script": lambda wildcards, output: find_script(name), "code": code} | paths
+
+
+def run_script(options):
+    """Make the command that runs a rule's script with these options, and keeps in its log what it prints."""
+    return f"python3 {{params.script:q}} {options} 2>&1 | keep_log {{log:q}}"
 
 
 def list_options(section, *keys, without=()):
@@ -201,8 +206,8 @@ def make_address(volume, case):
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
-def grow(mem_mb, runtime):
-    """Make the resources of a job: memory in MB and runtime in minutes, which grow with every attempt."""
+def request(mem_mb, runtime):
+    """Request memory in MB and runtime in minutes for a job, which grow with every attempt."""
     return {
         "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
         "runtime": lambda wildcards, attempt: runtime * attempt,

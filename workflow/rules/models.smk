@@ -2,6 +2,7 @@
 
 
 rule pack_model:
+    """Complete the folder models/ by a manifest and the range of ratios, so that it can segment scans elsewhere."""
     input:
         networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
@@ -17,15 +18,17 @@ rule pack_model:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("pack_model"),
+        **use_script("pack_model"),
         source=SOURCE,
     shell:
-        "python3 {params.script:q} --slices {input.slices:q} --measures {input.measures:q}"
-        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--slices {input.slices:q} --measures {input.measures:q} --ratio-range {input.ratio_range:q}"
+            " --source {params.source} --output {output.manifest:q}"
+        )
 
 
 rule write_model_card:
+    """Describe the networks for those who get models/: data, settings, Dice, intended use and limits."""
     input:
         manifest=f"<results>/{{split}}models/{manifest.NAME}",
         dice="<results>/dice.tsv",
@@ -37,8 +40,7 @@ rule write_model_card:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("write_model_card"),
+        **use_script("write_model_card"),
         splits=len(FOLDERS),
     shell:
-        "python3 {params.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits} --output {output:q}")

@@ -1,4 +1,5 @@
 rule measure_label:
+    """Measure the kidneys and tumors of a case's label, which needs no network."""
     input:
         label=LABEL,
     output:
@@ -11,16 +12,19 @@ rule measure_label:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("measure_label"),
+        **use_script("measure_label"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
-        " --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} {params.options:q} --slice {output.slice:q}"
+            " --output {output.table:q}"
+        )
 
 
 rule measure_case:
+    """Measure the kidneys and tumors of a test case: the true ones, and those before and after the filter."""
     input:
         label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
@@ -35,17 +39,19 @@ rule measure_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("measure_case"),
+        **use_script("measure_case"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
+        )
 
 
 rule summarize_morphometry:
+    """Compare the measures of the networks' masks with the truth and the stated sizes, over all cases."""
     input:
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
@@ -82,10 +88,12 @@ rule summarize_morphometry:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_morphometry"),
+        **use_script("summarize_morphometry"),
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
         source=SOURCE,
     shell:
-        "python3 {params.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
-        " {params.record:q} --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
-        " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q} {params.record:q}"
+            " --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
+            " --figure {output.figure:q} --figure-errors {output.errors:q}"
+        )

@@ -5,6 +5,7 @@ PATIENTS = "5. Phantom patients" if IS_PHANTOM else "5. Patients"
 if IS_PHANTOM:
 
     rule make_record:
+        """Draw the clinical record of a phantom cohort, which takes the patients' place."""
         input:
             measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         output:
@@ -15,15 +16,14 @@ if IS_PHANTOM:
         conda:
             "../../../envs/imaging.yaml"
         params:
-            **run_script("make_record"),
+            **use_script("make_record"),
             options=list_options("phantom", "seed"),
         shell:
-            "python3 {params.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}"
-            " 2>&1 | keep_log {log:q}"
+            run_script("--measures {input.measures:q} {params.options:q} --output {output:q}")
 
 
 rule read_record:
-    # The record has a high priority, so that a bad value is reported before hours of work.
+    """Check the clinical record before hours of work, and write its sizes and outcomes as a table."""
     input:
         require_record,
         record=RECORD,
@@ -37,15 +37,15 @@ rule read_record:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("read_record"),
+        **use_script("read_record"),
         root=leave_unrecorded(COHORT),
         cases=LABELED,
     shell:
-        "python3 {params.script:q} --record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}")
 
 
 rule summarize_agreement:
+    """Compare the tumors' measured sizes with those that radiologist and pathologist state."""
     input:
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/measures/{case}.npz", case=LABELED),
@@ -81,15 +81,18 @@ rule summarize_agreement:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_agreement"),
+        **use_script("summarize_agreement"),
         source=SOURCE,
     shell:
-        "python3 {params.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
-        " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q} --figure {output.figure:q}"
-        " --figure-cases {output.drawn:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
+            " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q}"
+            " --figure {output.figure:q} --figure-cases {output.drawn:q}"
+        )
 
 
 rule summarize_outcomes:
+    """Measure the association of each tumor measure with each clinical outcome."""
     input:
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         record="<results>/record.tsv",
@@ -113,16 +116,19 @@ rule summarize_outcomes:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=20),
+        **request(mem_mb=2000, runtime=20),
     params:
-        **run_script("summarize_outcomes"),
+        **use_script("summarize_outcomes"),
         options=list_options("statistics", "seed") + ["--source", SOURCE],
     shell:
-        "python3 {params.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
-        " --output {output.table:q} --figure {output.figure:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--measures {input.measures:q} --record {input.record:q} {params.options:q} --output {output.table:q}"
+            " --figure {output.figure:q}"
+        )
 
 
 rule plot_ratios:
+    """Draw the eigenvalue ratios of the labeled tumors, with the accepted range and the paper's."""
     input:
         components="<results>/tumor_components.tsv",
         ratio_range=FIRST_RATIO_RANGE,
@@ -139,8 +145,10 @@ rule plot_ratios:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
+        **use_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
         source=SOURCE,
     shell:
-        "python3 {params.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
-        " --paper {params.paper:q} --source {params.source:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--components {input.components:q} --ratio-range {input.ratio_range:q} --paper {params.paper:q}"
+            " --source {params.source:q} --output {output:q}"
+        )

@@ -1,4 +1,5 @@
 rule score:
+    """Compute the Dice of a test case before and after the filter."""
     input:
         label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
@@ -13,15 +14,18 @@ rule score:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("score"),
+        **use_script("score"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} --output {output:q}"
+        )
 
 
 rule summarize:
+    """Summarize the scores of all test cases, test the effect of the filter, and check the paper's claims."""
     input:
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
         splits=expand("<results>/{split}split.tsv", split=FOLDERS),
@@ -58,18 +62,21 @@ rule summarize:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
+        **use_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
         source=SOURCE,
         deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
-        " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
-        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
+            " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
+            " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q}"
+        )
 
 
 rule plot_dice:
+    """Draw Figure 3, the Dice before and after the filter, and a plot of the same cases in pairs."""
     input:
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
@@ -93,14 +100,17 @@ rule plot_dice:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_dice"),
+        **use_script("plot_dice"),
         fig3=lambda wildcards, output: output[:3],
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
-        " --output-pairs {output.pairs:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
+            " --output-pairs {output.pairs:q}"
+        )
 
 
 rule plot_references:
+    """Draw the Dice after the filter beside results that others have published."""
     input:
         scores="<results>/scores.tsv",
     output:
@@ -117,8 +127,10 @@ rule plot_references:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_references", references=RESOURCES / "references.tsv"),
+        **use_script("plot_references", references=RESOURCES / "references.tsv"),
         source=SOURCE,
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
+            " --output {output:q}"
+        )
