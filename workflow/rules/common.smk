@@ -112,7 +112,6 @@ TRAINED, TESTED = (
     }
     for subset in ("train", "test")
 )
-SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
 FEWEST_TRAINED = min(map(len, TRAINED.values()), default=0)
 try:
     if FEWEST_TRAINED:
@@ -204,6 +203,13 @@ def make_address(volume, case):
     key = "imaging" if volume == "imaging" else "labels"
     template, revision = config["download"][key], config["download"][f"{key}_revision"]
     return template.replace("{revision}", revision).replace("{case}", case)
+
+
+def show_in_report(path, caption, category, what):
+    """Mark an output for the report, with the name of its caption in report/, a category, and what it shows."""
+    split = {"split": "{split}"} if "{split}" in path and len(SPLITS) > 1 else {}
+    caption = WORKFLOW / "report" / f"{caption}.rst"
+    return report(path, caption=str(caption), category=category, labels={"what": what} | split)
 
 
 def request(mem_mb, runtime):

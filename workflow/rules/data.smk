@@ -58,12 +58,7 @@ rule check_cohort:
         require_cohort,
         volumes=expand([IMAGE, LABEL], case=COMPLETE),
     output:
-        report(
-            "<results>/cohort.tsv",
-            caption="../report/cohort.rst",
-            category="8. Cohort",
-            labels={"what": "cases (table)"},
-        ),
+        show_in_report("<results>/cohort.tsv", "cohort", "8. Cohort", "cases (table)"),
     log:
         "<logs>/check_cohort.log",
     benchmark:

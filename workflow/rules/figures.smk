@@ -3,12 +3,7 @@ rule plot_pipeline:
     input:
         goal="<results>/figures/fig3.png",
     output:
-        report(
-            "<results>/figures/fig1.png",
-            caption="../report/fig1.rst",
-            category="6. Method",
-            labels={"what": "Fig. 1: the pipeline"},
-        ),
+        show_in_report("<results>/figures/fig1.png", "fig1", "6. Method", "Fig. 1: the pipeline"),
     log:
         "<logs>/plot_pipeline.log",
     localrule: True
@@ -26,12 +21,7 @@ rule plot_network:
     input:
         model=f"<results>/{FOLDERS[0]}models/{{network}}.pt",
     output:
-        report(
-            "<results>/figures/fig2_{network}.png",
-            caption="../report/fig2.rst",
-            category="6. Method",
-            labels={"what": "Fig. 2: the {network} network"},
-        ),
+        show_in_report("<results>/figures/fig2_{network}.png", "fig2", "6. Method", "Fig. 2: the {network} network"),
     log:
         "<logs>/plot_network/{network}.log",
     localrule: True
@@ -51,12 +41,7 @@ rule plot_surfaces:
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         segmentations=expand_test_cases("<results>/{split}segmentations/{case}.nii.gz"),
     output:
-        report(
-            "<results>/figures/fig4.png",
-            caption="../report/fig4.rst",
-            category="7. Cases",
-            labels={"what": "Fig. 4: surfaces before and after"},
-        ),
+        show_in_report("<results>/figures/fig4.png", "fig4", "7. Cases", "Fig. 4: surfaces before and after"),
     log:
         "<logs>/plot_surfaces.log",
     benchmark:
@@ -80,12 +65,7 @@ rule plot_slice:
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
     output:
-        report(
-            "<results>/{split}figures/slices/{case}.png",
-            caption="../report/slice.rst",
-            category="7. Cases",
-            labels={"what": "{case}"} | SPLIT_LABEL,
-        ),
+        show_in_report("<results>/{split}figures/slices/{case}.png", "slice", "7. Cases", "{case}"),
     log:
         "<logs>/{split}plot_slice/{case}.log",
     benchmark:

@@ -14,12 +14,7 @@ rule measure_tumors:
         require_cohort,
         labels=expand(LABEL, case=LABELED),
     output:
-        report(
-            "<results>/tumor_components.tsv",
-            caption="../report/tumor_components.rst",
-            category="8. Cohort",
-            labels={"what": "tumor components (table)"},
-        ),
+        show_in_report("<results>/tumor_components.tsv", "tumor_components", "8. Cohort", "tumor components (table)"),
     log:
         "<logs>/measure_tumors.log",
     benchmark:

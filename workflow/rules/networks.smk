@@ -50,12 +50,7 @@ rule plot_training:
     input:
         record="<results>/{split}models/{network}.json",
     output:
-        report(
-            "<results>/{split}models/{network}_training.png",
-            caption="../report/training.rst",
-            category="9. Training",
-            labels={"what": "{network} network"} | SPLIT_LABEL,
-        ),
+        show_in_report("<results>/{split}models/{network}_training.png", "training", "9. Training", "{network} network"),
     log:
         "<logs>/{split}plot_training/{network}.log",
     localrule: True

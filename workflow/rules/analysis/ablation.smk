@@ -38,17 +38,11 @@ rule summarize_ablation:
     input:
         variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
     output:
-        table=report(
-            "<results>/ablation.tsv",
-            caption="../../report/ablation_table.rst",
-            category="3. Ablation",
-            labels={"what": "Dice under each variant (table)"},
+        table=show_in_report(
+            "<results>/ablation.tsv", "ablation_table", "3. Ablation", "Dice under each variant (table)"
         ),
-        figure=report(
-            "<results>/figures/ablation.png",
-            caption="../../report/ablation.rst",
-            category="3. Ablation",
-            labels={"what": "each constraint off, and sweeps"},
+        figure=show_in_report(
+            "<results>/figures/ablation.png", "ablation", "3. Ablation", "each constraint off, and sweeps"
         ),
         vector="<results>/figures/ablation.svg",
     log:

@@ -31,29 +31,18 @@ rule summarize_ceiling:
         cases=expand("<results>/ceiling/{case}.tsv", case=LABELED) or GATE,
         slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
     output:
-        table=report(
+        table=show_in_report(
             "<results>/ceiling.tsv",
-            caption="../../report/ceiling_table.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "Dice of each case after each step (table)"},
+            "ceiling_table",
+            "2. Oracle upper bound",
+            "Dice of each case after each step (table)",
         ),
-        summary=report(
-            "<results>/ceiling_summary.tsv",
-            caption="../../report/ceiling_summary.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "cost of each step (table)"},
+        summary=show_in_report(
+            "<results>/ceiling_summary.tsv", "ceiling_summary", "2. Oracle upper bound", "cost of each step (table)"
         ),
-        figure=report(
-            "<results>/figures/ceiling.png",
-            caption="../../report/ceiling.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "Dice step by step"},
-        ),
-        cases=report(
-            "<results>/figures/ceiling_cases.png",
-            caption="../../report/ceiling_cases.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "cases that lose most"},
+        figure=show_in_report("<results>/figures/ceiling.png", "ceiling", "2. Oracle upper bound", "Dice step by step"),
+        cases=show_in_report(
+            "<results>/figures/ceiling_cases.png", "ceiling_cases", "2. Oracle upper bound", "cases that lose most"
         ),
     log:
         "<logs>/summarize_ceiling.log",

@@ -36,29 +36,20 @@ rule summarize_comparison:
         require_methods,
         cases=expand("<results>/comparison/{method}/{case}.tsv", method=COMPARED, case=TEST_CASES) or GATE,
     output:
-        table=report(
-            "<results>/comparison.tsv",
-            caption="../../report/comparison_cases.rst",
-            category="9. Comparison",
-            labels={"what": "scores of each case (table)"},
+        table=show_in_report(
+            "<results>/comparison.tsv", "comparison_cases", "9. Comparison", "scores of each case (table)"
         ),
-        summary=report(
-            "<results>/comparison_summary.tsv",
-            caption="../../report/comparison_summary.rst",
-            category="9. Comparison",
-            labels={"what": "scores over the cases (table)"},
+        summary=show_in_report(
+            "<results>/comparison_summary.tsv", "comparison_summary", "9. Comparison", "scores over the cases (table)"
         ),
-        differences=report(
+        differences=show_in_report(
             "<results>/comparison_differences.tsv",
-            caption="../../report/comparison_differences.rst",
-            category="9. Comparison",
-            labels={"what": "each method minus this run (table)"},
+            "comparison_differences",
+            "9. Comparison",
+            "each method minus this run (table)",
         ),
-        figure=report(
-            "<results>/figures/comparison.png",
-            caption="../../report/comparison.rst",
-            category="9. Comparison",
-            labels={"what": "Dice and surface Dice of each method"},
+        figure=show_in_report(
+            "<results>/figures/comparison.png", "comparison", "9. Comparison", "Dice and surface Dice of each method"
         ),
         vector="<results>/figures/comparison.svg",
     log:

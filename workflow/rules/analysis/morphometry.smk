@@ -58,29 +58,20 @@ rule summarize_morphometry:
         scores="<results>/scores.tsv",
         record=RECORD_TABLE,
     output:
-        table=report(
-            "<results>/morphometry.tsv",
-            caption="../../report/morphometry.rst",
-            category="4. Morphometry",
-            labels={"what": "all measures of all cases (table)"},
+        table=show_in_report(
+            "<results>/morphometry.tsv", "morphometry", "4. Morphometry", "all measures of all cases (table)"
         ),
-        agreement=report(
+        agreement=show_in_report(
             "<results>/morphometry_agreement.tsv",
-            caption="../../report/morphometry_agreement.rst",
-            category="4. Morphometry",
-            labels={"what": "agreement of the networks' masks (table)"},
+            "morphometry_agreement",
+            "4. Morphometry",
+            "agreement of the networks' masks (table)",
         ),
-        figure=report(
-            "<results>/figures/tumor_volume.png",
-            caption="../../report/tumor_volume.rst",
-            category="4. Morphometry",
-            labels={"what": "tumor volume, Bland-Altman plot"},
+        figure=show_in_report(
+            "<results>/figures/tumor_volume.png", "tumor_volume", "4. Morphometry", "tumor volume, Bland-Altman plot"
         ),
-        errors=report(
-            "<results>/figures/diameter_error.png",
-            caption="../../report/diameter_error.rst",
-            category="4. Morphometry",
-            labels={"what": "error of the diameter by Dice"},
+        errors=show_in_report(
+            "<results>/figures/diameter_error.png", "diameter_error", "4. Morphometry", "error of the diameter by Dice"
         ),
     log:
         "<logs>/summarize_morphometry.log",

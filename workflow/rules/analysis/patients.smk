@@ -51,29 +51,20 @@ rule summarize_agreement:
         slices=expand("<results>/measures/{case}.npz", case=LABELED),
         record="<results>/record.tsv",
     output:
-        table=report(
+        table=show_in_report(
             "<results>/agreement.tsv",
-            caption="../../report/agreement_table.rst",
-            category=PATIENTS,
-            labels={"what": "agreement with radiologist and pathologist (table)"},
+            "agreement_table",
+            PATIENTS,
+            "agreement with radiologist and pathologist (table)",
         ),
-        cases=report(
-            "<results>/agreement_cases.tsv",
-            caption="../../report/agreement_cases_table.rst",
-            category=PATIENTS,
-            labels={"what": "cases outside the limits (table)"},
+        cases=show_in_report(
+            "<results>/agreement_cases.tsv", "agreement_cases_table", PATIENTS, "cases outside the limits (table)"
         ),
-        figure=report(
-            "<results>/figures/agreement.png",
-            caption="../../report/agreement.rst",
-            category=PATIENTS,
-            labels={"what": "tumor size, Bland-Altman plots"},
+        figure=show_in_report(
+            "<results>/figures/agreement.png", "agreement", PATIENTS, "tumor size, Bland-Altman plots"
         ),
-        drawn=report(
-            "<results>/figures/agreement_cases.png",
-            caption="../../report/agreement_cases.rst",
-            category=PATIENTS,
-            labels={"what": "the three worst cases"},
+        drawn=show_in_report(
+            "<results>/figures/agreement_cases.png", "agreement_cases", PATIENTS, "the three worst cases"
         ),
     log:
         "<logs>/summarize_agreement.log",
@@ -97,18 +88,8 @@ rule summarize_outcomes:
         measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
         record="<results>/record.tsv",
     output:
-        table=report(
-            "<results>/outcomes.tsv",
-            caption="../../report/outcomes_table.rst",
-            category=PATIENTS,
-            labels={"what": "measures and outcomes (table)"},
-        ),
-        figure=report(
-            "<results>/figures/outcomes.png",
-            caption="../../report/outcomes.rst",
-            category=PATIENTS,
-            labels={"what": "measures and outcomes"},
-        ),
+        table=show_in_report("<results>/outcomes.tsv", "outcomes_table", PATIENTS, "measures and outcomes (table)"),
+        figure=show_in_report("<results>/figures/outcomes.png", "outcomes", PATIENTS, "measures and outcomes"),
     log:
         "<logs>/summarize_outcomes.log",
     benchmark:
@@ -133,12 +114,7 @@ rule plot_ratios:
         components="<results>/tumor_components.tsv",
         ratio_range=FIRST_RATIO_RANGE,
     output:
-        report(
-            "<results>/figures/ratios.png",
-            caption="../../report/ratios.rst",
-            category=PATIENTS,
-            labels={"what": "eigenvalue ratios of the tumors"},
-        ),
+        show_in_report("<results>/figures/ratios.png", "ratios", PATIENTS, "eigenvalue ratios of the tumors"),
     log:
         "<logs>/plot_ratios.log",
     localrule: True

@@ -32,30 +32,10 @@ rule summarize:
         records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
         ratio_range=FIRST_RATIO_RANGE,
     output:
-        report(
-            "<results>/summary.tsv",
-            caption="../../report/summary.rst",
-            category="1. Results",
-            labels={"what": "the paper's claims (table)"},
-        ),
-        report(
-            "<results>/dice.tsv",
-            caption="../../report/dice.rst",
-            category="1. Results",
-            labels={"what": "Dice over the cases (table)"},
-        ),
-        report(
-            "<results>/effect.tsv",
-            caption="../../report/effect.rst",
-            category="1. Results",
-            labels={"what": "effect of post-processing (table)"},
-        ),
-        report(
-            "<results>/scores.tsv",
-            caption="../../report/scores.rst",
-            category="1. Results",
-            labels={"what": "Dice of each case (table)"},
-        ),
+        show_in_report("<results>/summary.tsv", "summary", "1. Results", "the paper's claims (table)"),
+        show_in_report("<results>/dice.tsv", "dice", "1. Results", "Dice over the cases (table)"),
+        show_in_report("<results>/effect.tsv", "effect", "1. Results", "effect of post-processing (table)"),
+        show_in_report("<results>/scores.tsv", "scores", "1. Results", "Dice of each case (table)"),
     log:
         "<logs>/summarize.log",
     localrule: True
@@ -81,19 +61,9 @@ rule plot_dice:
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
     output:
-        report(
-            "<results>/figures/fig3.png",
-            caption="../../report/fig3.rst",
-            category="1. Results",
-            labels={"what": "Fig. 3: Dice before and after"},
-        ),
+        show_in_report("<results>/figures/fig3.png", "fig3", "1. Results", "Fig. 3: Dice before and after"),
         multiext("<results>/figures/fig3", ".svg", ".pdf"),
-        pairs=report(
-            "<results>/figures/pairs.png",
-            caption="../../report/pairs.rst",
-            category="1. Results",
-            labels={"what": "each case before and after"},
-        ),
+        pairs=show_in_report("<results>/figures/pairs.png", "pairs", "1. Results", "each case before and after"),
     log:
         "<logs>/plot_dice.log",
     localrule: True
@@ -114,12 +84,7 @@ rule plot_references:
     input:
         scores="<results>/scores.tsv",
     output:
-        report(
-            "<results>/figures/references.png",
-            caption="../../report/references.rst",
-            category="1. Results",
-            labels={"what": "beside published results"},
-        ),
+        show_in_report("<results>/figures/references.png", "references", "1. Results", "beside published results"),
         "<results>/figures/references.svg",
     log:
         "<logs>/plot_references.log",
