@@ -1,4 +1,4 @@
-if IS_PHANTOM:
+if COHORT.is_phantom:
 
     rule make_phantom:
         """Draw the image and the label of a phantom, which takes a patient's place where there are no data."""
@@ -56,7 +56,7 @@ rule check_cohort:
     """Check the headers, shapes and labels of all cases, so that a bad one stops the run before hours of work."""
     input:
         require_cohort,
-        volumes=expand([IMAGE, LABEL], case=COMPLETE),
+        volumes=expand([IMAGE, LABEL], case=COHORT.complete),
     output:
         show_in_report("<results>/cohort.tsv", "cohort", "8. Cohort", "cases (table)"),
     log:
@@ -71,8 +71,8 @@ rule check_cohort:
         **request(mem_mb=4000, runtime=30),
     params:
         **use_script("check_cohort"),
-        root=leave_unrecorded(COHORT),
-        cases=CASES,
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.cases,
     shell:
         run_script("--root {params.root:q} --cases {params.cases:q} --threads {threads} --output {output:q}")
 
@@ -90,9 +90,9 @@ rule split_cases:
         "../../envs/imaging.yaml"
     params:
         **use_script("split_cases"),
-        cases=CASES,
+        cases=COHORT.cases,
         options=lambda wildcards: configuration.make_options(
-            split.select_effective(config["split"], FOLDERS.index(wildcards.split) + 1)
+            split.select_effective(config["split"], COHORT.splits.index(wildcards.split) + 1)
         ),
     shell:
         run_script("--cases {params.cases:q} {params.options:q} --output {output:q}")

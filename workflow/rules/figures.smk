@@ -19,7 +19,7 @@ rule plot_pipeline:
 rule plot_network:
     """Draw Figure 2, the levels of a trained network."""
     input:
-        model=f"<results>/{FOLDERS[0]}models/{{network}}.pt",
+        model=f"<results>/{COHORT.splits[0]}models/{{network}}.pt",
     output:
         show_in_report("<results>/figures/fig2_{network}.png", "fig2", "6. Method", "Fig. 2: the {network} network"),
     log:
@@ -107,7 +107,7 @@ rule write_viewer:
         **use_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.case,
         further=lambda wildcards, input: ["--label", input.label]
-        + (["--notes", "Phantom, not a patient."] if IS_PHANTOM else []),
+        + (["--notes", "Phantom, not a patient."] if COHORT.is_phantom else []),
         options=list_options("slices", "hu_window"),
     shell:
         run_script(

@@ -5,14 +5,14 @@ HAS_RANGE = config["postprocess"]["percentiles"] is not None
 # Each split has its own range of ratios if only the tumors of its training cases count.
 RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
 RATIO_RANGE = f"<results>/{RANGE_SPLIT}ratio_range.json"
-FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
+FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", COHORT.splits[0])
 
 
 rule measure_tumors:
     """Measure each component of the labeled tumors, whose ratios of eigenvalues the filter compares with."""
     input:
         require_cohort,
-        labels=expand(LABEL, case=LABELED),
+        labels=expand(LABEL, case=COHORT.labeled),
     output:
         show_in_report("<results>/tumor_components.tsv", "tumor_components", "8. Cohort", "tumor components (table)"),
     log:
@@ -26,8 +26,8 @@ rule measure_tumors:
         **request(mem_mb=4000, runtime=30),
     params:
         **use_script("measure_tumors"),
-        root=leave_unrecorded(COHORT),
-        cases=CASES,
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.cases,
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         run_script(
@@ -48,7 +48,7 @@ rule ratio_range:
         "../../envs/imaging.yaml"
     params:
         **use_script("ratio_range"),
-        cases=lambda wildcards: ["--cases", *TRAINED[wildcards.split]] if RANGE_SPLIT else [],
+        cases=lambda wildcards: ["--cases", *COHORT.trained[wildcards.split]] if RANGE_SPLIT else [],
         options=list_options("postprocess", "percentiles"),
     shell:
         run_script("--components {input.components:q} {params.cases:q} {params.options:q} --output {output:q}")

@@ -6,8 +6,8 @@ rule pack_model:
     input:
         networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
-        slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=TRAINED[wildcards.split]),
-        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=TRAINED[wildcards.split]),
+        slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=COHORT.trained[wildcards.split]),
+        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=COHORT.trained[wildcards.split]),
         ratio_range=RATIO_RANGE,
     output:
         ratio_range="<results>/{split}models/ratio_range.json",
@@ -19,7 +19,7 @@ rule pack_model:
         "../../envs/imaging.yaml"
     params:
         **use_script("pack_model"),
-        source=SOURCE,
+        source=COHORT.source,
     shell:
         run_script(
             "--slices {input.slices:q} --measures {input.measures:q} --ratio-range {input.ratio_range:q}"
@@ -41,6 +41,6 @@ rule write_model_card:
         "../../envs/imaging.yaml"
     params:
         **use_script("write_model_card"),
-        splits=len(FOLDERS),
+        splits=len(COHORT.splits),
     shell:
         run_script("--manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits} --output {output:q}")

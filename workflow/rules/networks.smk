@@ -9,7 +9,7 @@ if config["inference"]["probabilities"]:
 rule train:
     """Train the kidney or the tumor network of a split on the slices of its training cases."""
     input:
-        slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
+        slices=lambda wildcards: list_slices(COHORT.trained[wildcards.split]),
         gate=GATE,
     output:
         model="<results>/{split}models/{network}.pt",
@@ -29,7 +29,7 @@ rule train:
         **use_script("train"),
         slices=lambda wildcards, input: find_parent(input.slices, 2),
         loading=leave_unrecorded(config["training"]["loading"]),
-        cases=lambda wildcards: TRAINED[wildcards.split],
+        cases=lambda wildcards: COHORT.trained[wildcards.split],
         options=lambda wildcards: list_options("network")
         + list_options("training", without=["loading", "slices"])
         + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})

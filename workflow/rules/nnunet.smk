@@ -7,7 +7,7 @@ rule link_nnunet_cases:
     input:
         require_cohort,
         checked="<results>/cohort.tsv",
-        volumes=expand([IMAGE, LABEL], case=COMPLETE),
+        volumes=expand([IMAGE, LABEL], case=COHORT.complete),
     output:
         # Neither images nor labels: Snakemake sets the times of its outputs, and a hard link's are the cohort's.
         f"<results>/nnunet/nnUNet_raw/{NNUNET_DATASET}/dataset.json",
@@ -19,9 +19,9 @@ rule link_nnunet_cases:
         **request(mem_mb=3000, runtime=60),
     params:
         **use_script("link_nnunet_cases"),
-        root=leave_unrecorded(COHORT),
-        cases=CASES,
-        description=f"run {config['run']}: {'phantoms, no patients' if IS_PHANTOM else 'kidney tumors in CT'}",
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.cases,
+        description=f"run {config['run']}: {'phantoms, no patients' if COHORT.is_phantom else 'kidney tumors in CT'}",
         folder=subpath(output[0], parent=True),
     shell:
         run_script(
@@ -33,7 +33,7 @@ rule link_nnunet_cases:
 rule write_nnunet_splits:
     """Write the splits of the run as folds of nnU-Net v2, so that both train and test on the same cases."""
     input:
-        splits=expand("<results>/{split}split.tsv", split=FOLDERS),
+        splits=expand("<results>/{split}split.tsv", split=COHORT.splits),
     output:
         # nnU-Net copies the first file where it preprocesses, but for an existing one; training reads the second.
         f"<results>/nnunet/nnUNet_raw/{NNUNET_DATASET}/splits_final.json",

@@ -3,7 +3,7 @@ rule write_first_page:
     input:
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
         figures=expand("<results>/figures/{name}.svg", name=["fig3", "references", "ablation"]),
-        records=expand("<results>/{split}models/{network}.json", split=FOLDERS, network=targets.NETWORKS),
+        records=expand("<results>/{split}models/{network}.json", split=COHORT.splits, network=targets.NETWORKS),
         viewers=expand_test_cases("<results>/{split}viewers/{case}.html"),
     output:
         "<results>/first_page.html",
@@ -20,7 +20,7 @@ rule write_first_page:
         ),
         folder=subpath(output[0], parent=True),
         name=config["run"],
-        source=SOURCE,
+        source=COHORT.source,
         deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
     shell:
         run_script(

@@ -2,13 +2,13 @@
 
 
 wildcard_constraints:
-    scan=cohort.make_pattern([*NIFTI, *CONVERTED]),
+    scan=cohort.make_pattern(PLACES),
 
 
 rule read_scan:
     """Extract the slices of a scan in NIfTI, or record in their place why it cannot be segmented."""
     input:
-        scan=lambda wildcards: mark_located(scan_folder.list_files((SCANS | HIDDEN)[wildcards.scan])),
+        scan=lambda wildcards: mark_located(scan_folder.list_files(PLACES[wildcards.scan])),
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
     log:
@@ -16,14 +16,14 @@ rule read_scan:
     benchmark:
         "<benchmarks>/read_scan/{scan}.tsv"
     wildcard_constraints:
-        scan=cohort.make_pattern(NIFTI),
+        scan=cohort.make_pattern(set(PLACES) - set(CONVERTED)),
     conda:
         "../../envs/imaging.yaml"
     resources:
         **request(mem_mb=4000, runtime=15),
     params:
         **use_script("read_scan"),
-        scan=lambda wildcards: (SCANS | HIDDEN)[wildcards.scan],
+        scan=lambda wildcards: PLACES[wildcards.scan],
         # Another file may be older. A hidden case that is yet to be fetched would have another stamp afterwards.
         stamp=lambda wildcards: scan_folder.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
         image="",

@@ -26,7 +26,7 @@ use rule postprocess as postprocess_scan with:
     input:
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
-        ratio_range=f"{MODELS}/ratio_range.json" if HAS_RANGE else [],
+        ratio_range=f"{MODELS[0]}/ratio_range.json" if HAS_RANGE else [],
     output:
         segmentation=f"{SCAN}/segmentation.nii.gz",
         candidates=f"{SCAN}/candidates.tsv",
@@ -41,7 +41,7 @@ rule measure_scan:
     input:
         slices=f"{SCAN}/slices.json",
         segmentation=f"{SCAN}/segmentation.nii.gz",
-        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=ENSEMBLE),
+        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=MODELS),
     output:
         f"{SCAN}/measures.tsv",
     log:

@@ -8,7 +8,7 @@ rule ablate:
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         components="<results>/tumor_components.tsv",
-        splits=expand("<results>/{split}split.tsv", split=FOLDERS) if RANGE_SPLIT else [],
+        splits=expand("<results>/{split}split.tsv", split=COHORT.splits) if RANGE_SPLIT else [],
     output:
         "<results>/ablation/{variant}.tsv",
     log:

@@ -28,8 +28,8 @@ rule trace_ceiling:
 rule summarize_ceiling:
     """Collect and draw the oracle upper bound: what a perfect network would score after each step."""
     input:
-        cases=expand("<results>/ceiling/{case}.tsv", case=LABELED) or GATE,
-        slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
+        cases=expand("<results>/ceiling/{case}.tsv", case=COHORT.labeled) or GATE,
+        slices=expand("<results>/ceiling/{case}.npz", case=COHORT.labeled),
     output:
         table=show_in_report(
             "<results>/ceiling.tsv",

@@ -54,7 +54,7 @@ rule summarize_morphometry:
     """Compare the measures of the networks' masks with the truth and the stated sizes, over all cases."""
     input:
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         scores="<results>/scores.tsv",
         record=RECORD_TABLE,
     output:
@@ -81,7 +81,7 @@ rule summarize_morphometry:
     params:
         **use_script("summarize_morphometry"),
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
-        source=SOURCE,
+        source=COHORT.source,
     shell:
         run_script(
             "--cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q} {params.record:q}"

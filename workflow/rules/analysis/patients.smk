@@ -1,13 +1,13 @@
 # The tumors' sizes and the patients' outcomes, from the labels and the clinical record: no image and no network.
-PATIENTS = "5. Phantom patients" if IS_PHANTOM else "5. Patients"
+PATIENTS = "5. Phantom patients" if COHORT.is_phantom else "5. Patients"
 
 
-if IS_PHANTOM:
+if COHORT.is_phantom:
 
     rule make_record:
         """Draw the clinical record of a phantom cohort, which takes the patients' place."""
         input:
-            measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+            measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         output:
             RECORD,
         log:
@@ -27,7 +27,7 @@ rule read_record:
     input:
         require_record,
         record=RECORD,
-        labels=expand(LABEL, case=LABELED) or GATE,
+        labels=expand(LABEL, case=COHORT.labeled) or GATE,
     output:
         "<results>/record.tsv",
     log:
@@ -38,8 +38,8 @@ rule read_record:
         "../../../envs/imaging.yaml"
     params:
         **use_script("read_record"),
-        root=leave_unrecorded(COHORT),
-        cases=LABELED,
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.labeled,
     shell:
         run_script("--record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}")
 
@@ -47,8 +47,8 @@ rule read_record:
 rule summarize_agreement:
     """Compare the tumors' measured sizes with those that radiologist and pathologist state."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
-        slices=expand("<results>/measures/{case}.npz", case=LABELED),
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        slices=expand("<results>/measures/{case}.npz", case=COHORT.labeled),
         record="<results>/record.tsv",
     output:
         table=show_in_report(
@@ -73,7 +73,7 @@ rule summarize_agreement:
         "../../../envs/imaging.yaml"
     params:
         **use_script("summarize_agreement"),
-        source=SOURCE,
+        source=COHORT.source,
     shell:
         run_script(
             "--measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
@@ -85,7 +85,7 @@ rule summarize_agreement:
 rule summarize_outcomes:
     """Measure the association of each tumor measure with each clinical outcome."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         record="<results>/record.tsv",
     output:
         table=show_in_report("<results>/outcomes.tsv", "outcomes_table", PATIENTS, "measures and outcomes (table)"),
@@ -100,7 +100,7 @@ rule summarize_outcomes:
         **request(mem_mb=2000, runtime=20),
     params:
         **use_script("summarize_outcomes"),
-        options=list_options("statistics", "seed") + ["--source", SOURCE],
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
             "--measures {input.measures:q} --record {input.record:q} {params.options:q} --output {output.table:q}"
@@ -122,7 +122,7 @@ rule plot_ratios:
         "../../../envs/imaging.yaml"
     params:
         **use_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
-        source=SOURCE,
+        source=COHORT.source,
     shell:
         run_script(
             "--components {input.components:q} --ratio-range {input.ratio_range:q} --paper {params.paper:q}"

@@ -28,8 +28,8 @@ rule summarize:
     """Summarize the scores of all test cases, test the effect of the filter, and check the paper's claims."""
     input:
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
-        splits=expand("<results>/{split}split.tsv", split=FOLDERS),
-        records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
+        splits=expand("<results>/{split}split.tsv", split=COHORT.splits),
+        records=expand(f"<results>/{COHORT.splits[0]}models/{{network}}.json", network=targets.NETWORKS),
         ratio_range=FIRST_RATIO_RANGE,
     output:
         show_in_report("<results>/summary.tsv", "summary", "1. Results", "the paper's claims (table)"),
@@ -44,7 +44,7 @@ rule summarize:
     params:
         **use_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
-        source=SOURCE,
+        source=COHORT.source,
         deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
         options=list_options("statistics", "seed"),
     shell:
@@ -93,7 +93,7 @@ rule plot_references:
         "../../../envs/imaging.yaml"
     params:
         **use_script("plot_references", references=RESOURCES / "references.tsv"),
-        source=SOURCE,
+        source=COHORT.source,
     shell:
         run_script(
             "--scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
