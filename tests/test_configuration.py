@@ -165,7 +165,7 @@ def read_rules():
 @pytest.mark.parametrize("name", ["imaging", "torch"])
 def test_each_environment_holds_what_its_scripts_import_and_no_more(name):
     blocks = [text for text in read_rules().values() if f"envs/{name}.yaml" in text]
-    scripts = {re.search(r'\b(?:run_script|find_script)\("(\w+)"[,)]', block)[1] for block in blocks}
+    scripts = {re.search(r'\b(?:use_script|find_script)\("(\w+)"[,)]', block)[1] for block in blocks}
     assert len(scripts) > 1
     needed = set().union(*(imported(SCRIPTS / f"{script}.py", set()) for script in scripts))
     dependencies = yaml.safe_load((ROOT / "envs" / f"{name}.yaml").read_text())["dependencies"]
@@ -200,6 +200,6 @@ def test_every_rule_runs_again_with_its_own_script():
     rules = read_rules()
     assert len(rules) > 15
     for name, text in rules.items():
-        scripts = re.findall(r'\b(run_script|find_script)\("(\w+)"[,)]', text)
-        assert [kind for kind, _ in scripts] == ["find_script" if name == "download" else "run_script"], name
-        assert "python3 {params.script:q}" in text
+        scripts = re.findall(r'\b(use_script|find_script)\("(\w+)"[,)]', text)
+        assert [kind for kind, _ in scripts] == ["find_script" if name == "download" else "use_script"], name
+        assert re.search(r"    shell:\n.*\brun_script\(", text, re.DOTALL), name

@@ -1,6 +1,7 @@
 """Each constraint of the filter off in turn, and sweeps: on masks whose answer is known, and on a finished run."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +57,10 @@ def test_variants_as_text():
         "fill_holes": "off", "kidney_components": "off", "min_component_voxels": "1", "percentiles": "off",
         "tumor_kidney_overlap": "0",
     }  # fmt: skip
-    assert len({name_variant(variant) for variant in VARIANTS}) == len(VARIANTS)
+    names = {name_variant(variant) for variant in VARIANTS}
+    assert len(names) == len(VARIANTS)
+    # No slash, which would make folders, and no comma, at which Snakemake parts the wildcards of a cluster's jobs.
+    assert all(re.fullmatch(r"[\w~.-]{1,200}", name) for name in names)
 
 
 def test_variants_keep_every_digit():
@@ -152,8 +156,8 @@ def test_the_configured_variant_gives_the_runs_scores(finished):
     ablation = pd.read_csv(results / "ablation.tsv", sep="\t")
     configured = ablation[ablation["changed"] == "nothing"].set_index("target")
     assert configured["mean"].to_dict() == pytest.approx(after.to_dict(), abs=2e-6)
-    folder = results / "ablation/fill_holes~on/kidney_components~2/min_component_voxels~10/percentiles~5-95"
-    path = folder / "tumor_kidney_overlap~0.95.tsv"
+    name = "fill_holes~on__kidney_components~2__min_component_voxels~10__percentiles~5-95__tumor_kidney_overlap~0.95"
+    path = results / "ablation" / f"{name}.tsv"
     single = pd.read_csv(path, sep="\t").set_index(["case", "target"])["dice"]
     pd.testing.assert_series_equal(
         single.sort_index(), scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"].sort_index()

@@ -164,7 +164,9 @@ def test_a_python_without_the_packages_is_told_when_jobs_are_planned(project):
 def test_without_data_it_can_be_listed_and_linted(project):
     result = snakemake(project.folder, "--list-rules")
     assert result.returncode == 0, result.stderr
-    rules = result.stdout.split()
+    described = re.findall(r"^(\w+) \([A-Z].+\.\)$", result.stdout, re.MULTILINE)
+    rules = [line.split()[0] for line in result.stdout.splitlines()]
+    assert described == rules
     assert rules.count("predict") == 1
     scripts = {path.stem for path in (project.folder / "workflow" / "scripts").glob("*.py")}
     named = {rule.removesuffix("_scan") for rule in rules if rule not in scripts} - TARGETS

@@ -3,7 +3,6 @@ import os
 import re
 import shlex
 import sys
-import time
 from functools import cache
 
 from snakemake.io import flag
@@ -15,7 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 os.environ.pop("PYTHONSAFEPATH", None)  # scripts find the package beside them, and so must the jobs' Python
 
 from kidney_tumor import cli, configuration, errors, provenance, sources
-from kidney_tumor.data import cohort, methods, split, targets
+from kidney_tumor.data import cohort, methods, parts, split, targets
 from kidney_tumor.filter import variants
 from kidney_tumor.networks import gpu
 from kidney_tumor.scans import folder as scan_folder
@@ -34,24 +33,28 @@ def replace_prefix(folder):
     return workflow.modifier.path_modifier.replace_prefix(f"{folder}/", "input").rstrip("/")
 
 
-# Snakemake adds an importer's prefix to the paths of rules, but replaces one only where a path begins with it.
-RUN = f"results/{config['run']}"
-MOVES = [workflow.modifier.path_modifier]
-while MOVES[-1].inner_modifier:
-    MOVES.append(MOVES[-1].inner_modifier)
-MOVES = [move for move in MOVES if move.prefix or move.modifies_prefixes]
-if any(move.modifies_prefixes for move in MOVES):
-    if len(MOVES) > 1:
+def place_results():
+    """Return the folder of the run as rules name it, with what an importer replaces; end with an error if it cannot be.
+
+    Snakemake adds an importer's prefix to the paths of rules, but replaces one only where a path begins with it.
+    """
+    run, moves, move = f"results/{config['run']}", [], workflow.modifier.path_modifier
+    while move:
+        moves += [move] if move.prefix or move.modifies_prefixes else []
+        move = move.inner_modifier
+    if not any(move.modifies_prefixes for move in moves):
+        return run
+    if len(moves) > 1:
         errors.fail(
             "replace_prefix: modules within modules move the results twice; use prefix in each, or replace_prefix once"
         )
-    RUN = replace_prefix(RUN)
+    return replace_prefix(run)
 
 
 pathvars:
-    results=RUN,
-    logs=f"{RUN}/logs",
-    benchmarks=f"{RUN}/benchmarks",
+    results=place_results(),
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
 
 
 def locate(folder):
@@ -66,59 +69,27 @@ def mark_located(paths):
 
 RESULTS = locate("<results>")
 
-# The cohort as rules name it, and where it lies.
-IS_PHANTOM = config["data"]["source"] == "phantom"
+# The cohort as rules name it, and its parts. A missing one is reported when jobs are planned, since --lint and
+# --list-rules need none.
 ROOT = cohort.find_root(config)
-COHORT = locate(ROOT)
 IMAGE, LABEL = (f"{ROOT}/{{case}}/{volume}" for volume in cohort.VOLUMES)
-
-# A missing cohort is reported when jobs are planned, since --lint and --list-rules need no cohort.
-MISSING_COHORT, CASES, SPLITS = None, [], [{}]
 try:
-    CASES = cohort.find_cohort(config, COHORT)
-    SPLITS = split.split_cases(CASES, **config["split"])
-except cohort.NoCohortError as error:
-    MISSING_COHORT = str(error)
+    COHORT = parts.divide_cohort(config, locate(ROOT))
 except errors.UserError as error:
     errors.fail(str(error))
-
-STARTED = time.time()
 
 # A case that lacks a file is left to rule check_cohort, which reports it with all other bad cases and stops the run.
-# Snakemake's own message would come first and would not report the others.
-COMPLETE = cohort.find_complete(config, COHORT, CASES, *cohort.VOLUMES)
-# If a case lacks a file, splitting and training wait for the check, which then fails. They do not wait if the cohort is
-# complete, so that an edit of the check retrains nothing; the extraction of slices finds bad volumes, too.
-GATE = [] if COMPLETE == CASES else "<results>/cohort.tsv"
-LABELED = cohort.find_complete(config, COHORT, CASES, "segmentation.nii.gz")
+# Snakemake's own message would come first and would not report the others. If a case lacks a file, splitting and
+# training wait for the check, which then fails. They do not wait if the cohort is complete, so that an edit of the check
+# retrains nothing; the extraction of slices finds bad volumes, too.
+GATE = [] if COHORT.complete == COHORT.cases else "<results>/cohort.tsv"
 
 # The clinical record of the cases, and its table where there is one.
-SOURCE = "phantom" if IS_PHANTOM else "kits19"
-RECORD = os.path.expanduser((not IS_PHANTOM and config["data"]["record"]) or f"{ROOT}/kits.json")
-HAS_RECORD = IS_PHANTOM or Path(locate(RECORD)).is_file()
-RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and LABELED else []
+RECORD = os.path.expanduser((not COHORT.is_phantom and config["data"]["record"]) or f"{ROOT}/kits.json")
+HAS_RECORD = COHORT.is_phantom or Path(locate(RECORD)).is_file()
+RECORD_TABLE = ["<results>/record.tsv"] if HAS_RECORD and COHORT.labeled else []
 if config["data"]["record"] and not HAS_RECORD:
     errors.fail(f"data.record: there is no file {locate(RECORD)}; name the clinical record, or set the key to null")
-
-# The images of KiTS19's hidden cases.
-HIDDEN = cohort.find_hidden(config, COHORT)
-
-# The folder of each split below the run's folder, which is empty if there is only one split; and its cases.
-FOLDERS = [f"split_{number}/" for number in range(1, len(SPLITS) + 1)] if len(SPLITS) > 1 else [""]
-TRAINED, TESTED = (
-    {
-        folder: [case for case in COMPLETE if parts[case] == subset]
-        for folder, parts in zip(FOLDERS, SPLITS, strict=True)
-    }
-    for subset in ("train", "test")
-)
-SPLIT_LABEL = {"split": "{split}"} if len(SPLITS) > 1 else {}
-FEWEST_TRAINED = min(map(len, TRAINED.values()), default=0)
-try:
-    if FEWEST_TRAINED:
-        cohort.check_validation(config["training"]["validation_cases"], FEWEST_TRAINED)
-except errors.UserError as error:
-    errors.fail(str(error))
 
 # `python3` in a rule is the interpreter that runs Snakemake, unless conda provides one for each rule.
 if not workflow.deployment_settings.deployment_method:
@@ -140,8 +111,8 @@ def strip_name(rule):
 
 def require_cohort(wildcards):
     """Return no file; if the cohort is missing, end with its error when jobs are planned."""
-    if MISSING_COHORT:
-        errors.fail(MISSING_COHORT)
+    if COHORT.missing:
+        errors.fail(COHORT.missing)
     return []
 
 
@@ -172,14 +143,19 @@ def find_script(name):
     return script
 
 
-def run_script(name, **files):
-    """Make the parameters for running a script, with its path, those of other files that it reads, and their digest.
+def use_script(name, **files):
+    """Make the parameters for the script of a rule, with its path, those of other files that it reads, and their digest.
 
     Only the digest is recorded, so that another code runs again, and not other comments or another place.
     """
     paths = {key: leave_unrecorded(path) for key, path in files.items()}
     code = sources.digest_code(SCRIPTS / f"{name}.py", files.values())
     return {"script": lambda wildcards, output: find_script(name), "code": code} | paths
+
+
+def run_script(options):
+    """Make the command that runs a rule's script with these options, and keeps in its log what it prints."""
+    return f"python3 {{params.script:q}} {options} 2>&1 | keep_log {{log:q}}"
 
 
 def list_options(section, *keys, without=()):
@@ -201,8 +177,15 @@ def make_address(volume, case):
     return template.replace("{revision}", revision).replace("{case}", case)
 
 
-def grow(mem_mb, runtime):
-    """Make the resources of a job: memory in MB and runtime in minutes, which grow with every attempt."""
+def show_in_report(path, caption, category, what):
+    """Mark an output for the report, with the name of its caption in report/, a category, and what it shows."""
+    split = {"split": "{split}"} if "{split}" in path and len(COHORT.splits) > 1 else {}
+    caption = WORKFLOW / "report" / f"{caption}.rst"
+    return report(path, caption=str(caption), category=category, labels={"what": what} | split)
+
+
+def request(mem_mb, runtime):
+    """Request memory in MB and runtime in minutes for a job, which grow with every attempt."""
     return {
         "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
         "runtime": lambda wildcards, attempt: runtime * attempt,
@@ -221,7 +204,9 @@ def find_parent(paths, levels=1):
 
 def expand_test_cases(pattern):
     """List a file for each test case of each split, with the wildcards split and case; if none is complete, the gate."""
-    return [path for folder, cases in TESTED.items() for path in expand(pattern, split=folder, case=cases)] or GATE
+    return [
+        path for folder, cases in COHORT.tested.items() for path in expand(pattern, split=folder, case=cases)
+    ] or GATE
 
 
 def find_edges(goal):

@@ -1,6 +1,7 @@
-if IS_PHANTOM:
+if COHORT.is_phantom:
 
     rule make_phantom:
+        """Draw the image and the label of a phantom, which takes a patient's place where there are no data."""
         output:
             IMAGE,
             LABEL,
@@ -10,13 +11,13 @@ if IS_PHANTOM:
         conda:
             "../../envs/imaging.yaml"
         resources:
-            **grow(mem_mb=1000, runtime=5),
+            **request(mem_mb=1000, runtime=5),
         params:
-            **run_script("make_phantom"),
+            **use_script("make_phantom"),
             folder=subpath(output[0], parent=True),
             options=list_options("phantom", "size", "slices", "seed"),
         shell:
-            "python3 {params.script:q} --output {params.folder:q} {params.options:q} 2>&1 | keep_log {log:q}"
+            run_script("--output {params.folder:q} {params.options:q}")
 
 
 if config["data"]["source"] == "download":
@@ -27,6 +28,7 @@ if config["data"]["source"] == "download":
 
     # No change of the code fetches a volume again, nor does another way to fetch it: only another address does.
     rule download:
+        """Fetch the image or the label of a case of KiTS19."""
         output:
             f"{ROOT}/{{case}}/{{volume}}.nii.gz",
         log:
@@ -47,22 +49,16 @@ if config["data"]["source"] == "download":
             options=leave_unrecorded(list_options("download", "attempts", "timeout", "lock")),
             url=lambda wildcards: make_address(wildcards.volume, wildcards.case),
         shell:
-            "python3 {params.script:q} --url {params.url:q} --output {output:q} --like {params.label:q}"
-            " {params.options:q} 2>&1 | keep_log {log:q}"
+            run_script("--url {params.url:q} --output {output:q} --like {params.label:q} {params.options:q}")
 
 
 rule check_cohort:
-    # The check has a high priority, so that a bad case is reported before hours of work.
+    """Check the headers, shapes and labels of all cases, so that a bad one stops the run before hours of work."""
     input:
         require_cohort,
-        volumes=expand([IMAGE, LABEL], case=COMPLETE),
+        volumes=expand([IMAGE, LABEL], case=COHORT.complete),
     output:
-        report(
-            "<results>/cohort.tsv",
-            caption="../report/cohort.rst",
-            category="8. Cohort",
-            labels={"what": "cases (table)"},
-        ),
+        show_in_report("<results>/cohort.tsv", "cohort", "8. Cohort", "cases (table)"),
     log:
         "<logs>/check_cohort.log",
     benchmark:
@@ -72,17 +68,17 @@ rule check_cohort:
         "../../envs/imaging.yaml"
     threads: 4  # as many volumes at once, each of which takes up to 0.8 GB
     resources:
-        **grow(mem_mb=4000, runtime=30),
+        **request(mem_mb=4000, runtime=30),
     params:
-        **run_script("check_cohort"),
-        root=leave_unrecorded(COHORT),
-        cases=CASES,
+        **use_script("check_cohort"),
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.cases,
     shell:
-        "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} --threads {threads} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--root {params.root:q} --cases {params.cases:q} --threads {threads} --output {output:q}")
 
 
 rule split_cases:
+    """Split the cases at random into those that train the networks and those that test them."""
     input:
         gate=GATE,
     output:
@@ -93,19 +89,19 @@ rule split_cases:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("split_cases"),
-        cases=CASES,
+        **use_script("split_cases"),
+        cases=COHORT.cases,
         options=lambda wildcards: configuration.make_options(
-            split.select_effective(config["split"], FOLDERS.index(wildcards.split) + 1)
+            split.select_effective(config["split"], COHORT.splits.index(wildcards.split) + 1)
         ),
     shell:
-        "python3 {params.script:q} --cases {params.cases:q} {params.options:q}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--cases {params.cases:q} {params.options:q} --output {output:q}")
 
 
 rule extract_slices:
-    # It does not wait for the check, so that --keep-going extracts the good cases of a bad cohort. The trainings do.
+    """Resize the slices of a case and store them as the networks read them."""
     input:
+        # Not the check, so that --keep-going extracts the good cases of a bad cohort. The trainings wait for it.
         image=IMAGE,
         label=LABEL,
     output:
@@ -118,11 +114,10 @@ rule extract_slices:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("extract_slices"),
+        **use_script("extract_slices"),
         folder=subpath(output[0], parent=True),
         options=list_options("slices", "size"),
     shell:
-        "python3 {params.script:q} --image {input.image:q} --label {input.label:q} --output {params.folder:q}"
-        " {params.options:q} 2>&1 | keep_log {log:q}"
+        run_script("--image {input.image:q} --label {input.label:q} --output {params.folder:q} {params.options:q}")

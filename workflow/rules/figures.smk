@@ -1,62 +1,47 @@
 rule plot_pipeline:
-    # The figure shows the rules that led to Figure 3, and is drawn after it.
+    """Draw Figure 1, the rules that led to Figure 3, after which it is drawn."""
     input:
         goal="<results>/figures/fig3.png",
     output:
-        report(
-            "<results>/figures/fig1.png",
-            caption="../report/fig1.rst",
-            category="6. Method",
-            labels={"what": "Fig. 1: the pipeline"},
-        ),
+        show_in_report("<results>/figures/fig1.png", "fig1", "6. Method", "Fig. 1: the pipeline"),
     log:
         "<logs>/plot_pipeline.log",
     localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("plot_pipeline"),
+        **use_script("plot_pipeline"),
         edges=lambda wildcards: find_edges("plot_dice"),
     shell:
-        "python3 {params.script:q} --edges {params.edges:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--edges {params.edges:q} --output {output:q}")
 
 
 rule plot_network:
+    """Draw Figure 2, the levels of a trained network."""
     input:
-        model=f"<results>/{FOLDERS[0]}models/{{network}}.pt",
+        model=f"<results>/{COHORT.splits[0]}models/{{network}}.pt",
     output:
-        report(
-            "<results>/figures/fig2_{network}.png",
-            caption="../report/fig2.rst",
-            category="6. Method",
-            labels={"what": "Fig. 2: the {network} network"},
-        ),
+        show_in_report("<results>/figures/fig2_{network}.png", "fig2", "6. Method", "Fig. 2: the {network} network"),
     log:
         "<logs>/plot_network/{network}.log",
     localrule: True
     conda:
         "../../envs/torch.yaml"
     params:
-        **run_script("plot_network"),
+        **use_script("plot_network"),
     shell:
-        "python3 {params.script:q} --model {input.model:q} --target {wildcards.network} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--model {input.model:q} --target {wildcards.network} --output {output:q}")
 
 
 rule plot_surfaces:
-    # The scores decide which case is drawn, so every case is an input.
+    """Draw Figure 4, the surfaces of the case from which the filter removed most false positives."""
     input:
-        scores="<results>/scores.tsv",
+        scores="<results>/scores.tsv",  # which decide the case that is drawn, so every case is an input
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         segmentations=expand_test_cases("<results>/{split}segmentations/{case}.nii.gz"),
     output:
-        report(
-            "<results>/figures/fig4.png",
-            caption="../report/fig4.rst",
-            category="7. Cases",
-            labels={"what": "Fig. 4: surfaces before and after"},
-        ),
+        show_in_report("<results>/figures/fig4.png", "fig4", "7. Cases", "Fig. 4: surfaces before and after"),
     log:
         "<logs>/plot_surfaces.log",
     benchmark:
@@ -64,28 +49,23 @@ rule plot_surfaces:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2500, runtime=10),
+        **request(mem_mb=2500, runtime=10),
     params:
-        **run_script("plot_surfaces"),
+        **use_script("plot_surfaces"),
         run=subpath(input.scores, parent=True),
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --run {params.run:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--scores {input.scores:q} --run {params.run:q} --output {output:q}")
 
 
 rule plot_slice:
+    """Draw the slice of a test case with the most tumor: true labels, before and after the filter."""
     input:
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
     output:
-        report(
-            "<results>/{split}figures/slices/{case}.png",
-            caption="../report/slice.rst",
-            category="7. Cases",
-            labels={"what": "{case}"} | SPLIT_LABEL,
-        ),
+        show_in_report("<results>/{split}figures/slices/{case}.png", "slice", "7. Cases", "{case}"),
     log:
         "<logs>/{split}plot_slice/{case}.log",
     benchmark:
@@ -93,17 +73,20 @@ rule plot_slice:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2500, runtime=10),
+        **request(mem_mb=2500, runtime=10),
     params:
-        **run_script("plot_slice"),
+        **use_script("plot_slice"),
         slices=lambda wildcards, input: find_parent(input.slices),
         options=list_options("slices", "hu_window", "tumor_rows"),
     shell:
-        "python3 {params.script:q} --slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-        " --segmentation {input.segmentation:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
+        )
 
 
 rule write_viewer:
+    """Write a page on which a test case is looked at in a browser: image, masks, segmentation and truth."""
     input:
         image=IMAGE,
         label=LABEL,
@@ -119,14 +102,16 @@ rule write_viewer:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=3000, runtime=10),
+        **request(mem_mb=3000, runtime=10),
     params:
-        **run_script("write_viewer", template=RESOURCES / "viewer.html"),
+        **use_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.case,
         further=lambda wildcards, input: ["--label", input.label]
-        + (["--notes", "Phantom, not a patient."] if IS_PHANTOM else []),
+        + (["--notes", "Phantom, not a patient."] if COHORT.is_phantom else []),
         options=list_options("slices", "hu_window"),
     shell:
-        "python3 {params.script:q} --name {params.name:q} --image={input.image:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
-        " --template {params.template:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--name {params.name:q} --image={input.image:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
+            " --template {params.template:q} --output {output:q}"
+        )

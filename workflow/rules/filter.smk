@@ -5,20 +5,16 @@ HAS_RANGE = config["postprocess"]["percentiles"] is not None
 # Each split has its own range of ratios if only the tumors of its training cases count.
 RANGE_SPLIT = "{split}" if config["postprocess"]["ratio_cases"] == "train" else ""
 RATIO_RANGE = f"<results>/{RANGE_SPLIT}ratio_range.json"
-FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", FOLDERS[0])
+FIRST_RATIO_RANGE = RATIO_RANGE.replace("{split}", COHORT.splits[0])
 
 
 rule measure_tumors:
+    """Measure each component of the labeled tumors, whose ratios of eigenvalues the filter compares with."""
     input:
         require_cohort,
-        labels=expand(LABEL, case=LABELED),
+        labels=expand(LABEL, case=COHORT.labeled),
     output:
-        report(
-            "<results>/tumor_components.tsv",
-            caption="../report/tumor_components.rst",
-            category="8. Cohort",
-            labels={"what": "tumor components (table)"},
-        ),
+        show_in_report("<results>/tumor_components.tsv", "tumor_components", "8. Cohort", "tumor components (table)"),
     log:
         "<logs>/measure_tumors.log",
     benchmark:
@@ -27,18 +23,20 @@ rule measure_tumors:
         "../../envs/imaging.yaml"
     threads: 4  # as many volumes at once, each of which takes up to 0.8 GB
     resources:
-        **grow(mem_mb=4000, runtime=30),
+        **request(mem_mb=4000, runtime=30),
     params:
-        **run_script("measure_tumors"),
-        root=leave_unrecorded(COHORT),
-        cases=CASES,
+        **use_script("measure_tumors"),
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.cases,
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --root {params.root:q} --cases {params.cases:q} {params.options:q} --threads {threads}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--root {params.root:q} --cases {params.cases:q} {params.options:q} --threads {threads} --output {output:q}"
+        )
 
 
 rule ratio_range:
+    """Derive the range of eigenvalue ratios that the filter accepts from the labeled tumors."""
     input:
         components="<results>/tumor_components.tsv",
     output:
@@ -49,15 +47,15 @@ rule ratio_range:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("ratio_range"),
-        cases=lambda wildcards: ["--cases", *TRAINED[wildcards.split]] if RANGE_SPLIT else [],
+        **use_script("ratio_range"),
+        cases=lambda wildcards: ["--cases", *COHORT.trained[wildcards.split]] if RANGE_SPLIT else [],
         options=list_options("postprocess", "percentiles"),
     shell:
-        "python3 {params.script:q} --components {input.components:q} {params.cases:q} {params.options:q}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--components {input.components:q} {params.cases:q} {params.options:q} --output {output:q}")
 
 
 rule postprocess:
+    """Filter the raw masks of a case by anatomy and tumor shape, and merge them into its segmentation."""
     input:
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
@@ -72,12 +70,13 @@ rule postprocess:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("postprocess"),
+        **use_script("postprocess"),
         ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=FILTER_OPTIONS,
     shell:
-        "python3 {params.script:q} --kidney {input.kidney:q} --tumor {input.tumor:q} {params.ratio_range:q}"
-        " {params.options:q} --candidates {output.candidates:q} --output {output.segmentation:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--kidney {input.kidney:q} --tumor {input.tumor:q} {params.ratio_range:q} {params.options:q}"
+            " --candidates {output.candidates:q} --output {output.segmentation:q}"
+        )

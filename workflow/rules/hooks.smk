@@ -5,8 +5,10 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from contextlib import suppress
 
+STARTED = time.time()
 RENAMED_RULES = {
     "download_image": "download",
     "download_label": "download",
@@ -53,7 +55,7 @@ def warn_without_gpu():
         )
 
 
-def hear_sigterm_in_thread():
+def answer_sigterm_in_thread():
     """Let a thread answer SIGTERM as Snakemake does.
 
     Snakemake's handler waits for a lock. Python runs it in the main thread, which holds this lock while it selects
@@ -136,7 +138,7 @@ def refuse_future_times():
         )
 
 
-def state_license():
+def announce_license():
     """State the license of KiTS19 if its volumes are about to be fetched."""
     if is_planned("download"):
         logger.warning(
@@ -146,7 +148,7 @@ def state_license():
         )
 
 
-def state_missing_record():
+def announce_missing_record():
     """State that agreement and outcomes are left out of a complete run if there is no clinical record."""
     if not HAS_RECORD and any(strip_name(job.rule) == "all" for job in workflow.dag.jobs):
         logger.warning(
@@ -154,13 +156,13 @@ def state_missing_record():
         )
 
 
-def state_missing_labels():
+def announce_missing_labels():
     """State which cases are left out of the outcomes since they have no label."""
-    if is_planned("read_record") and (missing := [case for case in CASES if case not in LABELED]):
+    if is_planned("read_record") and (missing := [case for case in COHORT.cases if case not in COHORT.labeled]):
         logger.warning(f"Without a label, and so left out of agreement and outcomes: {cohort.format_cases(missing)}")
 
 
-def state_ignored_scans():
+def announce_ignored_scans():
     """State what lies in the folder of scans and is none."""
     if is_planned("segment") and (names := scan_folder.list_ignored(SCAN_ROOT)):
         logger.warning(f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected {scan_folder.EXPECTED})")

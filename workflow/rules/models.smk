@@ -2,11 +2,12 @@
 
 
 rule pack_model:
+    """Complete the folder models/ by a manifest and the range of ratios, so that it can segment scans elsewhere."""
     input:
         networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
-        slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=TRAINED[wildcards.split]),
-        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=TRAINED[wildcards.split]),
+        slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=COHORT.trained[wildcards.split]),
+        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=COHORT.trained[wildcards.split]),
         ratio_range=RATIO_RANGE,
     output:
         ratio_range="<results>/{split}models/ratio_range.json",
@@ -17,15 +18,17 @@ rule pack_model:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("pack_model"),
-        source=SOURCE,
+        **use_script("pack_model"),
+        source=COHORT.source,
     shell:
-        "python3 {params.script:q} --slices {input.slices:q} --measures {input.measures:q}"
-        " --ratio-range {input.ratio_range:q} --source {params.source} --output {output.manifest:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--slices {input.slices:q} --measures {input.measures:q} --ratio-range {input.ratio_range:q}"
+            " --source {params.source} --output {output.manifest:q}"
+        )
 
 
 rule write_model_card:
+    """Describe the networks for those who get models/: data, settings, Dice, intended use and limits."""
     input:
         manifest=f"<results>/{{split}}models/{manifest.NAME}",
         dice="<results>/dice.tsv",
@@ -37,8 +40,7 @@ rule write_model_card:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("write_model_card"),
-        splits=len(FOLDERS),
+        **use_script("write_model_card"),
+        splits=len(COHORT.splits),
     shell:
-        "python3 {params.script:q} --manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits} --output {output:q}")

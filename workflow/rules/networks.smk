@@ -7,10 +7,9 @@ if config["inference"]["probabilities"]:
 
 
 rule train:
-    # The trainings take longest, so they have a high priority, and what they wait for a lower one: what needs labels only
-    # runs beside them, not before.
+    """Train the kidney or the tumor network of a split on the slices of its training cases."""
     input:
-        slices=lambda wildcards: list_slices(TRAINED[wildcards.split]),
+        slices=lambda wildcards: list_slices(COHORT.trained[wildcards.split]),
         gate=GATE,
     output:
         model="<results>/{split}models/{network}.pt",
@@ -19,18 +18,18 @@ rule train:
         "<logs>/{split}train/{network}.log",
     benchmark:
         "<benchmarks>/{split}train/{network}.tsv"
-    priority: 50
+    priority: 50  # it takes longest; what needs labels only runs beside it, not before
     conda:
         "../../envs/torch.yaml"
     threads: config["cpu_threads"]
     resources:
-        **grow(mem_mb=16000, runtime=240),
+        **request(mem_mb=16000, runtime=240),
         gpu=GPUS,
     params:
-        **run_script("train"),
+        **use_script("train"),
         slices=lambda wildcards, input: find_parent(input.slices, 2),
         loading=leave_unrecorded(config["training"]["loading"]),
-        cases=lambda wildcards: TRAINED[wildcards.split],
+        cases=lambda wildcards: COHORT.trained[wildcards.split],
         options=lambda wildcards: list_options("network")
         + list_options("training", without=["loading", "slices"])
         + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})
@@ -40,33 +39,31 @@ rule train:
     shell:
         # A signal to the whole job must reach the training, which saves its state, and not end the shell before.
         "trap : TERM INT; "
-        "python3 {params.script:q} --target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q}"
-        " --output {output.model:q} {params.options:q} --loading {params.loading} --threads {threads}"
-        " --keep-state 2>&1 | keep_log {log:q}"
+        + run_script(
+            "--target {wildcards.network} --cases {params.cases:q} --slices {params.slices:q} --output {output.model:q}"
+            " {params.options:q} --loading {params.loading} --threads {threads} --keep-state"
+        )
 
 
 rule plot_training:
+    """Draw the loss and the learning rate of a training, which show whether it has converged."""
     input:
         record="<results>/{split}models/{network}.json",
     output:
-        report(
-            "<results>/{split}models/{network}_training.png",
-            caption="../report/training.rst",
-            category="9. Training",
-            labels={"what": "{network} network"} | SPLIT_LABEL,
-        ),
+        show_in_report("<results>/{split}models/{network}_training.png", "training", "9. Training", "{network} network"),
     log:
         "<logs>/{split}plot_training/{network}.log",
     localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("plot_training"),
+        **use_script("plot_training"),
     shell:
-        "python3 {params.script:q} --record {input.record:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--record {input.record:q} --output {output:q}")
 
 
 rule predict:
+    """Segment the slices of a case with both networks: the raw masks, which the filter reads."""
     input:
         slices=lambda wildcards: list_slices([wildcards.case]),
         kidney="<results>/{split}models/kidney.pt",
@@ -81,15 +78,16 @@ rule predict:
         "../../envs/torch.yaml"
     threads: config["cpu_threads"]
     resources:
-        **grow(mem_mb=6000, runtime=60),
+        **request(mem_mb=6000, runtime=60),
         gpu=GPUS,
     params:
-        **run_script("predict"),
+        **use_script("predict"),
         slices=lambda wildcards, input: find_parent(input.slices, 2),
         case=lambda wildcards: wildcards.case,
         output=subpath(output[0], ancestor=2),
         options=list_options("inference") + list_device_options(),
     shell:
-        "python3 {params.script:q} --slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
-        " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"
+            " --tumor-model {input.tumor:q} --output {params.output:q} {params.options:q} --threads {threads}"
+        )

@@ -1,9 +1,9 @@
 rule write_first_page:
-    # The report opens on this page.
+    """Write the page on which the report opens."""
     input:
         tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
         figures=expand("<results>/figures/{name}.svg", name=["fig3", "references", "ablation"]),
-        records=expand("<results>/{split}models/{network}.json", split=FOLDERS, network=targets.NETWORKS),
+        records=expand("<results>/{split}models/{network}.json", split=COHORT.splits, network=targets.NETWORKS),
         viewers=expand_test_cases("<results>/{split}viewers/{case}.html"),
     output:
         "<results>/first_page.html",
@@ -13,16 +13,18 @@ rule write_first_page:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("write_first_page", style=WORKFLOW / "report" / "style.css"),
+        **use_script("write_first_page", style=WORKFLOW / "report" / "style.css"),
         # A key that decides a result repeats this rule through its inputs, and no other key should.
         changes=leave_unrecorded(
             json.dumps(configuration.list_changes(config, WORKFLOW.parent / "config" / "config.yaml"))
         ),
         folder=subpath(output[0], parent=True),
         name=config["run"],
-        source=SOURCE,
+        source=COHORT.source,
         deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
     shell:
-        "python3 {params.script:q} --results {params.folder:q} --name {params.name:q} --source {params.source:q}"
-        " --records {input.records:q} --changes {params.changes:q} --deviations {params.deviations:q}"
-        " --viewers {input.viewers:q} --style {params.style:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--results {params.folder:q} --name {params.name:q} --source {params.source:q} --records {input.records:q}"
+            " --changes {params.changes:q} --deviations {params.deviations:q} --viewers {input.viewers:q}"
+            " --style {params.style:q} --output {output:q}"
+        )

@@ -2,12 +2,13 @@
 
 
 wildcard_constraints:
-    scan=cohort.make_pattern([*NIFTI, *CONVERTED]),
+    scan=cohort.make_pattern(PLACES),
 
 
 rule read_scan:
+    """Extract the slices of a scan in NIfTI, or record in their place why it cannot be segmented."""
     input:
-        scan=lambda wildcards: mark_located(scan_folder.list_files((SCANS | HIDDEN)[wildcards.scan])),
+        scan=lambda wildcards: mark_located(scan_folder.list_files(PLACES[wildcards.scan])),
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
     log:
@@ -15,25 +16,25 @@ rule read_scan:
     benchmark:
         "<benchmarks>/read_scan/{scan}.tsv"
     wildcard_constraints:
-        scan=cohort.make_pattern(NIFTI),
+        scan=cohort.make_pattern(set(PLACES) - set(CONVERTED)),
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=4000, runtime=15),
+        **request(mem_mb=4000, runtime=15),
     params:
-        **run_script("read_scan"),
-        scan=lambda wildcards: (SCANS | HIDDEN)[wildcards.scan],
+        **use_script("read_scan"),
+        scan=lambda wildcards: PLACES[wildcards.scan],
         # Another file may be older. A hidden case that is yet to be fetched would have another stamp afterwards.
         stamp=lambda wildcards: scan_folder.stamp_files(SCANS[wildcards.scan]) if wildcards.scan in SCANS else "",
         image="",
         folder=subpath(output[0], parent=True),
         size=find_slice_size,
     shell:
-        "python3 {params.script:q} --scan={params.scan:q} {params.image} --size {params.size} --output {params.folder:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--scan={params.scan:q} {params.image} --size {params.size} --output {params.folder:q}")
 
 
 use rule read_scan as convert_scan with:
+    """Extract the slices of a scan in another format, and convert it to NIfTI, which its page shows."""
     output:
         multiext(f"{SCAN}/", "images.npy", "slices.json"),
         image=f"{SCAN}/imaging.nii.gz",
@@ -44,7 +45,7 @@ use rule read_scan as convert_scan with:
     wildcard_constraints:
         scan=cohort.make_pattern(CONVERTED),
     params:
-        **run_script("read_scan"),
+        **use_script("read_scan"),
         scan=lambda wildcards: SCANS[wildcards.scan],
         stamp=lambda wildcards: scan_folder.stamp_files(SCANS[wildcards.scan]),
         image=lambda wildcards, output: f"--image {shlex.quote(output.image)}",
@@ -53,6 +54,7 @@ use rule read_scan as convert_scan with:
 
 
 checkpoint sort_scans:
+    """Sort the scans into those that can be segmented, whose jobs are planned then, and those that cannot."""
     input:
         require_scans,
     output:
@@ -63,9 +65,8 @@ checkpoint sort_scans:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("sort_scans"),
+        **use_script("sort_scans"),
         records=lambda wildcards, input: input[: len(SCANS)],
         unusable=lambda wildcards: [word for pair in UNUSABLE.items() for word in pair],  # which may have braces
     shell:
-        "python3 {params.script:q} --records {params.records:q} --unusable {params.unusable:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--records {params.records:q} --unusable {params.unusable:q} --output {output:q}")

@@ -7,27 +7,33 @@ MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config 
 SCAN_ROOT = Path(locate(os.path.expanduser(config["scans"]["root"] or "")))
 if config["scans"]["root"]:
     try:
-        SCANS, UNUSABLE = scan_folder.find_scans(SCAN_ROOT, HIDDEN)
+        SCANS, UNUSABLE = scan_folder.find_scans(SCAN_ROOT, COHORT.hidden)
         MISSING_SCANS = None
     except errors.UserError as error:
         MISSING_SCANS = str(error)
 
-SCAN = "<results>/scans/{scan}"
+# The path of each scan, be it the user's or a hidden case, and those that are converted to NIfTI.
+PLACES = SCANS | COHORT.hidden
 CONVERTED = [name for name, path in SCANS.items() if scan_folder.is_converted(path)]
-NIFTI = [name for name in SCANS | HIDDEN if name not in CONVERTED]
-OWN_MODELS = [f"<results>/{folder}models" for folder in FOLDERS]
-# The folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
-NAMED_MODELS = config["scans"]["models"] or OWN_MODELS
-ENSEMBLE = [
-    os.path.normpath(os.path.expanduser(folder))
-    for folder in ([NAMED_MODELS] if isinstance(NAMED_MODELS, str) else NAMED_MODELS)
-]
-MODELS = ENSEMBLE[0]
+
+SCAN = "<results>/scans/{scan}"
+OWN_MODELS = [f"<results>/{folder}models" for folder in COHORT.splits]
+
+
+def list_models():
+    """List the folders of the networks, of which the mean probability counts; the first also gives the range of ratios."""
+    models = config["scans"]["models"] or OWN_MODELS
+    return [
+        os.path.normpath(os.path.expanduser(folder)) for folder in ([models] if isinstance(models, str) else models)
+    ]
+
+
+MODELS = list_models()
 
 
 def read_models():
     """Read the manifest of the first of the named folders of networks; end with an error if one cannot be used."""
-    places, own_places = ([os.path.relpath(locate(folder)) for folder in part] for part in (ENSEMBLE, OWN_MODELS))
+    places, own_places = ([os.path.relpath(locate(folder)) for folder in part] for part in (MODELS, OWN_MODELS))
     if own := [folder for folder in places if folder in own_places]:
         # They are results of this run, so they would be trained again by the settings of this command.
         errors.fail(
@@ -44,11 +50,11 @@ def require_models(wildcards):
     """Return the networks' files; if they cannot be used or trained, end with an error when jobs are planned."""
     if config["scans"]["models"]:
         read_models()
-    elif MISSING_COHORT:
+    elif COHORT.missing:
         errors.fail(
-            f"scans.models: name a folder with trained networks, or have a cohort to train on ({MISSING_COHORT})"
+            f"scans.models: name a folder with trained networks, or have a cohort to train on ({COHORT.missing})"
         )
-    return expand("{folder}/{name}", folder=ENSEMBLE, name=manifest.FILES)
+    return expand("{folder}/{name}", folder=MODELS, name=manifest.FILES)
 
 
 def list_networks(wildcards, target):
@@ -60,7 +66,7 @@ def find_image(scan):
     """Find the NIfTI volume of a scan: its own file, or what it is converted to."""
     if scan in CONVERTED:
         return f"<results>/scans/{scan}/imaging.nii.gz"
-    return mark_located([str((SCANS | HIDDEN)[scan])])
+    return mark_located([str(PLACES[scan])])
 
 
 def list_window_options():
@@ -95,9 +101,9 @@ def expand_scans(pattern):
 def require_hidden(wildcards):
     """Return the segmentations of the hidden cases; if one has no image, end with an error when jobs are planned."""
     everyone = [cohort.name_case(number) for number in cohort.KITS19_UNLABELED]
-    if absent := [case for case in everyone if case not in HIDDEN]:
+    if absent := [case for case in everyone if case not in COHORT.hidden]:
         errors.fail(
-            f"data.root: {COHORT} has no image of {cohort.format_cases(absent)}, and the challenge takes all "
+            f"data.root: {COHORT.root} has no image of {cohort.format_cases(absent)}, and the challenge takes all "
             f"{len(everyone)}; fetch them with KiTS19's download script"
         )
     return expand("<results>/scans/{scan}/segmentation.nii.gz", scan=everyone)

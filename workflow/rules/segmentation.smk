@@ -2,6 +2,7 @@
 
 
 use rule predict as predict_scan with:
+    """Segment the slices of a scan with trained networks: the raw masks, which the filter reads."""
     input:
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
         kidney=lambda wildcards: list_networks(wildcards, "kidney"),
@@ -13,7 +14,7 @@ use rule predict as predict_scan with:
     benchmark:
         "<benchmarks>/predict_scan/{scan}.tsv"
     params:
-        **run_script("predict"),
+        **use_script("predict"),
         slices=subpath(output[0], ancestor=2),
         case=lambda wildcards: wildcards.scan,
         output=subpath(output[0], ancestor=2),
@@ -21,10 +22,11 @@ use rule predict as predict_scan with:
 
 
 use rule postprocess as postprocess_scan with:
+    """Filter the raw masks of a scan by anatomy and tumor shape, and merge them into its segmentation."""
     input:
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
-        ratio_range=f"{MODELS}/ratio_range.json" if HAS_RANGE else [],
+        ratio_range=f"{MODELS[0]}/ratio_range.json" if HAS_RANGE else [],
     output:
         segmentation=f"{SCAN}/segmentation.nii.gz",
         candidates=f"{SCAN}/candidates.tsv",
@@ -35,10 +37,11 @@ use rule postprocess as postprocess_scan with:
 
 
 rule measure_scan:
+    """Measure the kidneys and tumors of a segmented scan, and list why to distrust its segmentation."""
     input:
         slices=f"{SCAN}/slices.json",
         segmentation=f"{SCAN}/segmentation.nii.gz",
-        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=ENSEMBLE),
+        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=MODELS),
     output:
         f"{SCAN}/measures.tsv",
     log:
@@ -46,17 +49,20 @@ rule measure_scan:
     conda:
         "../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("measure_scan"),
+        **use_script("measure_scan"),
         slices=subpath(input.slices, parent=True),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --slices {params.slices:q} --segmentation {input.segmentation:q}"
-        " --manifest {input.manifests:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--slices {params.slices:q} --segmentation {input.segmentation:q} --manifest {input.manifests:q}"
+            " {params.options:q} --output {output:q}"
+        )
 
 
 use rule write_viewer as write_viewer_scan with:
+    """Write a page on which a scan and its segmentation are looked at in a browser."""
     input:
         image=lambda wildcards: find_image(wildcards.scan),
         kidney=f"{SCAN}/kidney.nii.gz",
@@ -70,13 +76,14 @@ use rule write_viewer as write_viewer_scan with:
     benchmark:
         "<benchmarks>/write_viewer_scan/{scan}.tsv"
     params:
-        **run_script("write_viewer", template=RESOURCES / "viewer.html"),
+        **use_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],
         options=lambda wildcards: list_window_options(),
 
 
 rule summarize_scans:
+    """Join the measures of all scans into one table, with the reason for each that could not be segmented."""
     input:
         scans="<results>/sorted_scans.tsv",
         measures=expand_scans(f"{SCAN}/measures.tsv"),
@@ -88,25 +95,25 @@ rule summarize_scans:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("summarize_scans"),
+        **use_script("summarize_scans"),
     shell:
-        "python3 {params.script:q} --scans {input.scans:q} --measures {input.measures:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--scans {input.scans:q} --measures {input.measures:q} --output {output:q}")
 
 
 rule segment:
-    # It has no output, so that each command ends with what was segmented, and fails if a scan could not be.
+    """Segment the user's scans, and show what was found in them and what to distrust."""
     input:
         lambda wildcards: require_scans(wildcards) and require_models(wildcards),
         scans="<results>/scans.tsv",
         viewers=expand_scans(f"{SCAN}/view.html"),
         predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),
+    # There is no output, so that each command ends with what was segmented, and fails if a scan could not be.
     log:
         "<logs>/segment.log",
     localrule: True
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("show_scans"),
+        **use_script("show_scans"),
     shell:
-        "python3 {params.script:q} --scans {input.scans:q} 2>&1 | keep_log {log:q}"
+        run_script("--scans {input.scans:q}")

@@ -2,6 +2,7 @@
 
 
 rule pack_submission:
+    """Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
     input:
         lambda wildcards: require_hidden(wildcards) and require_models(wildcards),
         segmentations=require_hidden,
@@ -13,6 +14,6 @@ rule pack_submission:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **run_script("pack_submission"),
+        **use_script("pack_submission"),
     shell:
-        "python3 {params.script:q} --segmentations {input.segmentations:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script("--segmentations {input.segmentations:q} --output {output:q}")

@@ -2,13 +2,13 @@ VARIANTS = {variants.name_variant(variant): variant for variant in variants.list
 
 
 rule ablate:
-    # This scores one variant of the filter on the predictions of the run.
+    """Score one variant of the filter on the predictions of the run."""
     input:
         labels=expand_test_cases(LABEL),
         kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
         tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
         components="<results>/tumor_components.tsv",
-        splits=expand("<results>/{split}split.tsv", split=FOLDERS) if RANGE_SPLIT else [],
+        splits=expand("<results>/{split}split.tsv", split=COHORT.splits) if RANGE_SPLIT else [],
     output:
         "<results>/ablation/{variant}.tsv",
     log:
@@ -20,32 +20,29 @@ rule ablate:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=30),
+        **request(mem_mb=2000, runtime=30),
     params:
-        **run_script("ablate"),
+        **use_script("ablate"),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
         options=lambda wildcards: list_options("postprocess", "ratio_cases")
         + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
-        "python3 {params.script:q} --predictions {params.predictions:q} --labels {input.labels:q}"
-        " --components {input.components:q} {params.options:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--predictions {params.predictions:q} --labels {input.labels:q} --components {input.components:q}"
+            " {params.options:q} --output {output:q}"
+        )
 
 
 rule summarize_ablation:
+    """Compare the Dice of each variant of the filter with that of the configured one, in a table and a figure."""
     input:
         variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
     output:
-        table=report(
-            "<results>/ablation.tsv",
-            caption="../../report/ablation_table.rst",
-            category="3. Ablation",
-            labels={"what": "Dice under each variant (table)"},
+        table=show_in_report(
+            "<results>/ablation.tsv", "ablation_table", "3. Ablation", "Dice under each variant (table)"
         ),
-        figure=report(
-            "<results>/figures/ablation.png",
-            caption="../../report/ablation.rst",
-            category="3. Ablation",
-            labels={"what": "each constraint off, and sweeps"},
+        figure=show_in_report(
+            "<results>/figures/ablation.png", "ablation", "3. Ablation", "each constraint off, and sweeps"
         ),
         vector="<results>/figures/ablation.svg",
     log:
@@ -54,8 +51,10 @@ rule summarize_ablation:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_ablation"),
+        **use_script("summarize_ablation"),
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {params.script:q} --variants {input.variants:q} {params.options:q} --output {output.table:q}"
-        " --figure {output.figure:q} {output.vector:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--variants {input.variants:q} {params.options:q} --output {output.table:q}"
+            " --figure {output.figure:q} {output.vector:q}"
+        )

@@ -1,5 +1,5 @@
 rule trace_ceiling:
-    # This sends a case's true masks through the method as if the networks were perfect. It needs no image and no GPU.
+    """Send a case's true masks through the method as if the networks were perfect. It needs no image and no GPU."""
     input:
         label=LABEL,
         ratio_range=FIRST_RATIO_RANGE if HAS_RANGE else [],
@@ -13,44 +13,36 @@ rule trace_ceiling:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=10),
+        **request(mem_mb=2000, runtime=10),
     params:
-        **run_script("trace_ceiling"),
+        **use_script("trace_ceiling"),
         ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=list_options("slices", "size", "tumor_rows") + list_options("inference", "restore") + FILTER_OPTIONS,
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.ratio_range:q}"
-        " {params.options:q} --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} {params.ratio_range:q} {params.options:q}"
+            " --slice {output.slice:q} --output {output.table:q}"
+        )
 
 
 rule summarize_ceiling:
+    """Collect and draw the oracle upper bound: what a perfect network would score after each step."""
     input:
-        cases=expand("<results>/ceiling/{case}.tsv", case=LABELED) or GATE,
-        slices=expand("<results>/ceiling/{case}.npz", case=LABELED),
+        cases=expand("<results>/ceiling/{case}.tsv", case=COHORT.labeled) or GATE,
+        slices=expand("<results>/ceiling/{case}.npz", case=COHORT.labeled),
     output:
-        table=report(
+        table=show_in_report(
             "<results>/ceiling.tsv",
-            caption="../../report/ceiling_table.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "Dice of each case after each step (table)"},
+            "ceiling_table",
+            "2. Oracle upper bound",
+            "Dice of each case after each step (table)",
         ),
-        summary=report(
-            "<results>/ceiling_summary.tsv",
-            caption="../../report/ceiling_summary.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "cost of each step (table)"},
+        summary=show_in_report(
+            "<results>/ceiling_summary.tsv", "ceiling_summary", "2. Oracle upper bound", "cost of each step (table)"
         ),
-        figure=report(
-            "<results>/figures/ceiling.png",
-            caption="../../report/ceiling.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "Dice step by step"},
-        ),
-        cases=report(
-            "<results>/figures/ceiling_cases.png",
-            caption="../../report/ceiling_cases.rst",
-            category="2. Oracle upper bound",
-            labels={"what": "cases that lose most"},
+        figure=show_in_report("<results>/figures/ceiling.png", "ceiling", "2. Oracle upper bound", "Dice step by step"),
+        cases=show_in_report(
+            "<results>/figures/ceiling_cases.png", "ceiling_cases", "2. Oracle upper bound", "cases that lose most"
         ),
     log:
         "<logs>/summarize_ceiling.log",
@@ -58,9 +50,11 @@ rule summarize_ceiling:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_ceiling"),
+        **use_script("summarize_ceiling"),
         options=list_options("slices", "tumor_rows"),
     shell:
-        "python3 {params.script:q} --cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
-        " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
-        " {params.options:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"
+            " --output-summary {output.summary:q} --figure {output.figure:q} --figure-cases {output.cases:q}"
+            " {params.options:q}"
+        )

@@ -2,6 +2,7 @@
 
 
 rule compare_case:
+    """Score a test case as one method segments it."""
     input:
         label=LABEL,
         image=IMAGE,
@@ -17,45 +18,38 @@ rule compare_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=10),
+        **request(mem_mb=2000, runtime=10),
     params:
-        **run_script("compare_case"),
+        **use_script("compare_case"),
         options=describe_compared,
         stamps=stamp_compared,
     shell:
-        "python3 {params.script:q} --method {wildcards.method:q} --case {wildcards.case} --label {input.label:q}"
-        " --image {input.image:q} --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--method {wildcards.method:q} --case {wildcards.case} --label {input.label:q} --image {input.image:q}"
+            " --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
+        )
 
 
 rule summarize_comparison:
+    """Compare each method with this run over the test cases, in tables and a figure."""
     input:
         require_methods,
         cases=expand("<results>/comparison/{method}/{case}.tsv", method=COMPARED, case=TEST_CASES) or GATE,
     output:
-        table=report(
-            "<results>/comparison.tsv",
-            caption="../../report/comparison_cases.rst",
-            category="9. Comparison",
-            labels={"what": "scores of each case (table)"},
+        table=show_in_report(
+            "<results>/comparison.tsv", "comparison_cases", "9. Comparison", "scores of each case (table)"
         ),
-        summary=report(
-            "<results>/comparison_summary.tsv",
-            caption="../../report/comparison_summary.rst",
-            category="9. Comparison",
-            labels={"what": "scores over the cases (table)"},
+        summary=show_in_report(
+            "<results>/comparison_summary.tsv", "comparison_summary", "9. Comparison", "scores over the cases (table)"
         ),
-        differences=report(
+        differences=show_in_report(
             "<results>/comparison_differences.tsv",
-            caption="../../report/comparison_differences.rst",
-            category="9. Comparison",
-            labels={"what": "each method minus this run (table)"},
+            "comparison_differences",
+            "9. Comparison",
+            "each method minus this run (table)",
         ),
-        figure=report(
-            "<results>/figures/comparison.png",
-            caption="../../report/comparison.rst",
-            category="9. Comparison",
-            labels={"what": "Dice and surface Dice of each method"},
+        figure=show_in_report(
+            "<results>/figures/comparison.png", "comparison", "9. Comparison", "Dice and surface Dice of each method"
         ),
         vector="<results>/figures/comparison.svg",
     log:
@@ -64,13 +58,14 @@ rule summarize_comparison:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_comparison"),
+        **use_script("summarize_comparison"),
         folder=lambda wildcards, output: f"{os.path.dirname(output.table)}/comparison",
         names=COMPARED,
         tested=TEST_CASES,
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {params.script:q} --folder {params.folder:q} --methods {params.names:q} --cases {params.tested}"
-        " {params.options:q} --output {output.table:q} --output-summary {output.summary:q}"
-        " --output-differences {output.differences:q} --figure {output.figure:q} {output.vector:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--folder {params.folder:q} --methods {params.names:q} --cases {params.tested} {params.options:q}"
+            " --output {output.table:q} --output-summary {output.summary:q} --output-differences {output.differences:q}"
+            " --figure {output.figure:q} {output.vector:q}"
+        )

@@ -1,7 +1,7 @@
 # Other segmentations of the test cases, with which this run is compared, and the helpers of their rules.
 METHODS = {name: methods.parse_method(entry, locate) for name, entry in config["compare"].items()}
 COMPARED = [config["run"], *METHODS]
-TEST_CASES = sorted({case for cases in TESTED.values() for case in cases})
+TEST_CASES = sorted({case for cases in COHORT.tested.values() for case in cases})
 
 
 def require_methods(wildcards):
@@ -32,7 +32,7 @@ def find_compared(wildcards):
     """Find a case's segmentations, several if several splits test it, by a method or by this run."""
     if wildcards.method in METHODS:
         return mark_located(methods.find_segmentations(METHODS[wildcards.method], wildcards.case).files)
-    folders = [folder for folder, cases in TESTED.items() if wildcards.case in cases]
+    folders = [folder for folder, cases in COHORT.tested.items() if wildcards.case in cases]
     return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
 
 

@@ -1,4 +1,5 @@
 rule measure_label:
+    """Measure the kidneys and tumors of a case's label, which needs no network."""
     input:
         label=LABEL,
     output:
@@ -11,16 +12,19 @@ rule measure_label:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("measure_label"),
+        **use_script("measure_label"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} {params.options:q}"
-        " --slice {output.slice:q} --output {output.table:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} {params.options:q} --slice {output.slice:q}"
+            " --output {output.table:q}"
+        )
 
 
 rule measure_case:
+    """Measure the kidneys and tumors of a test case: the true ones, and those before and after the filter."""
     input:
         label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
@@ -35,46 +39,39 @@ rule measure_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("measure_case"),
+        **use_script("measure_case"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
+        )
 
 
 rule summarize_morphometry:
+    """Compare the measures of the networks' masks with the truth and the stated sizes, over all cases."""
     input:
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         scores="<results>/scores.tsv",
         record=RECORD_TABLE,
     output:
-        table=report(
-            "<results>/morphometry.tsv",
-            caption="../../report/morphometry.rst",
-            category="4. Morphometry",
-            labels={"what": "all measures of all cases (table)"},
+        table=show_in_report(
+            "<results>/morphometry.tsv", "morphometry", "4. Morphometry", "all measures of all cases (table)"
         ),
-        agreement=report(
+        agreement=show_in_report(
             "<results>/morphometry_agreement.tsv",
-            caption="../../report/morphometry_agreement.rst",
-            category="4. Morphometry",
-            labels={"what": "agreement of the networks' masks (table)"},
+            "morphometry_agreement",
+            "4. Morphometry",
+            "agreement of the networks' masks (table)",
         ),
-        figure=report(
-            "<results>/figures/tumor_volume.png",
-            caption="../../report/tumor_volume.rst",
-            category="4. Morphometry",
-            labels={"what": "tumor volume, Bland-Altman plot"},
+        figure=show_in_report(
+            "<results>/figures/tumor_volume.png", "tumor_volume", "4. Morphometry", "tumor volume, Bland-Altman plot"
         ),
-        errors=report(
-            "<results>/figures/diameter_error.png",
-            caption="../../report/diameter_error.rst",
-            category="4. Morphometry",
-            labels={"what": "error of the diameter by Dice"},
+        errors=show_in_report(
+            "<results>/figures/diameter_error.png", "diameter_error", "4. Morphometry", "error of the diameter by Dice"
         ),
     log:
         "<logs>/summarize_morphometry.log",
@@ -82,10 +79,12 @@ rule summarize_morphometry:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_morphometry"),
+        **use_script("summarize_morphometry"),
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
-        source=SOURCE,
+        source=COHORT.source,
     shell:
-        "python3 {params.script:q} --cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q}"
-        " {params.record:q} --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
-        " --figure {output.figure:q} --figure-errors {output.errors:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q} {params.record:q}"
+            " --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
+            " --figure {output.figure:q} --figure-errors {output.errors:q}"
+        )

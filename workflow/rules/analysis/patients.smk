@@ -1,12 +1,13 @@
 # The tumors' sizes and the patients' outcomes, from the labels and the clinical record: no image and no network.
-PATIENTS = "5. Phantom patients" if IS_PHANTOM else "5. Patients"
+PATIENTS = "5. Phantom patients" if COHORT.is_phantom else "5. Patients"
 
 
-if IS_PHANTOM:
+if COHORT.is_phantom:
 
     rule make_record:
+        """Draw the clinical record of a phantom cohort, which takes the patients' place."""
         input:
-            measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+            measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         output:
             RECORD,
         log:
@@ -15,19 +16,18 @@ if IS_PHANTOM:
         conda:
             "../../../envs/imaging.yaml"
         params:
-            **run_script("make_record"),
+            **use_script("make_record"),
             options=list_options("phantom", "seed"),
         shell:
-            "python3 {params.script:q} --measures {input.measures:q} {params.options:q} --output {output:q}"
-            " 2>&1 | keep_log {log:q}"
+            run_script("--measures {input.measures:q} {params.options:q} --output {output:q}")
 
 
 rule read_record:
-    # The record has a high priority, so that a bad value is reported before hours of work.
+    """Check the clinical record before hours of work, and write its sizes and outcomes as a table."""
     input:
         require_record,
         record=RECORD,
-        labels=expand(LABEL, case=LABELED) or GATE,
+        labels=expand(LABEL, case=COHORT.labeled) or GATE,
     output:
         "<results>/record.tsv",
     log:
@@ -37,43 +37,34 @@ rule read_record:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("read_record"),
-        root=leave_unrecorded(COHORT),
-        cases=LABELED,
+        **use_script("read_record"),
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.labeled,
     shell:
-        "python3 {params.script:q} --record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}"
-        " 2>&1 | keep_log {log:q}"
+        run_script("--record {input.record:q} --root {params.root:q} --cases {params.cases:q} --output {output:q}")
 
 
 rule summarize_agreement:
+    """Compare the tumors' measured sizes with those that radiologist and pathologist state."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
-        slices=expand("<results>/measures/{case}.npz", case=LABELED),
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        slices=expand("<results>/measures/{case}.npz", case=COHORT.labeled),
         record="<results>/record.tsv",
     output:
-        table=report(
+        table=show_in_report(
             "<results>/agreement.tsv",
-            caption="../../report/agreement_table.rst",
-            category=PATIENTS,
-            labels={"what": "agreement with radiologist and pathologist (table)"},
+            "agreement_table",
+            PATIENTS,
+            "agreement with radiologist and pathologist (table)",
         ),
-        cases=report(
-            "<results>/agreement_cases.tsv",
-            caption="../../report/agreement_cases_table.rst",
-            category=PATIENTS,
-            labels={"what": "cases outside the limits (table)"},
+        cases=show_in_report(
+            "<results>/agreement_cases.tsv", "agreement_cases_table", PATIENTS, "cases outside the limits (table)"
         ),
-        figure=report(
-            "<results>/figures/agreement.png",
-            caption="../../report/agreement.rst",
-            category=PATIENTS,
-            labels={"what": "tumor size, Bland-Altman plots"},
+        figure=show_in_report(
+            "<results>/figures/agreement.png", "agreement", PATIENTS, "tumor size, Bland-Altman plots"
         ),
-        drawn=report(
-            "<results>/figures/agreement_cases.png",
-            caption="../../report/agreement_cases.rst",
-            category=PATIENTS,
-            labels={"what": "the three worst cases"},
+        drawn=show_in_report(
+            "<results>/figures/agreement_cases.png", "agreement_cases", PATIENTS, "the three worst cases"
         ),
     log:
         "<logs>/summarize_agreement.log",
@@ -81,31 +72,24 @@ rule summarize_agreement:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize_agreement"),
-        source=SOURCE,
+        **use_script("summarize_agreement"),
+        source=COHORT.source,
     shell:
-        "python3 {params.script:q} --measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
-        " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q} --figure {output.figure:q}"
-        " --figure-cases {output.drawn:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
+            " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q}"
+            " --figure {output.figure:q} --figure-cases {output.drawn:q}"
+        )
 
 
 rule summarize_outcomes:
+    """Measure the association of each tumor measure with each clinical outcome."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=LABELED) or GATE,
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
         record="<results>/record.tsv",
     output:
-        table=report(
-            "<results>/outcomes.tsv",
-            caption="../../report/outcomes_table.rst",
-            category=PATIENTS,
-            labels={"what": "measures and outcomes (table)"},
-        ),
-        figure=report(
-            "<results>/figures/outcomes.png",
-            caption="../../report/outcomes.rst",
-            category=PATIENTS,
-            labels={"what": "measures and outcomes"},
-        ),
+        table=show_in_report("<results>/outcomes.tsv", "outcomes_table", PATIENTS, "measures and outcomes (table)"),
+        figure=show_in_report("<results>/figures/outcomes.png", "outcomes", PATIENTS, "measures and outcomes"),
     log:
         "<logs>/summarize_outcomes.log",
     benchmark:
@@ -113,34 +97,34 @@ rule summarize_outcomes:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=2000, runtime=20),
+        **request(mem_mb=2000, runtime=20),
     params:
-        **run_script("summarize_outcomes"),
-        options=list_options("statistics", "seed") + ["--source", SOURCE],
+        **use_script("summarize_outcomes"),
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
-        "python3 {params.script:q} --measures {input.measures:q} --record {input.record:q} {params.options:q}"
-        " --output {output.table:q} --figure {output.figure:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--measures {input.measures:q} --record {input.record:q} {params.options:q} --output {output.table:q}"
+            " --figure {output.figure:q}"
+        )
 
 
 rule plot_ratios:
+    """Draw the eigenvalue ratios of the labeled tumors, with the accepted range and the paper's."""
     input:
         components="<results>/tumor_components.tsv",
         ratio_range=FIRST_RATIO_RANGE,
     output:
-        report(
-            "<results>/figures/ratios.png",
-            caption="../../report/ratios.rst",
-            category=PATIENTS,
-            labels={"what": "eigenvalue ratios of the tumors"},
-        ),
+        show_in_report("<results>/figures/ratios.png", "ratios", PATIENTS, "eigenvalue ratios of the tumors"),
     log:
         "<logs>/plot_ratios.log",
     localrule: True
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
-        source=SOURCE,
+        **use_script("plot_ratios", paper=RESOURCES / "paper_claims.tsv"),
+        source=COHORT.source,
     shell:
-        "python3 {params.script:q} --components {input.components:q} --ratio-range {input.ratio_range:q}"
-        " --paper {params.paper:q} --source {params.source:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--components {input.components:q} --ratio-range {input.ratio_range:q} --paper {params.paper:q}"
+            " --source {params.source:q} --output {output:q}"
+        )

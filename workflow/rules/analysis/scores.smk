@@ -1,4 +1,5 @@
 rule score:
+    """Compute the Dice of a test case before and after the filter."""
     input:
         label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
@@ -13,103 +14,77 @@ rule score:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **grow(mem_mb=1000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
-        **run_script("score"),
+        **use_script("score"),
     shell:
-        "python3 {params.script:q} --case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q}"
-        " --tumor {input.tumor:q} --segmentation {input.segmentation:q} --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --segmentation {input.segmentation:q} --output {output:q}"
+        )
 
 
 rule summarize:
+    """Summarize the scores of all test cases, test the effect of the filter, and check the paper's claims."""
     input:
         scores=expand_test_cases("<results>/{split}scores/{case}.tsv"),
-        splits=expand("<results>/{split}split.tsv", split=FOLDERS),
-        records=expand(f"<results>/{FOLDERS[0]}models/{{network}}.json", network=targets.NETWORKS),
+        splits=expand("<results>/{split}split.tsv", split=COHORT.splits),
+        records=expand(f"<results>/{COHORT.splits[0]}models/{{network}}.json", network=targets.NETWORKS),
         ratio_range=FIRST_RATIO_RANGE,
     output:
-        report(
-            "<results>/summary.tsv",
-            caption="../../report/summary.rst",
-            category="1. Results",
-            labels={"what": "the paper's claims (table)"},
-        ),
-        report(
-            "<results>/dice.tsv",
-            caption="../../report/dice.rst",
-            category="1. Results",
-            labels={"what": "Dice over the cases (table)"},
-        ),
-        report(
-            "<results>/effect.tsv",
-            caption="../../report/effect.rst",
-            category="1. Results",
-            labels={"what": "effect of post-processing (table)"},
-        ),
-        report(
-            "<results>/scores.tsv",
-            caption="../../report/scores.rst",
-            category="1. Results",
-            labels={"what": "Dice of each case (table)"},
-        ),
+        show_in_report("<results>/summary.tsv", "summary", "1. Results", "the paper's claims (table)"),
+        show_in_report("<results>/dice.tsv", "dice", "1. Results", "Dice over the cases (table)"),
+        show_in_report("<results>/effect.tsv", "effect", "1. Results", "effect of post-processing (table)"),
+        show_in_report("<results>/scores.tsv", "scores", "1. Results", "Dice of each case (table)"),
     log:
         "<logs>/summarize.log",
     localrule: True
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
+        **use_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
-        source=SOURCE,
+        source=COHORT.source,
         deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
         options=list_options("statistics", "seed"),
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
-        " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
-        " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"
+            " --ratio-range {input.ratio_range:q} --paper {params.paper:q} --source {params.source:q}"
+            " --deviations {params.deviations:q} {params.options:q} --output {params.folder:q}"
+        )
 
 
 rule plot_dice:
+    """Draw Figure 3, the Dice before and after the filter, and a plot of the same cases in pairs."""
     input:
         scores="<results>/scores.tsv",
         effect="<results>/effect.tsv",
     output:
-        report(
-            "<results>/figures/fig3.png",
-            caption="../../report/fig3.rst",
-            category="1. Results",
-            labels={"what": "Fig. 3: Dice before and after"},
-        ),
+        show_in_report("<results>/figures/fig3.png", "fig3", "1. Results", "Fig. 3: Dice before and after"),
         multiext("<results>/figures/fig3", ".svg", ".pdf"),
-        pairs=report(
-            "<results>/figures/pairs.png",
-            caption="../../report/pairs.rst",
-            category="1. Results",
-            labels={"what": "each case before and after"},
-        ),
+        pairs=show_in_report("<results>/figures/pairs.png", "pairs", "1. Results", "each case before and after"),
     log:
         "<logs>/plot_dice.log",
     localrule: True
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_dice"),
+        **use_script("plot_dice"),
         fig3=lambda wildcards, output: output[:3],
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
-        " --output-pairs {output.pairs:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
+            " --output-pairs {output.pairs:q}"
+        )
 
 
 rule plot_references:
+    """Draw the Dice after the filter beside results that others have published."""
     input:
         scores="<results>/scores.tsv",
     output:
-        report(
-            "<results>/figures/references.png",
-            caption="../../report/references.rst",
-            category="1. Results",
-            labels={"what": "beside published results"},
-        ),
+        show_in_report("<results>/figures/references.png", "references", "1. Results", "beside published results"),
         "<results>/figures/references.svg",
     log:
         "<logs>/plot_references.log",
@@ -117,8 +92,10 @@ rule plot_references:
     conda:
         "../../../envs/imaging.yaml"
     params:
-        **run_script("plot_references", references=RESOURCES / "references.tsv"),
-        source=SOURCE,
+        **use_script("plot_references", references=RESOURCES / "references.tsv"),
+        source=COHORT.source,
     shell:
-        "python3 {params.script:q} --scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
-        " --output {output:q} 2>&1 | keep_log {log:q}"
+        run_script(
+            "--scores {input.scores:q} --references {params.references:q} --source {params.source:q}"
+            " --output {output:q}"
+        )

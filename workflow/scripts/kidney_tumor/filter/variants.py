@@ -57,7 +57,7 @@ def format_options(variant: FilterOptions) -> dict[str, str]:
 
 def name_variant(variant: FilterOptions) -> str:
     """Name the file of a variant below `results/<run>/ablation/`, without its suffix."""
-    return "/".join(f"{key}~{value}" for key, value in format_options(variant).items())
+    return "__".join(f"{key}~{value}" for key, value in format_options(variant).items())
 
 
 def _format_value(value: Any) -> str:
