@@ -5,13 +5,11 @@ import kidney_tumor.interrupt  # noqa: F401
 import argparse
 from pathlib import Path
 
-from kidney_tumor import cli, errors
+from kidney_tumor import cli
 from kidney_tumor.data.download import download
 
 
 def main(arguments: argparse.Namespace) -> None:
-    if arguments.connections is not None:
-        raise errors.UserError("--connections is gone: download.connections limits the downloads of the workflow")
     patience = {key: getattr(arguments, key) for key in ("attempts", "timeout", "backoff")}
     download(arguments.url, arguments.output, arguments.lock, arguments.like, **patience)
     size = arguments.output.stat().st_size / 1e6
@@ -27,5 +25,4 @@ if __name__ == "__main__":
     parser.add_argument("--attempts", type=int, default=8, help="number of attempts in a row without progress")
     parser.add_argument("--timeout", type=float, default=60, help="seconds without a byte after which an attempt fails")
     parser.add_argument("--backoff", type=float, default=1, help="seconds before the second attempt, then doubled")
-    parser.add_argument("--connections", help=argparse.SUPPRESS)
     cli.run(main, parser)

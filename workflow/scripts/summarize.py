@@ -45,7 +45,6 @@ if __name__ == "__main__":
     parser.add_argument("--paper", type=Path, required=True, help="table of the paper's claims, .tsv")
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    parser.add_argument("--departures", nargs="*", action=cli.Renamed, const="--deviations", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

@@ -81,7 +81,6 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
-    parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")

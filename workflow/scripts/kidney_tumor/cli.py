@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
@@ -91,10 +91,3 @@ class StoreTuple(argparse.Action):
 def prefer_commands(folder: Path) -> None:
     """Let this process and those that it starts find the commands in a folder before others of the same name."""
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-class Renamed(argparse.Action):
-    """An action that ends the script because an option was renamed; its new name is the argument `const`."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> NoReturn:
-        parser.error(f"{option_string} is now called {self.const}")
