@@ -30,11 +30,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table with a row for each case and target, .tsv")
+    cli.add_shared(parser, "components")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one per case")
     parser.add_argument("--labels", type=Path, nargs="+", required=True, help="label volumes, one for each folder")
-    parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
     parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
     cli.add_options(parser, FilterOptions)
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case and target, .tsv")
     cli.run(main, parser)

@@ -41,11 +41,9 @@ def _pair(kidney: list | None, tumor: list | None) -> dict[str, list] | None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table with a row for each file and target, .tsv")
+    cli.add_shared(parser, "case", "label", "image")
     parser.add_argument("--method", required=True, help="name of the method")
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="true label volume, .nii.gz")
-    parser.add_argument("--image", type=Path, required=True, help="image, whose grid and spacing count, .nii.gz")
     parser.add_argument(
         "--segmentations", type=Path, nargs="*", default=[], help="the method's label volumes, one for each split"
     )
@@ -55,5 +53,4 @@ if __name__ == "__main__":
     parser.add_argument("--kidney-files", type=Path, nargs="*", help="masks of kidneys, in place of a label volume")
     parser.add_argument("--tumor-files", type=Path, nargs="*", help="masks of tumors; without one, none was found")
     parser.add_argument("--absent", nargs="*", default=[], help="organs without a mask, since none was found")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each file and target, .tsv")
     cli.run(main, parser)

@@ -17,9 +17,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
     parser.add_argument("--url", required=True, help="address of the volume")
-    parser.add_argument("--output", type=Path, required=True, help="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
     parser.add_argument("--like", nargs="?", type=Path, help="volume of the same shape: the label of an image")
     parser.add_argument("--lock", type=Path, required=True, help="file of checksums in the format of sha256sum")
     parser.add_argument("--attempts", type=int, default=8, help="number of attempts in a row without progress")

@@ -35,10 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="manifest, model.json, beside the two networks")
+    cli.add_shared(parser, "measures", "ratio-range", "source")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="records of the training cases' slices")
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="measures of the training cases, .tsv")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="manifest, model.json, beside the two networks")
     cli.run(main, parser)

@@ -25,7 +25,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="archive, .zip")
     parser.add_argument("--segmentations", type=Path, nargs="+", required=True, help="<case>/segmentation.nii.gz")
-    parser.add_argument("--output", type=Path, required=True, help="archive, .zip")
     cli.run(main, parser)

@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
+    cli.add_shared(parser, "scores")
     parser.add_argument("--effect", type=Path, required=True, help="table effect.tsv")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="Figure 3, .png, .svg or .pdf")
     parser.add_argument("--output-pairs", type=Path, required=True, help="plot with a line for each case, .png")

@@ -26,8 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="figure, .png")
     parser.add_argument("--model", type=Path, required=True, help="model that train.py wrote, .pt")
     parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="target of the model")
-    parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

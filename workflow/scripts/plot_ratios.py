@@ -19,10 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
+    parser = cli.make_parser(__doc__, output="histogram, .png")
+    cli.add_shared(parser, "components", "ratio-range", "source")
     parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, paper_claims.tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="histogram, .png")
     cli.run(main, parser)

@@ -18,8 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
+    cli.add_shared(parser, "scores", "source")
     parser.add_argument("--references", type=Path, required=True, help="published results, references.tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
     cli.run(main, parser)

@@ -14,7 +14,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="figure, whose suffix gives the format")
     parser.add_argument("--record", type=Path, required=True, help="record that train.py wrote beside the model, .json")
-    parser.add_argument("--output", type=Path, required=True, help="figure, whose suffix gives the format")
     cli.run(main, parser)

@@ -49,11 +49,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
+    parser = cli.make_parser(__doc__, output="segmentation with the labels 0, 1 and 2, .nii.gz")
+    cli.add_shared(parser, "kidney", "tumor")
     parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
-    parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")
     cli.run(main, parser)

@@ -49,13 +49,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
     several = "; the mean probability of several"
     parser.add_argument("--kidney-model", type=Path, nargs="+", required=True, help=f"kidney model, .pt{several}")
     parser.add_argument("--tumor-model", type=Path, nargs="+", required=True, help=f"tumor model, .pt{several}")
-    parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
     parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument(
         "--probabilities",

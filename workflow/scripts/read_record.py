@@ -7,7 +7,6 @@ from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.data import remedies
-from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.record import read_record
 from kidney_tumor.volumes.nifti import read_geometry
 
@@ -23,9 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table with a row for each case, .tsv")
+    cli.add_shared(parser, "root", "cases")
     parser.add_argument("--record", type=Path, required=True, help="clinical record, kits.json")
-    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, for the spacing of its labels")
-    parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case, .tsv")
     cli.run(main, parser)

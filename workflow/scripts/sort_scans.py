@@ -28,8 +28,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table of scans and problems, .tsv")
     parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of the scans' slices, slices.json")
     parser.add_argument("--unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
-    parser.add_argument("--output", type=Path, required=True, help="table of scans and problems, .tsv")
     cli.run(main, parser)

@@ -37,14 +37,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="folder for scores, dice, effect, summary (.tsv)")
+    cli.add_shared(parser, "ratio-range", "source")
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="tables of score.py, one per case")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="table split.tsv of each split")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
     parser.add_argument("--paper", type=Path, required=True, help="table of the paper's claims, .tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

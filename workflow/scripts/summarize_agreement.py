@@ -34,12 +34,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
+    parser = cli.make_parser(__doc__, output="table of agreement, .tsv")
+    cli.add_shared(parser, "measures", "record", "source")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of measure_label.py, .npz")
-    parser.add_argument("--record", type=Path, required=True, help="table of read_record.py")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="table of agreement, .tsv")
     parser.add_argument("--output-cases", type=Path, required=True, help="table of cases outside the limits, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots, .png")
     parser.add_argument("--figure-cases", type=Path, required=True, help="slices of the worst cases, .png")

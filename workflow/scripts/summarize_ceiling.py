@@ -29,11 +29,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one per case")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of trace_ceiling.py, .npz")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
-    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-summary", type=Path, required=True, help="table of each step's mean and cost, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="plot of Dice after each step, .png")
     parser.add_argument("--figure-cases", type=Path, required=True, help="plot of the three cases that lose most, .png")

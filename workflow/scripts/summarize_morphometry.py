@@ -38,13 +38,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    cli.add_shared(parser, "measures", "scores", "source")
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py")
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
-    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv, for the Dice of each case")
     parser.add_argument("--record", type=Path, help="table of read_record.py, if there is a clinical record")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-agreement", type=Path, required=True, help="table of agreement, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots of the tumor volume, .png")
     parser.add_argument("--figure-errors", type=Path, required=True, help="error of the diameter over the Dice, .png")

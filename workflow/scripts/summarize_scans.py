@@ -21,8 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table with a row for each scan, .tsv")
     parser.add_argument("--scans", type=Path, required=True, help="table of scans and problems, .tsv")
     parser.add_argument("--measures", type=Path, nargs="*", default=[], help="tables of the segmented scans, .tsv")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each scan, .tsv")
     cli.run(main, parser)

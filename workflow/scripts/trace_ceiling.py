@@ -32,14 +32,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser = cli.make_parser(__doc__, output="table with a row for each target and step, .tsv")
+    cli.add_shared(parser, "case", "label")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
     parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
     cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")
     cli.run(main, parser)

@@ -21,14 +21,12 @@ def main(arguments: argparse.Namespace) -> None:
         tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,
     )
-    with files.write_atomically(arguments.output) as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    files.write_text(arguments.output, card)
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="model card, .md")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
     parser.add_argument("--dice", type=Path, required=True, help="Dice over the test cases, dice.tsv")
     parser.add_argument("--splits", type=int, default=1, help="number of splits over which the Dice is pooled")
-    parser.add_argument("--output", type=Path, required=True, help="model card, .md")
     cli.run(main, parser)
