@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from concurrent.futures import ProcessPoolExecutor
 
 from kidney_tumor import cli
@@ -10,7 +9,7 @@ from kidney_tumor.data import remedies
 from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     check_folders(arguments.root, arguments.cases)
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]

@@ -2,13 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import extract
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     extract(arguments.image, arguments.label, arguments.size, arguments.output)
 
 

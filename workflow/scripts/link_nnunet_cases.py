@@ -2,13 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli
 from kidney_tumor.data.nnunet import link_cases
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     rewritten = link_cases(arguments.root, arguments.cases, arguments.output, arguments.description)
     changed = f"{rewritten} volumes written anew, which nnU-Net would not take"
     print(f"{len(arguments.cases)} cases in {arguments.output}; {changed}")

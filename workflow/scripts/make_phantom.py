@@ -2,13 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli
 from kidney_tumor.phantom.volumes import write_case
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     write_case(arguments.output, arguments.size, tuple(arguments.slices), arguments.seed)
 
 

@@ -2,13 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.phantom.record import draw_record
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     measures = tables.read_tables(arguments.measures, "case", "tumor_axial_mm")
     files.write_json(arguments.output, draw_record(measures, arguments.seed))
 

@@ -2,8 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
@@ -11,7 +9,7 @@ from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.stages import read_stages
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     stages, grid = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
     least = arguments.min_component_voxels
     rows = [

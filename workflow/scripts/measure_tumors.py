@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
@@ -12,7 +11,7 @@ from kidney_tumor.data import remedies
 from kidney_tumor.filter.tumors import measure_label
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(measure_label, label, arguments.min_component_voxels).result for label in labels]

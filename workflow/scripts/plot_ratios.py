@@ -2,14 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.figures.ratios import plot_ratios
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     components = tables.read_tables([arguments.components], "ratio")
     accepted = files.read_json(arguments.ratio_range, "low", "high", "percentiles")
     claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
@@ -21,5 +18,5 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="histogram, .png")
     cli.add_shared(parser, "components", "ratio-range", "source")
-    parser.add_argument("--paper", type=Path, required=True, help="the paper's claims, paper_claims.tsv")
+    cli.add_file(parser, "paper", "the paper's claims, paper_claims.tsv")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
 from kidney_tumor.data.stages import read_stages
@@ -12,7 +9,7 @@ from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.postprocessing import merge
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     stored = open_slices(arguments.slices)
     size, labels = stored.images.shape[2], {"truth": stored.labels}
     stages, _ = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation)
@@ -25,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="figure, .png")
     cli.add_shared(parser, "kidney", "tumor", "segmentation")
-    parser.add_argument("--slices", type=Path, required=True, help="folder of the case's extracted slices")
+    cli.add_file(parser, "slices", "folder of the case's extracted slices")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import COLUMNS
 from kidney_tumor.data.stages import read_stages
@@ -12,7 +9,7 @@ from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
 from kidney_tumor.filter.postprocessing import merge
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     chosen = find_most_filtered(tables.read_tables([arguments.scores], *COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     raw = [run / "predictions" / chosen["case"] / f"{name}.nii.gz" for name in ("kidney", "tumor")]
@@ -23,5 +20,5 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="figure, .png")
     cli.add_shared(parser, "scores")
-    parser.add_argument("--run", type=Path, required=True, help="folder of the run with predictions and segmentations")
+    cli.add_file(parser, "run", "folder of the run with predictions and segmentations")
     cli.run(main, parser)

@@ -2,8 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 import numpy as np
 
 from kidney_tumor import cli, files, tables
@@ -11,7 +9,7 @@ from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.filter.postprocessing import derive_ratio_range
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     components = tables.read_tables([arguments.components], "case", "ratio")
     if arguments.cases:
         components = components[components["case"].isin(arguments.cases)]

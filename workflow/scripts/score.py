@@ -2,14 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import score_case
 from kidney_tumor.data.stages import read_stages
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     stages, _ = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
     tables.write_table(arguments.output, score_case(arguments.case, **stages))
 

@@ -2,13 +2,11 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-
 from kidney_tumor import cli, errors
 from kidney_tumor.data.split import split_cases, write_split
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     choices = vars(arguments)
     output, number = choices.pop("output"), choices.pop("number")
     splits = split_cases(**choices)

@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.outcomes import tabulate_outcomes
 from kidney_tumor.figures.outcomes import plot_outcomes
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
     outcomes = tabulate_outcomes(cases, arguments.seed)
@@ -22,5 +19,5 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="table of associations, .tsv")
     cli.add_shared(parser, "measures", "record", "source")
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--figure", type=Path, required=True, help="associations at a glance, .png")
+    cli.add_file(parser, "figure", "associations at a glance, .png")
     cli.run(main, parser)

@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from kidney_tumor.networks.validation import draw_cases, list_positive, measure_
 from kidney_tumor.sources import digest_code
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     target, window = arguments.target, arguments.hu_window
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
@@ -80,7 +79,7 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     cli.add_shared(parser, "cases")
-    parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
+    cli.add_file(parser, "slices", "extracted slices, a folder per case")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--threshold", type=float, default=0.5, help="output above which validation sees foreground")

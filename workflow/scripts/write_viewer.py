@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from pathlib import Path
 
 from kidney_tumor import cli, files, tables
@@ -22,7 +21,7 @@ def read_notes(path: Path) -> list[str]:
     return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     stages, geometry = read_stages(
         arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label, arguments.image
     )
@@ -43,9 +42,9 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__, output="page to write, .html")
     cli.add_shared(parser, "image", "kidney", "tumor", "segmentation")
     parser.add_argument("--name", required=True, help="name of the case or scan, any text")
-    parser.add_argument("--label", type=Path, help="true labels, .nii.gz; without them, truth is left out")
+    cli.add_file(parser, "label", "true labels, .nii.gz; without them, truth is left out", required=False)
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
-    parser.add_argument("--measures", type=Path, help="measures of a scan, shown with its warnings, .tsv")
-    parser.add_argument("--template", type=Path, default=TEMPLATE, help="the page's HTML")
+    cli.add_file(parser, "measures", "measures of a scan, shown with its warnings, .tsv", required=False)
+    cli.add_file(parser, "template", "the page's HTML", default=TEMPLATE, required=False)
     cli.run(main, parser)

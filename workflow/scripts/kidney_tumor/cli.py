@@ -14,6 +14,7 @@ from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
 
 T = TypeVar("T")
+Arguments = argparse.Namespace
 FILE: dict[str, Any] = {"type": Path, "required": True}
 SHARED: dict[str, dict[str, Any]] = {
     "case": {"required": True, "help": "name of the case"},
@@ -63,8 +64,13 @@ def make_parser(description: str, output: str = "") -> argparse.ArgumentParser:
     """Make a parser that shows each option's default in `--help`; `output` explains the option of this name."""
     parser = argparse.ArgumentParser(description=description.strip().splitlines()[0], formatter_class=Formatter)
     if output:
-        parser.add_argument("--output", **FILE, help=output)
+        add_file(parser, "output", output)
     return parser
+
+
+def add_file(parser: argparse.ArgumentParser, name: str, explanation: str, **settings: Any) -> None:
+    """Add an option that names a file or folder, or several (`nargs`); it is required unless the settings say no."""
+    parser.add_argument(f"--{name}", **FILE | settings, help=explanation)
 
 
 def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
