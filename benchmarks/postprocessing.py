@@ -12,6 +12,7 @@ from skimage.measure import regionprops
 
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.files import write_json
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.masks import RunLengthMask
@@ -63,7 +64,8 @@ def filter_labeled(kidney, tumor, label_components):
 
 def filter_runs(kidney, tumor):
     """Filter the masks as this project does, on runs of voxels."""
-    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RATIO_RANGE).segmentation
+    masks = RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)
+    return postprocess(*masks, (1, 1, 1), RATIO_RANGE, FilterOptions()).segmentation
 
 
 def make_phantom():
