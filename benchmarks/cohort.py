@@ -6,7 +6,6 @@ default. The figures come from Snakemake's own records, which are its metadata (
 and log (the memory asked for).
 """
 
-import argparse
 import json
 import os
 import re
@@ -127,9 +126,10 @@ def run_cohort(arguments, root, copy):
             "seconds": round(float(times["seconds"].sum()), 1),
             "longest": round(float(times["seconds"].max()), 1),
             "peak_mb": round(peaks[rule]) if rule in peaks else None,
-            "asked_mb": requests.get(rule),
+            "asked_mb": requests[rule],
         }
         for rule, times in sorted(jobs.groupby("rule"), key=lambda entry: -entry[1]["seconds"].sum())
+        if rule in requests
     ]
     for row in rows:
         print(row, flush=True)
@@ -159,14 +159,11 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = measure.make_parser(__doc__, rounds=False)
     parser.add_argument("--labels", type=Path, required=True, help="folder with case_XXXXX/segmentation.nii.gz")
     parser.add_argument("--work", type=Path, help="folder that keeps the cohort; a temporary one if left out")
     parser.add_argument("--cases", type=int, nargs="+", help="numbers of the cases; all if left out")
     parser.add_argument("--cores", type=int, default=2, help="number of cores of the run")
     parser.add_argument("--size", type=int, default=256, help="side of a slice in pixels")
     parser.add_argument("--base-channels", type=int, default=2, help="number of channels of the networks' first level")
-    parser.add_argument("--output", type=Path, help="JSON file to write; benchmarks/results/cohort.json if left out")
     main(parser.parse_args())

@@ -55,8 +55,7 @@ def main(arguments):
         for slices, dtype in ((216, "int16"), (216, "float64"), (1059, "float64")):
             for path, volume in zip(paths, make_phantom(slices, dtype), strict=True):
                 write_volume(path, volume, measure.AFFINE)
-            megabytes = [round(path.stat().st_size / 1e6, 1) for path in paths]
-            print(f"{slices} slices of 512 x 512, stored as {dtype}: {megabytes} MB")
+            print(f"{slices} slices of 512 x 512, stored as {dtype}")
             (folder / "plain").mkdir(exist_ok=True)
             contenders = {
                 "decompression alone": lambda: decompress(*paths),
@@ -65,15 +64,14 @@ def main(arguments):
             }
             if slices > 300:  # The plain way takes more than a minute.
                 del contenders["nibabel and scikit-image"]
-            facts = {"case": f"{slices} slices, {dtype}", "megabytes": megabytes}
+            facts = {"case": f"{slices} slices, {dtype}"}
             comparison = measure.compare(contenders, "decompression alone", arguments.rounds, **facts)
             for name in ("images", "labels") if slices <= 300 else ():
                 plain = np.load(folder / "plain" / f"{name}.npy")
                 np.testing.assert_array_equal(np.load(folder / "here" / f"{name}.npy"), plain)
             words = ["--image", paths[0], "--label", paths[1], "--output", folder / "here", "--size", SIZE]
-            jobs = [measure.run_job(measure.SCRIPTS / "extract_slices.py", *words) for _ in range(arguments.rounds)]
-            comparison["job"] = {key: measure.summarize_values([job[key] for job in jobs]) for key in jobs[0]}
-            print(f"  the whole job: {comparison['job']}")
+            comparison["peak_mib"] = measure.run_job(measure.SCRIPTS / "extract_slices.py", *words)["peak_mib"]
+            print(f"  peak memory of the script: {comparison['peak_mib']} MiB")
             comparisons.append(comparison)
     measure.write_record("extraction", arguments, comparisons)
 

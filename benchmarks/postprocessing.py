@@ -10,7 +10,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import regionprops
 
+from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.files import write_json
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.masks import RunLengthMask
@@ -30,52 +32,40 @@ def is_accepted(coordinates, kidney):
     return np.count_nonzero(kidney[tuple(coordinates.T)]) / len(coordinates) >= 0.95
 
 
-def filter_volume(kidney, tumor):
-    """Filter the masks as one would with scipy and scikit-image, on the full volume."""
-    everywhere = np.ones((3, 3, 3))
-    kidney, tumor = ndimage.binary_fill_holes(kidney), ndimage.binary_fill_holes(tumor)
-    labels, _ = ndimage.label(kidney, everywhere)
-    voxels = np.bincount(labels.ravel())
-    voxels[0] = 0
-    largest = np.argsort(-voxels, kind="stable")[:2]
-    kidney = np.isin(labels, largest[voxels[largest] > 0])
-    segmentation = kidney.astype(np.uint8) * KIDNEY
-    labels, _ = ndimage.label(tumor, everywhere)
-    for region in regionprops(labels):
-        if is_accepted(region.coords, kidney):
-            segmentation[tuple(region.coords.T)] = TUMOR
-    return segmentation
+def label_everywhere(mask):
+    """Fill a mask's holes and label its components with scipy; return labels, voxels of each, and the whole volume."""
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(mask), np.ones((3, 3, 3)))
+    return labels, np.bincount(labels.ravel()), (slice(0, None),) * 3
 
 
-def filter_box(kidney, tumor):
-    """Filter the masks with cc3d and fill-voids inside their bounding boxes, as this project did before."""
+def label_box(mask):
+    """Fill a mask's holes and label its components with cc3d and fill-voids, inside the box that is returned last."""
+    axes = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    box = tuple(slice(axis[0], axis[-1] + 1) for axis in axes)
+    labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(mask[box])), connectivity=26)
+    voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"].astype(int)
+    return labels.astype(np.int32), voxels, box
 
-    def find_box(mask):
-        axes = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        return tuple(slice(axis[0], axis[-1] + 1) for axis in axes)
 
+def filter_labeled(kidney, tumor, label_components):
+    """Filter the masks by their labeled components and scikit-image's properties of regions."""
     segmentation = np.zeros(kidney.shape, np.uint8)
-    where = find_box(kidney)
-    labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(kidney[where])), connectivity=26)
-    voxels = cc3d.statistics(labels, no_slice_conversion=True)["voxel_counts"][1:].astype(int)
-    keep = np.zeros(len(voxels) + 1, bool)
-    keep[1 + np.argsort(-voxels, kind="stable")[:2]] = True
-    kidney = np.zeros(kidney.shape, bool)
-    kidney[where] = keep[labels]
-    segmentation[kidney] = KIDNEY
-    where = find_box(tumor)
-    labels = cc3d.connected_components(fill_voids.fill(np.ascontiguousarray(tumor[where])), connectivity=26)
-    corner = np.array([axis.start for axis in where])
-    for region in regionprops(labels.astype(np.int32)):
-        coordinates = region.coords + corner
-        if is_accepted(coordinates, kidney):
+    labels, voxels, box = label_components(kidney)
+    keep = np.zeros(len(voxels), np.uint8)
+    keep[1 + np.argsort(-voxels[1:], kind="stable")[:2]] = KIDNEY
+    segmentation[box] = keep[labels]
+    labels, _, box = label_components(tumor)
+    for region in regionprops(labels):
+        coordinates = region.coords + [axis.start for axis in box]
+        if is_accepted(coordinates, segmentation):
             segmentation[tuple(coordinates.T)] = TUMOR
     return segmentation
 
 
 def filter_runs(kidney, tumor):
     """Filter the masks as this project does, on runs of voxels."""
-    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RATIO_RANGE).segmentation
+    masks = RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)
+    return postprocess(*masks, (1, 1, 1), RATIO_RANGE, FilterOptions()).segmentation
 
 
 def make_phantom():
@@ -110,34 +100,30 @@ def main(arguments):
     label = read_label(arguments.label) if arguments.label else make_phantom()
     rng = np.random.default_rng(0)
     clean = label > 0, label == TUMOR
-    comparisons = []
     noisy = tuple(add_false_positives(mask, rng) for mask in clean)
+    comparisons = []
     for name, masks in {"the true masks": clean, "noisy masks": noisy}.items():
         kidney, tumor = (np.asfortranarray(mask) for mask in masks)  # the order of masks read from a file
-        found = [ndimage.label(mask, np.ones((3, 3, 3)))[1] for mask in masks]
-        print(f"{name}: {label.shape} voxels, {found[0]} kidney and {found[1]} tumor components")
-        expected = filter_volume(kidney, tumor)
-        holes = [int(np.count_nonzero(fill_voids.fill(m.copy()))) - int(np.count_nonzero(m)) for m in masks]
-        print(f"  voxels in holes: {holes}")
-        for function in (filter_box, filter_runs):
-            np.testing.assert_array_equal(function(kidney, tumor), expected)
+        found = sum(int(ndimage.label(mask, np.ones((3, 3, 3)))[1]) for mask in masks)
         contenders = {
-            "scipy and scikit-image, full volume": lambda k=kidney, t=tumor: filter_volume(k, t),
-            "cc3d and fill-voids, bounding box": lambda k=kidney, t=tumor: filter_box(k, t),
+            "scipy and scikit-image, full volume": lambda k=kidney, t=tumor: filter_labeled(k, t, label_everywhere),
+            "cc3d and fill-voids, bounding box": lambda k=kidney, t=tumor: filter_labeled(k, t, label_box),
             "here, runs": lambda k=kidney, t=tumor: filter_runs(k, t),
         }
-        facts = {"case": name, "voxels": list(label.shape), "components": found, "voxels_in_holes": holes}
+        expected, *others = (work() for work in contenders.values())
+        for other in others:
+            np.testing.assert_array_equal(other, expected)
+        facts = {"case": f"{name}, {found} components", "voxels": list(label.shape)}
+        print(f"{facts['case']}: {label.shape} voxels")
         comparison = measure.compare(contenders, next(iter(contenders)), arguments.rounds, warm=True, **facts)
         with tempfile.TemporaryDirectory() as folder:
-            files = {target: Path(folder, f"{target}.nii.gz") for target in ("kidney", "tumor")}
-            for mask, path in zip(masks, files.values(), strict=True):
-                write_volume(path, np.asfortranarray(mask.astype(np.uint8)), measure.AFFINE)
-            write_json(Path(folder, "range.json"), {"low": RATIO_RANGE[0], "high": RATIO_RANGE[1]})
-            words = [word for target, path in files.items() for word in (f"--{target}", path)]
-            words += ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]
-            jobs = [measure.run_job(measure.SCRIPTS / "postprocess.py", *words) for _ in range(arguments.rounds)]
-        comparison["job"] = {key: measure.summarize_values([job[key] for job in jobs]) for key in jobs[0]}
-        print(f"  the whole job, files to file: {comparison['job']}")
+            words = ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]
+            write_json(words[1], {"low": RATIO_RANGE[0], "high": RATIO_RANGE[1]})
+            for target, mask in zip(NETWORKS, masks, strict=True):
+                words += [f"--{target}", Path(folder, f"{target}.nii.gz")]
+                write_volume(words[-1], np.asfortranarray(mask.astype(np.uint8)), measure.AFFINE)
+            comparison["peak_mib"] = measure.run_job(measure.SCRIPTS / "postprocess.py", *words)["peak_mib"]
+        print(f"  peak memory of the script: {comparison['peak_mib']} MiB")
         comparisons.append(comparison)
     source = arguments.label.resolve().parent.name if arguments.label else "phantom"
     measure.write_record("postprocessing", arguments, comparisons, label=source)

@@ -114,8 +114,7 @@ def main(arguments):
                 row["times_the_reference"] = measure.summarize_values(ratios)
                 stages.append(row)
                 print(f"  {stage:14s} {name:26s} {row['seconds']['median']:7.2f} s {statistics.median(ratios):5.2f} x")
-        page = (folder / "view.html").stat().st_size
-    measure.write_record("scans", arguments, [], voxels=list(image.shape), page_bytes=page, stages=stages)
+    measure.write_record("scans", arguments, [], voxels=list(image.shape), stages=stages)
 
 
 if __name__ == "__main__":

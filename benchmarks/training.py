@@ -1,6 +1,5 @@
 """Time training against an ordinary PyTorch loop, and against MONAI's BasicUNet, at the demo's size or the paper's."""
 
-import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +7,10 @@ from pathlib import Path
 import measure
 import numpy as np
 import torch
-import torch._inductor.config
 from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.flop_counter import FlopCounterMode
 
 from kidney_tumor.data.slices import SliceStore, save_slices
-from kidney_tumor.networks import models
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
 from kidney_tumor.networks.device import add_device_options, choose_device
 from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
@@ -25,12 +21,6 @@ WINDOW = (-79, 304)
 SCALES = {
     "demo": {"size": 96, "batch_size": 4, "base_channels": 8, "slices": 96},
     "paper": {"size": 256, "batch_size": 16, "base_channels": 64, "slices": 14800},
-}
-SCALE_HELP = {
-    "size": "side of a slice in pixels",
-    "batch_size": "number of slices in a batch",
-    "base_channels": "number of channels of the first level",
-    "slices": "number of slices",
 }
 
 
@@ -70,10 +60,10 @@ def make_plain_epoch(network, loader, torch_device):
     return run_epoch
 
 
-def make_own_epoch(dataset, scale, device, **changes):
-    """Make an epoch of this project's training, which includes making the network; `changes` are hyperparameters."""
+def make_own_epoch(dataset, scale, device):
+    """Make an epoch of this project's training, which includes making the network."""
     network = Architecture(scale["base_channels"])
-    hyperparameters = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
+    hyperparameters = Hyperparameters(epochs=1, batch_size=scale["batch_size"])
 
     def run_epoch():
         torch.use_deterministic_algorithms(device.deterministic)
@@ -82,14 +72,10 @@ def make_own_epoch(dataset, scale, device, **changes):
     return run_epoch
 
 
-def time_epochs(dataset, scale, device, count, compile):
-    """Return the seconds of the first epoch, in which a network is compiled, and a summary of the `count` after it."""
-    torch.use_deterministic_algorithms(device.deterministic)
-    torch._inductor.config.force_disable_caches = True  # An earlier run's compilation must not be reused.
-    hyperparameters = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
-    _, record = train(dataset, WINDOW, Architecture(scale["base_channels"]), hyperparameters, device, lambda line: None)
-    first, *later = (epoch["seconds"] for epoch in record["history"])
-    return {"first": first, "later": measure.summarize_values(later)}
+def make_peer(channels):
+    """Make MONAI's network of as many channels at each level; its last up-convolution keeps twice as many."""
+    width = [channels * 2**level for level in range(5)]
+    return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
 
 
 def measure_matmul_rate(device):
@@ -107,13 +93,6 @@ def measure_matmul_rate(device):
     return 10 * 2 * edge**3 / float(np.median([measure.time_call(multiply) for _ in range(5)]))
 
 
-def count_step_flop(network, size):
-    """Return the FLOP of training on one slice, which are three times those of the forward pass."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network.eval()(torch.zeros(1, 1, size, size))
-    return 3 * counter.get_total_flops()
-
-
 def make_phantoms(count, size, seed=0):
     """Make phantom slices, a disc of 60 HU above noise in each: images, (n, H, W), int16 HU, and masks, uint8."""
     rng = np.random.default_rng(seed)
@@ -125,22 +104,6 @@ def make_phantoms(count, size, seed=0):
         mask[np.hypot(rows - row, columns - column) < radius / 5] = 1
     images += 60 * masks
     return images, masks
-
-
-def measure_dice(dataset, scale, device, epochs):
-    """Train a network and return its Dice coefficient on slices that it has not seen."""
-    network, _ = train(
-        dataset,
-        WINDOW,
-        Architecture(scale["base_channels"]),
-        Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
-        device,
-        lambda line: None,
-    )
-    images, truth = make_phantoms(64, scale["size"], seed=1)
-    model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
-    (mask,) = models.predict_slices([model], images, device, scale["batch_size"], 0.5)
-    return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
 
 
 def main(arguments):
@@ -157,63 +120,28 @@ def main(arguments):
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
         disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
         memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))
-        width = [scale["base_channels"] * 2**level for level in range(5)]
 
-        def make_loader(workers):
-            return DataLoader(
-                FileDataset(folder),
-                scale["batch_size"],
-                shuffle=True,
-                num_workers=workers,
-                persistent_workers=workers > 0,
-            )
+        def make_loop(network, workers):
+            files, batch = FileDataset(folder), scale["batch_size"]
+            loader = DataLoader(files, batch, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+            return make_plain_epoch(network, loader, torch_device)
 
-        def make_monai():
-            return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
-
-        other = replace(device, deterministic=not device.deterministic)
-        single = replace(device, precision=torch.float32)
+        single, channels = replace(device, precision=torch.float32), scale["base_channels"]
         contenders = {
-            "PyTorch loop, DataLoader": make_plain_epoch(UNet(scale["base_channels"]), make_loader(0), torch_device),
-            f"PyTorch loop, {arguments.workers} loader processes": make_plain_epoch(
-                UNet(scale["base_channels"]), make_loader(arguments.workers), torch_device
-            ),
-            "MONAI BasicUNet, DataLoader": make_plain_epoch(make_monai(), make_loader(0), torch_device),
+            "PyTorch loop, DataLoader": make_loop(UNet(channels), 0),
+            f"PyTorch loop, {arguments.workers} loader processes": make_loop(UNet(channels), arguments.workers),
+            "MONAI BasicUNet, DataLoader": make_loop(make_peer(channels), 0),
             "here": make_own_epoch(memory, scale, device),
             "here, slices on disk": make_own_epoch(disk, scale, device),
         }
-        if torch_device.type == "cuda":
-            contenders["here, deterministic: true"] = make_own_epoch(memory, scale, other)
         if device != single:
             contenders["here, float32"] = make_own_epoch(memory, scale, single)
         # On a GPU one process cannot feed the loop, so the loop with loader processes is the fair reference there.
         reference = list(contenders)[torch_device.type == "cuda"]
-        ceiling = measure_matmul_rate(device)
-        ours = count_step_flop(UNet(scale["base_channels"]), scale["size"])
-        theirs = count_step_flop(make_monai(), scale["size"])
-        print(f"{scale}, on {device.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
+        rate = round(measure_matmul_rate(device) / 1e9, 1)
+        print(f"{scale}, on {device.name}; matrix product {rate} GFLOP/s")
         comparison = measure.compare(contenders, reference, arguments.rounds, **scale)
-        for row in comparison["rows"]:
-            rate = scale["slices"] / row["seconds"]["median"]
-            flop = theirs if "MONAI" in row["name"] else ours
-            row["slices_per_second"], row["share_of_matmul"] = round(rate, 1), round(rate * flop / ceiling, 3)
-        print({row["name"]: (row["slices_per_second"], row["share_of_matmul"]) for row in comparison["rows"]})
-        facts = {
-            "device": device.name,
-            "step_gflop": {"here": ours / 1e9, "MONAI": theirs / 1e9},
-            "matmul_gflop_s": round(ceiling / 1e9, 1),
-        }
-        if arguments.compile:
-            fast = device if not device.deterministic else other
-            facts["compile"] = {str(on): time_epochs(memory, scale, fast, arguments.rounds, on) for on in (False, True)}
-            print(f"torch.compile: {facts['compile']}")
-        if device != single:
-            kinds = {device.name: device, single.name: single}
-            facts["dice"] = {
-                name: measure_dice(memory, scale, kind, arguments.dice_epochs) for name, kind in kinds.items()
-            }
-            print(facts["dice"])
-    measure.write_record("training", arguments, [comparison], **facts)
+    measure.write_record("training", arguments, [comparison], device=device.name, matmul_gflop_s=rate)
 
 
 if __name__ == "__main__":
@@ -222,13 +150,7 @@ if __name__ == "__main__":
         "--scale", choices=SCALES, default="demo", help="run whose network, slices and batch size are used"
     )
     for key in SCALES["demo"]:
-        parser.add_argument(f"--{key.replace('_', '-')}", type=int, help=f"{SCALE_HELP[key]}; the scale's if left out")
+        parser.add_argument(f"--{key.replace('_', '-')}", type=int, help="the scale's if left out")
     parser.add_argument("--workers", type=int, default=2, help="number of loader processes of the second PyTorch loop")
-    parser.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, default=False, help="also time epochs with torch.compile"
-    )
-    parser.add_argument(
-        "--dice-epochs", type=int, default=4, help="number of epochs before the Dice of both precisions is measured"
-    )
     add_device_options(parser)
     main(parser.parse_args())

@@ -1,6 +1,5 @@
-"""Time the workflow by number of cases and cores, the planning of a finished run, and the start of each script."""
+"""Time a run with next to no work in a job, and the planning of a finished run, and count the files of a case."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -43,70 +42,32 @@ class Copy:
         return time.perf_counter() - start, result.stdout + result.stderr
 
 
-def measure_growth(arguments):
-    """Measure the wall time of the demo with few epochs for each number of cases and cores."""
-    rows = []
-    for cores in arguments.cores:
-        for cases in arguments.cases:
-            config = {"run": "scale", "split": {"test_cases": cases // 5}, "phantom": {"cases": cases}}
-            config["training"] = {"epochs": arguments.epochs}
-            with tempfile.TemporaryDirectory() as folder:
-                copy = Copy(folder)
-                seconds, output = copy.run_snakemake(config, "--cores", str(cores))
-                jobs = int(re.search(r"of (\d+) steps \(100%\)", output)[1])
-            rows.append({"cases": cases, "cores": cores, "jobs": jobs, "seconds": round(seconds, 1)})
-            print(rows[-1], flush=True)
-    return rows
-
-
-def measure_planning(arguments):
-    """Measure the seconds of a dry run of a finished run, and count the files that each case has."""
+def main(arguments):
     config = {**SMALL, "run": "many", "split": {"test_cases": 20}}
-    config["phantom"] = {**SMALL["phantom"], "cases": arguments.planned}
+    config["phantom"] = {**SMALL["phantom"], "cases": arguments.cases}
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(folder)
-        seconds, _ = copy.run_snakemake(config, "--cores", str(max(arguments.cores)))
-        print(f"{arguments.planned} cases with next to no work: {seconds:.0f} s", flush=True)
+        seconds, _ = copy.run_snakemake(config, "--cores", str(arguments.cores))
+        print(f"{arguments.cases} cases with next to no work: {seconds:.0f} s", flush=True)
         dry = [copy.run_snakemake(config, "--dry-run") for _ in range(arguments.rounds + 1)][1:]
         assert all("Nothing to be done" in output for _, output in dry)
         results = copy.folder / "results" / "many"
         files = [path for path in results.rglob("*") if path.is_file() and "cohort" not in path.parts]
         records = [path for path in (copy.folder / ".snakemake" / "metadata").rglob("*") if path.is_file()]
-    row = {
-        "cases": arguments.planned,
+    facts = {
+        "cases": arguments.cases,
+        "cores": arguments.cores,
         "run_seconds": round(seconds, 1),
         "dry_run_seconds": measure.summarize_values([seconds for seconds, _ in dry]),
-        "files_per_case": round(len(files) / arguments.planned, 2),
-        "snakemake_records_per_case": round(len(records) / arguments.planned, 2),
+        "files_per_case": round(len(files) / arguments.cases, 2),
+        "snakemake_records_per_case": round(len(records) / arguments.cases, 2),
     }
-    print(row, flush=True)
-    return row
-
-
-def measure_starts(rounds):
-    """Measure the seconds that pass before each script can begin its work, those of the interpreter and imports."""
-    rows = []
-    for script in sorted(measure.SCRIPTS.glob("*.py")):
-        jobs = [measure.run_job(script, "--help")["seconds"] for _ in range(rounds + 1)][1:]
-        rows.append({"script": script.name, "seconds": measure.summarize_values(jobs)})
-        print(rows[-1], flush=True)
-    return rows
-
-
-def main(arguments):
-    scripts = measure_starts(arguments.rounds)
-    facts = {"starts": scripts, "planning": measure_planning(arguments), "growth": measure_growth(arguments)}
-    measure.write_record("workflow", arguments, [], epochs=arguments.epochs, **facts)
+    print(facts, flush=True)
+    measure.write_record("workflow", arguments, [], **facts)
 
 
 if __name__ == "__main__":
     parser = measure.make_parser(__doc__)
-    parser.add_argument(
-        "--cases", type=int, nargs="+", default=[10, 20, 40], help="numbers of cases of the phantom cohorts"
-    )
-    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2], help="numbers of cores of the runs")
-    parser.add_argument("--epochs", type=int, default=2, help="number of epochs of each run")
-    parser.add_argument(
-        "--planned", type=int, default=210, help="number of cases of the finished run that is planned again"
-    )
+    parser.add_argument("--cases", type=int, default=210, help="number of phantom cases")
+    parser.add_argument("--cores", type=int, default=2, help="number of cores of the run")
     main(parser.parse_args())

@@ -73,15 +73,3 @@ def test_help_explains_each_field_and_its_default():
     text = " ".join(parser.format_help().split())
     for part in ("how many (default: 3)", "how much (default: 0.5)", "two ends (default: (5, 95))", "--no-limit"):
         assert part in text
-
-
-@pytest.mark.parametrize("values", [[], ["a", "b"]])
-def test_an_old_name_says_the_new_one(capsys, values):
-    parser = cli.make_parser("Test.")
-    parser.add_argument("--new", nargs="*")
-    parser.add_argument("--old", nargs="*", action=cli.Renamed, const="--new")
-    assert parser.parse_args(["--new", "a"]).new == ["a"]
-    with pytest.raises(SystemExit) as ended:
-        parser.parse_args(["--old", *values])
-    assert ended.value.code == 2
-    assert "error: --old is now called --new" in capsys.readouterr().err

@@ -59,8 +59,6 @@ def test_readme_explains_every_key():
         ({"slices": {"size": 16}, "network": {"depth": 4}}, r"network.depth: 4 poolings"),
         ({"postprocess": {"percentiles": [95, 5]}}, r"postprocess.percentiles: 95 comes before 5"),
         ({"ablation": {"percentiles": [[95, 5]]}}, r"ablation.percentiles: 95 comes before 5"),
-        ({"sensitivity": {"percentiles": []}}, r"sensitivity is now called ablation"),
-        ({"inference": {"cases_per_job": 1}}, r"inference.cases_per_job is gone: each case .* job of its own"),
         ({"split": {"scheme": "folds"}}, r"split.scheme: 'folds' is not one of"),
         ({"postprocess": {"percentiles": [5, 101]}}, r"postprocess.percentiles.1: 101"),
         ({"data": {"source": "web"}}, r"data.source: 'web' is not one of \['kits19', 'download', 'phantom'\]"),

@@ -296,9 +296,6 @@ def test_the_script_says_in_one_line_what_is_wrong(server, tmp_path):
     result = run_script("download", *options)
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {server.url('/absent')}: the server answers 404")
-    result = run_script("download", *options, "--connections", 4)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: --connections is gone")
     assert len(result.stderr.splitlines()) == 1
     assert len(server.requests) == 1
 

@@ -180,7 +180,6 @@ def test_without_data_it_can_be_listed_and_linted(project):
     ("target", "said"),
     [
         ("ratio_rnage", "ratio_rnage is not a target; did you mean ratio_range?"),
-        ("ceiling", "ceiling is now called summarize_ceiling"),
         ("xyzzy", "xyzzy is not a target; `snakemake --list-rules` lists the targets"),
     ],
 )

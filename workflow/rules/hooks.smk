@@ -9,27 +9,13 @@ import time
 from contextlib import suppress
 
 STARTED = time.time()
-RENAMED_RULES = {
-    "download_image": "download",
-    "download_label": "download",
-    "phantom": "make_phantom",
-    "check": "check_cohort",
-    "split": "split_cases",
-    "extract": "extract_slices",
-    "ceiling": "summarize_ceiling",
-    "ablation": "summarize_ablation",
-    "morphometry": "summarize_morphometry",
-}
 
 
 def suggest_target(wildcards):
-    """End with the error for an unknown target, which names its new name or the most similar target."""
-    word, names = wildcards.target, list(rules._rules)
-    if word in RENAMED_RULES:
-        errors.fail(f"{word} is now called {RENAMED_RULES[word]}")
-    close = difflib.get_close_matches(word, names, n=1)
+    """End with the error for an unknown target, which names the most similar target."""
+    close = difflib.get_close_matches(wildcards.target, list(rules._rules), n=1)
     hint = f"did you mean {close[0]}?" if close else "`snakemake --list-rules` lists the targets"
-    errors.fail(f"{word} is not a target; {hint}")
+    errors.fail(f"{wildcards.target} is not a target; {hint}")
 
 
 def is_planned(*names):

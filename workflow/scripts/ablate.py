@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
@@ -14,7 +11,7 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     variant = cli.read_options(arguments, FilterOptions)
     components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
     rows = []
@@ -30,11 +27,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one per case")
-    parser.add_argument("--labels", type=Path, nargs="+", required=True, help="label volumes, one for each folder")
-    parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
+    parser = cli.make_parser(__doc__, output="table with a row for each case and target, .tsv")
+    cli.add_shared(parser, "components")
+    cli.add_file(parser, "predictions", "folders of raw masks, one per case", nargs="+")
+    cli.add_file(parser, "labels", "label volumes, one for each folder", nargs="+")
     parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
     cli.add_options(parser, FilterOptions)
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case and target, .tsv")
     cli.run(main, parser)

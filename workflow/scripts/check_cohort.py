@@ -2,16 +2,14 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 from kidney_tumor import cli
-from kidney_tumor.data import cohort, remedies
+from kidney_tumor.data import remedies
 from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     check_folders(arguments.root, arguments.cases)
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
@@ -21,9 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser = cli.make_parser(__doc__, output="table of the cohort, .tsv")
+    cli.add_shared(parser, "root", "cases")
     parser.add_argument("--threads", type=int, default=1, help="number of cases to check at once")
-    parser.add_argument("--output", type=Path, required=True, help="table of the cohort, .tsv")
     cli.run(main, parser)

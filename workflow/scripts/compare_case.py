@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
@@ -13,7 +10,7 @@ from kidney_tumor.data.places import check_places
 from kidney_tumor.volumes.masks import read_label_masks
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     names = arguments.method, arguments.case
     values = _pair(arguments.kidney_values, arguments.tumor_values)
     organs = _pair(arguments.kidney_files, arguments.tumor_files)
@@ -41,19 +38,16 @@ def _pair(kidney: list | None, tumor: list | None) -> dict[str, list] | None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="table with a row for each file and target, .tsv")
+    cli.add_shared(parser, "case", "label", "image")
     parser.add_argument("--method", required=True, help="name of the method")
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="true label volume, .nii.gz")
-    parser.add_argument("--image", type=Path, required=True, help="image, whose grid and spacing count, .nii.gz")
-    parser.add_argument(
-        "--segmentations", type=Path, nargs="*", default=[], help="the method's label volumes, one for each split"
+    cli.add_file(
+        parser, "segmentations", "the method's label volumes, one for each split", nargs="*", default=[], required=False
     )
     parser.add_argument("--problem", default="", help="why there is no label volume")
     parser.add_argument("--kidney-values", type=int, nargs="*", help="labels that mean kidney; all others are nothing")
     parser.add_argument("--tumor-values", type=int, nargs="*", help="labels that mean tumor, with --kidney-values")
-    parser.add_argument("--kidney-files", type=Path, nargs="*", help="masks of kidneys, in place of a label volume")
-    parser.add_argument("--tumor-files", type=Path, nargs="*", help="masks of tumors; without one, none was found")
+    cli.add_file(parser, "kidney-files", "masks of kidneys, in place of a label volume", nargs="*", required=False)
+    cli.add_file(parser, "tumor-files", "masks of tumors; without one, none was found", nargs="*", required=False)
     parser.add_argument("--absent", nargs="*", default=[], help="organs without a mask, since none was found")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each file and target, .tsv")
     cli.run(main, parser)

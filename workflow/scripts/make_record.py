@@ -2,21 +2,17 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.phantom.record import draw_record
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     measures = tables.read_tables(arguments.measures, "case", "tumor_axial_mm")
     files.write_json(arguments.output, draw_record(measures, arguments.seed))
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
+    parser = cli.make_parser(__doc__, output="clinical record, kits.json")
+    cli.add_shared(parser, "measures")
     parser.add_argument("--seed", type=int, default=7, help="seed of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="clinical record, kits.json")
     cli.run(main, parser)

@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -18,7 +17,7 @@ TRIGGERS = ("code", "input", "mtime", "params")
 """Why a job would run again: all that Snakemake knows but the software environment."""
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     if arguments.configfile:
         config = configuration.read_config(arguments.configfile, WORKFLOW.parent / "config" / "config.yaml")
         remedy = f"run `.venv/bin/snakemake --cores 2 --configfile {shlex.quote(str(arguments.configfile))}` first"

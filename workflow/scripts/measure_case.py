@@ -2,38 +2,25 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import measure_masks
-from kidney_tumor.data.places import check_places
-from kidney_tumor.volumes.masks import read_label_masks, read_mask
+from kidney_tumor.data.stages import read_stages
 
 
-def main(arguments: argparse.Namespace) -> None:
-    spacing = check_places(arguments.segmentation, arguments.label, arguments.kidney, arguments.tumor).spacing
-    masks = {
-        "truth": read_label_masks(arguments.label),
-        "before": (read_mask(arguments.kidney), read_mask(arguments.tumor)),
-        "after": read_label_masks(arguments.segmentation),
-    }
+def main(arguments: cli.Arguments) -> None:
+    stages, grid = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
+    least = arguments.min_component_voxels
     rows = [
-        {"case": arguments.case, "stage": stage, **measure_masks(*pair, spacing, arguments.min_component_voxels)[0]}
-        for stage, pair in masks.items()
+        {"case": arguments.case, "stage": stage, **measure_masks(*pair, grid.spacing, least)[0]}
+        for stage, pair in stages.items()
     ]
     tables.write_table(arguments.output, pd.DataFrame(rows))
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
-    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
+    parser = cli.make_parser(__doc__, output="table with a row for truth, before and after, .tsv")
+    cli.add_shared(parser, "case", "label", "kidney", "tumor", "segmentation")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for truth, before and after, .tsv")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -14,7 +11,7 @@ from kidney_tumor.volumes.masks import read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     kidney, tumor = read_label_masks(arguments.label)
     spacing = read_geometry(arguments.label).spacing
     measures, axial = measure_masks(kidney, tumor, spacing, arguments.min_component_voxels)
@@ -24,10 +21,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser = cli.make_parser(__doc__, output="table of the measures, .tsv")
+    cli.add_shared(parser, "case", "label")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
-    parser.add_argument("--slice", type=Path, required=True, help="slice with the largest axial diameter, .npz")
-    parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
+    cli.add_file(parser, "slice", "slice with the largest axial diameter, .npz")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, files, tables
@@ -16,7 +13,7 @@ from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohor
 from kidney_tumor.volumes.masks import read_label_masks
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     description = read_description(arguments.slices)
     members = [files.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
     geometry = get_geometry(description)
@@ -36,16 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--slices", type=Path, required=True, help="folder of the scan's extracted slices")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="manifest of the networks, model.json; of an ensemble all",
-    )
+    parser = cli.make_parser(__doc__, output="table of the measures, .tsv")
+    cli.add_shared(parser, "segmentation")
+    cli.add_file(parser, "slices", "folder of the scan's extracted slices")
+    cli.add_file(parser, "manifest", "manifest of the networks, model.json; of an ensemble all", nargs="+")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
-    parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
     cli.run(main, parser)

@@ -2,18 +2,16 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 import pandas as pd
 
 from kidney_tumor import cli, files
-from kidney_tumor.data import cohort, remedies
+from kidney_tumor.data import remedies
 from kidney_tumor.filter.tumors import measure_tumors
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = [pool.submit(measure_tumors, label, arguments.min_component_voxels).result for label in labels]
@@ -24,10 +22,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, which needs no images")
-    parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
+    parser = cli.make_parser(__doc__, output="table with a row for each component, .tsv")
+    cli.add_shared(parser, "root", "cases")
     parser.add_argument("--min-component-voxels", type=int, default=10, help="voxels of the smallest component to list")
     parser.add_argument("--threads", type=int, default=1, help="number of label volumes to measure at once")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each component, .tsv")
     cli.run(main, parser)

@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import shutil
-from pathlib import Path
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_description
@@ -12,7 +10,7 @@ from kidney_tumor.scans import manifest
 from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     folder = arguments.output.parent
     scans = [read_description(path.parent) for path in arguments.slices]
     measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
@@ -35,10 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="records of the training cases' slices")
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="measures of the training cases, .tsv")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="manifest, model.json, beside the two networks")
+    parser = cli.make_parser(__doc__, output="manifest, model.json, beside the two networks")
+    cli.add_shared(parser, "measures", "ratio-range", "source")
+    cli.add_file(parser, "slices", "records of the training cases' slices", nargs="+")
     cli.run(main, parser)

@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import zipfile
-from pathlib import Path
 
 from kidney_tumor import cli, errors, files
 from kidney_tumor.data.cohort import CASE
@@ -14,7 +12,7 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same segmentations give the same bytes."""
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     with files.write_atomically(arguments.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in arguments.segmentations:
             if not (case := CASE.fullmatch(path.parent.name)):
@@ -25,7 +23,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--segmentations", type=Path, nargs="+", required=True, help="<case>/segmentation.nii.gz")
-    parser.add_argument("--output", type=Path, required=True, help="archive, .zip")
+    parser = cli.make_parser(__doc__, output="archive, .zip")
+    cli.add_file(parser, "segmentations", "<case>/segmentation.nii.gz", nargs="+")
     cli.run(main, parser)

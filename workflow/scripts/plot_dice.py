@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.figures.dice import plot_dice, plot_pairs
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     scores = tables.read_tables([arguments.scores], *SCORE_COLUMNS)
     plot_dice(scores, arguments.output)
     plot_pairs(scores, tables.read_tables([arguments.effect]), arguments.output_pairs)
@@ -18,8 +15,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
-    parser.add_argument("--effect", type=Path, required=True, help="table effect.tsv")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="Figure 3, .png, .svg or .pdf")
-    parser.add_argument("--output-pairs", type=Path, required=True, help="plot with a line for each case, .png")
+    cli.add_shared(parser, "scores")
+    cli.add_file(parser, "effect", "table effect.tsv")
+    cli.add_file(parser, "output", "Figure 3, .png, .svg or .pdf", nargs="+")
+    cli.add_file(parser, "output-pairs", "plot with a line for each case, .png")
     cli.run(main, parser)

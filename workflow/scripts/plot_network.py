@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
 
@@ -16,7 +13,7 @@ from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import trace_features
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     model = models.load_model(arguments.model, arguments.target, Device(torch.device("cpu")))
     blank = np.zeros((1, model.size, model.size))
     rows = crop_to_view(blank, model.target, model.tumor_rows).shape[1]
@@ -26,8 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="model that train.py wrote, .pt")
+    parser = cli.make_parser(__doc__, output="figure, .png")
+    cli.add_file(parser, "model", "model that train.py wrote, .pt")
     parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="target of the model")
-    parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

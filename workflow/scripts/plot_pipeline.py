@@ -2,19 +2,16 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli
 from kidney_tumor.figures.pipeline import plot_pipeline
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     plot_pipeline([tuple(edge.split(":", 1)) for edge in arguments.edges], arguments.output)
 
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--edges", nargs="+", required=True, help="pairs first:second; the second rule needs the first")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
+    cli.add_file(parser, "output", "figure, .png or .svg", nargs="+")
     cli.run(main, parser)

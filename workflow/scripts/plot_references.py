@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import scoring
 from kidney_tumor.figures.references import REFERENCE_COLUMNS, plot_references
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     scores = tables.read_tables([arguments.scores], *scoring.SCORE_COLUMNS)
     references = tables.read_tables([arguments.references], *REFERENCE_COLUMNS)
     plot_references(scores, references, arguments.source == "phantom", arguments.output)
@@ -18,8 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="table scores.tsv")
-    parser.add_argument("--references", type=Path, required=True, help="published results, references.tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="figure, .png or .svg")
+    cli.add_shared(parser, "scores", "source")
+    cli.add_file(parser, "references", "published results, references.tsv")
+    cli.add_file(parser, "output", "figure, .png or .svg", nargs="+")
     cli.run(main, parser)

@@ -2,19 +2,15 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, files
 from kidney_tumor.figures.training import plot_training
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     plot_training(files.read_json(arguments.record, "history", "target"), arguments.output)
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--record", type=Path, required=True, help="record that train.py wrote beside the model, .json")
-    parser.add_argument("--output", type=Path, required=True, help="figure, whose suffix gives the format")
+    parser = cli.make_parser(__doc__, output="figure, whose suffix gives the format")
+    cli.add_file(parser, "record", "record that train.py wrote beside the model, .json")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from kidney_tumor import cli
@@ -20,7 +17,7 @@ LISTED = 5
 """The number of largest tumor components that are reported; of smaller ones, those that are kept are."""
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
@@ -49,11 +46,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
-    parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
+    parser = cli.make_parser(__doc__, output="segmentation with the labels 0, 1 and 2, .nii.gz")
+    cli.add_shared(parser, "kidney", "tumor")
+    cli.add_file(parser, "ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
     cli.add_options(parser, FilterOptions, without={"percentiles"})
-    parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
-    parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")
+    cli.add_file(parser, "candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
     cli.run(main, parser)

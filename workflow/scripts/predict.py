@@ -4,7 +4,6 @@ import kidney_tumor.interrupt  # noqa: F401
 
 import argparse
 from itertools import chain
-from pathlib import Path
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.places import write_mask
@@ -16,7 +15,7 @@ from kidney_tumor.networks.device import add_device_options, choose_device
 from kidney_tumor.scans.folder import parse_name
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     device = choose_device(arguments)
     if len(arguments.kidney_model) != len(arguments.tumor_model):
         raise errors.UserError(
@@ -49,13 +48,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
+    parser = cli.make_parser(__doc__, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+    cli.add_file(parser, "slices", "extracted slices, a folder per case")
     parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
     several = "; the mean probability of several"
-    parser.add_argument("--kidney-model", type=Path, nargs="+", required=True, help=f"kidney model, .pt{several}")
-    parser.add_argument("--tumor-model", type=Path, nargs="+", required=True, help=f"tumor model, .pt{several}")
-    parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+    cli.add_file(parser, "kidney-model", f"kidney model, .pt{several}", nargs="+")
+    cli.add_file(parser, "tumor-model", f"tumor model, .pt{several}", nargs="+")
     parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument(
         "--probabilities",

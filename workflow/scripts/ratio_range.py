@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from kidney_tumor import cli, files, tables
@@ -12,7 +9,7 @@ from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.filter.postprocessing import derive_ratio_range
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     components = tables.read_tables([arguments.components], "case", "ratio")
     if arguments.cases:
         components = components[components["case"].isin(arguments.cases)]
@@ -26,10 +23,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
+    parser = cli.make_parser(__doc__, output="range, .json")
+    cli.add_shared(parser, "components")
     parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="percentiles of the ratios")
     parser.add_argument("--no-percentiles", dest="percentiles", action="store_const", const=None, help="accept all")
     parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
-    parser.add_argument("--output", type=Path, required=True, help="range, .json")
     cli.run(main, parser)

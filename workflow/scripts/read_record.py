@@ -2,17 +2,13 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.data import remedies
-from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.record import read_record
 from kidney_tumor.volumes.nifti import read_geometry
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     found = remedies.collect(lambda path=path: read_geometry(path) for path in labels)
     geometries = dict(zip(arguments.cases, found, strict=True))
@@ -23,9 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--record", type=Path, required=True, help="clinical record, kits.json")
-    parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, for the spacing of its labels")
-    parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each case, .tsv")
+    parser = cli.make_parser(__doc__, output="table with a row for each case, .tsv")
+    cli.add_shared(parser, "root", "cases")
+    cli.add_file(parser, "record", "clinical record, kits.json")
     cli.run(main, parser)

@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import sys
-from pathlib import Path
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.slices import extract, refuse_scan
@@ -13,7 +11,7 @@ from kidney_tumor.scans.dicom import convert_series
 from kidney_tumor.scans.rasters import convert_raster
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     try:
         notes = []
         if arguments.image and arguments.scan.is_dir():
@@ -35,9 +33,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--scan", type=Path, required=True, help="volume, or folder of a DICOM series")
-    parser.add_argument("--image", type=Path, help="volume to write, .nii.gz; for a scan that is not NIfTI")
+    parser = cli.make_parser(__doc__, output="folder for images.npy and slices.json")
+    cli.add_file(parser, "scan", "volume, or folder of a DICOM series")
+    cli.add_file(parser, "image", "volume to write, .nii.gz; for a scan that is not NIfTI", required=False)
     parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
-    parser.add_argument("--output", type=Path, required=True, help="folder for images.npy and slices.json")
     cli.run(main, parser)

@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, errors, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
 from kidney_tumor.scans.plausibility import SEPARATOR
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     texts = ("scan", "warnings", "problem")
     table = tables.read_tables([arguments.scans], *MEASURES, *texts, texts=texts)
     good, refused = table[table["problem"] == ""], table[table["problem"] != ""]
@@ -26,5 +23,5 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--scans", type=Path, required=True, help="table of all scans, scans.tsv")
+    cli.add_file(parser, "scans", "table of all scans, scans.tsv")
     cli.run(main, parser)

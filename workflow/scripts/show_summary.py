@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import shlex
-from pathlib import Path
 
 import pandas as pd
 
@@ -12,7 +10,7 @@ from kidney_tumor import cli, errors
 from kidney_tumor.analysis.summary import describe_effect
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     if not (arguments.run / "dice.tsv").exists():
         raise errors.UserError(f"{arguments.run} holds no results yet; run snakemake first")
     summary = pd.read_csv(arguments.run / "dice.tsv", sep="\t").set_index(["target", "stage"])
@@ -43,5 +41,5 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="folder of the run, results/<run>")
+    cli.add_file(parser, "run", "folder of the run, results/<run>")
     cli.run(main, parser)

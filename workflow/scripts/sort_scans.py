@@ -2,7 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +19,7 @@ def find_problem(folder: Path) -> str:
     return ""
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.records]
     rows += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
     table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
@@ -28,8 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--records", type=Path, nargs="*", default=[], help="records of the scans' slices, slices.json")
+    parser = cli.make_parser(__doc__, output="table of scans and problems, .tsv")
+    cli.add_file(parser, "records", "records of the scans' slices, slices.json", nargs="*", default=[], required=False)
     parser.add_argument("--unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
-    parser.add_argument("--output", type=Path, required=True, help="table of scans and problems, .tsv")
     cli.run(main, parser)

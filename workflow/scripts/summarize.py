@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, files, tables
@@ -13,7 +10,7 @@ from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.split import read_split
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     scores = tables.read_tables(arguments.scores, *SCORE_COLUMNS)
     dice = summary.summarize_dice(scores, arguments.seed)
     models = [files.read_json(path, "target", "history") for path in arguments.records]
@@ -37,15 +34,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True, help="tables of score.py, one per case")
-    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="table split.tsv of each split")
-    parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
-    parser.add_argument("--ratio-range", type=Path, required=True, help="range of ratios, ratio_range.json")
-    parser.add_argument("--paper", type=Path, required=True, help="table of the paper's claims, .tsv")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
+    parser = cli.make_parser(__doc__, output="folder for scores, dice, effect, summary (.tsv)")
+    cli.add_shared(parser, "ratio-range", "source")
+    cli.add_file(parser, "scores", "tables of score.py, one per case", nargs="+")
+    cli.add_file(parser, "splits", "table split.tsv of each split", nargs="+")
+    cli.add_file(parser, "records", "records of the first split's models", nargs="+")
+    cli.add_file(parser, "paper", "table of the paper's claims, .tsv")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    parser.add_argument("--departures", nargs="*", action=cli.Renamed, const="--deviations", help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

@@ -2,16 +2,13 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.summary import compare_variants
 from kidney_tumor.figures.ablation import plot_ablation
 from kidney_tumor.filter.constraints import OFF
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     read = [
         tables.read_tables([path], "case", "target", "dice", *OFF, texts=["case", "target", *OFF])
         for path in arguments.variants
@@ -22,12 +19,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument(
-        "--variants", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured variant first"
-    )
-    parser.add_argument("--settings", nargs="*", action=cli.Renamed, const="--variants", help=argparse.SUPPRESS)
+    parser = cli.make_parser(__doc__, output="table with a row for each variant and target, .tsv")
+    cli.add_file(parser, "variants", "tables of ablate.py, the configured variant first", nargs="+")
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each variant and target, .tsv")
-    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of the table, .png or .svg")
+    cli.add_file(parser, "figure", "figures of the table, .png or .svg", nargs="+")
     cli.run(main, parser)

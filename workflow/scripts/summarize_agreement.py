@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from kidney_tumor import cli, tables
@@ -15,7 +12,7 @@ WORST = 3
 """The number of cases that are drawn."""
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
     agreement = tabulate_agreement(cases)
@@ -34,13 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of measure_label.py, .npz")
-    parser.add_argument("--record", type=Path, required=True, help="table of read_record.py")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="table of agreement, .tsv")
-    parser.add_argument("--output-cases", type=Path, required=True, help="table of cases outside the limits, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots, .png")
-    parser.add_argument("--figure-cases", type=Path, required=True, help="slices of the worst cases, .png")
+    parser = cli.make_parser(__doc__, output="table of agreement, .tsv")
+    cli.add_shared(parser, "measures", "record", "source")
+    cli.add_file(parser, "slices", "slices of measure_label.py, .npz", nargs="+")
+    cli.add_file(parser, "output-cases", "table of cases outside the limits, .tsv")
+    cli.add_file(parser, "figure", "Bland-Altman plots, .png")
+    cli.add_file(parser, "figure-cases", "slices of the worst cases, .png")
     cli.run(main, parser)

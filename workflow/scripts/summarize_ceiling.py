@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
 from kidney_tumor import cli, tables
@@ -13,7 +10,7 @@ from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
     summary = ceiling.summarize_steps(table)
     slices = {path.stem: path for path in arguments.slices}
@@ -29,12 +26,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one per case")
-    parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of trace_ceiling.py, .npz")
+    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    cli.add_file(parser, "cases", "tables of trace_ceiling.py, one per case", nargs="+")
+    cli.add_file(parser, "slices", "slices of trace_ceiling.py, .npz", nargs="+")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
-    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
-    parser.add_argument("--output-summary", type=Path, required=True, help="table of each step's mean and cost, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="plot of Dice after each step, .png")
-    parser.add_argument("--figure-cases", type=Path, required=True, help="plot of the three cases that lose most, .png")
+    cli.add_file(parser, "output-summary", "table of each step's mean and cost, .tsv")
+    cli.add_file(parser, "figure", "plot of Dice after each step, .png")
+    cli.add_file(parser, "figure-cases", "plot of the three cases that lose most, .png")
     cli.run(main, parser)

@@ -2,16 +2,13 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import comparison
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS
 from kidney_tumor.figures.comparison import plot_comparison
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     paths = [arguments.folder / method / f"{case}.tsv" for method in arguments.methods for case in arguments.cases]
     table = tables.read_tables(paths, *COMPARISON_COLUMNS, texts=TEXT_COLUMNS)
     summary = comparison.summarize_methods(table, arguments.seed)
@@ -27,13 +24,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="folder of compare_case.py's <method>/<case>.tsv")
+    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    cli.add_file(parser, "folder", "folder of compare_case.py's <method>/<case>.tsv")
     parser.add_argument("--methods", nargs="+", required=True, help="names of the methods, that of this run first")
     parser.add_argument("--cases", nargs="+", required=True, help="names of the test cases")
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
-    parser.add_argument("--output-summary", type=Path, required=True, help="table of means and medians, .tsv")
-    parser.add_argument("--output-differences", type=Path, required=True, help="table of paired differences, .tsv")
-    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of both Dice, .png or .svg")
+    cli.add_file(parser, "output-summary", "table of means and medians, .tsv")
+    cli.add_file(parser, "output-differences", "table of paired differences, .tsv")
+    cli.add_file(parser, "figure", "figures of both Dice, .png or .svg", nargs="+")
     cli.run(main, parser)

@@ -2,9 +2,6 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
@@ -13,7 +10,7 @@ from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     truth = tables.read_tables(arguments.measures, "case", *MEASURES)
     masks = tables.read_tables(arguments.cases, "case", *MEASURES)
     scores = tables.read_tables([arguments.scores], "case", "dice")
@@ -38,14 +35,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of measure_case.py")
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
-    parser.add_argument("--scores", type=Path, required=True, help="scores.tsv, for the Dice of each case")
-    parser.add_argument("--record", type=Path, help="table of read_record.py, if there is a clinical record")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
-    parser.add_argument("--output-agreement", type=Path, required=True, help="table of agreement, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="Bland-Altman plots of the tumor volume, .png")
-    parser.add_argument("--figure-errors", type=Path, required=True, help="error of the diameter over the Dice, .png")
+    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    cli.add_shared(parser, "measures", "scores", "source")
+    cli.add_file(parser, "cases", "tables of measure_case.py", nargs="+")
+    cli.add_file(parser, "record", "table of read_record.py, if there is a clinical record", required=False)
+    cli.add_file(parser, "output-agreement", "table of agreement, .tsv")
+    cli.add_file(parser, "figure", "Bland-Altman plots of the tumor volume, .png")
+    cli.add_file(parser, "figure-errors", "error of the diameter over the Dice, .png")
     cli.run(main, parser)

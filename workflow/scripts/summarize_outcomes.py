@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.outcomes import tabulate_outcomes
 from kidney_tumor.figures.outcomes import plot_outcomes
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
     outcomes = tabulate_outcomes(cases, arguments.seed)
@@ -19,11 +16,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
-    parser.add_argument("--record", type=Path, required=True, help="table of read_record.py")
+    parser = cli.make_parser(__doc__, output="table of associations, .tsv")
+    cli.add_shared(parser, "measures", "record", "source")
     parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--output", type=Path, required=True, help="table of associations, .tsv")
-    parser.add_argument("--figure", type=Path, required=True, help="associations at a glance, .png")
+    cli.add_file(parser, "figure", "associations at a glance, .png")
     cli.run(main, parser)

@@ -2,16 +2,13 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import MEASURES
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     table = tables.read_tables([arguments.scans], "scan", "problem", texts=["scan", "problem"])
     measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings", "networks"])
     if arguments.measures:
@@ -21,8 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--scans", type=Path, required=True, help="table of scans and problems, .tsv")
-    parser.add_argument("--measures", type=Path, nargs="*", default=[], help="tables of the segmented scans, .tsv")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each scan, .tsv")
+    parser = cli.make_parser(__doc__, output="table with a row for each scan, .tsv")
+    cli.add_file(parser, "scans", "table of scans and problems, .tsv")
+    cli.add_file(parser, "measures", "tables of the segmented scans, .tsv", nargs="*", default=[], required=False)
     cli.run(main, parser)

@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     table, loss = trace_case(
         arguments.case,
         arguments.label,
@@ -32,14 +30,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--case", required=True, help="name of the case")
-    parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
+    parser = cli.make_parser(__doc__, output="table with a row for each target and step, .tsv")
+    cli.add_shared(parser, "case", "label")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
     parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
-    parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
+    cli.add_file(parser, "ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
     cli.add_options(parser, FilterOptions, without={"percentiles"})
-    parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
-    parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")
+    cli.add_file(parser, "slice", "slice that loses most, .npz")
     cli.run(main, parser)

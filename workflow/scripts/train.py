@@ -2,12 +2,10 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 
 from kidney_tumor import cli, errors, files, provenance
-from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
@@ -20,7 +18,7 @@ from kidney_tumor.networks.validation import draw_cases, list_positive, measure_
 from kidney_tumor.sources import digest_code
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     target, window = arguments.target, arguments.hu_window
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
@@ -78,12 +76,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
-    parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
-    parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
-    parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
-    parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
+    cli.add_shared(parser, "cases")
+    cli.add_file(parser, "slices", "extracted slices, a folder per case")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
     parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--threshold", type=float, default=0.5, help="output above which validation sees foreground")

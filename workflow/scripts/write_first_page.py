@@ -2,9 +2,7 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 import json
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,7 +11,7 @@ from kidney_tumor.report import first_page
 from kidney_tumor.tables import read_tables
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     folder = arguments.results
     claims = pd.read_csv(folder / "summary.tsv", sep="\t", dtype={"section": str, "paper": str, "here": str})
     records = {}
@@ -33,19 +31,17 @@ def main(arguments: argparse.Namespace) -> None:
     ]
     if arguments.source == "phantom":
         parts.insert(1, "<p><strong>Phantoms, not patients: nothing here is a result on KiTS19.</strong></p>")
-    with files.write_atomically(arguments.output) as temporary:
-        temporary.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    files.write_text(arguments.output, "\n".join(parts) + "\n")
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="folder of the run")
+    parser = cli.make_parser(__doc__, output="page to write, .html")
+    cli.add_shared(parser, "source")
+    cli.add_file(parser, "results", "folder of the run")
     parser.add_argument("--name", required=True, help="name of the run")
-    parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
-    parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the models, .json")
+    cli.add_file(parser, "records", "records of the models, .json", nargs="+")
     parser.add_argument("--changes", default="{}", help="JSON with the keys that differ, each with both values")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    parser.add_argument("--viewers", type=Path, nargs="*", default=[], help="pages of the cases, .html")
-    parser.add_argument("--style", type=Path, required=True, help="stylesheet")
-    parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
+    cli.add_file(parser, "viewers", "pages of the cases, .html", nargs="*", default=[], required=False)
+    cli.add_file(parser, "style", "stylesheet")
     cli.run(main, parser)

@@ -2,16 +2,13 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.report.model_card import write_card
 from kidney_tumor.scans import manifest
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     folder = arguments.manifest.parent
     keys = ("network", "training", "hu_window", "input_pixels", "training_slices", "epochs_run", "best_epoch", "device")
     card = write_card(
@@ -21,14 +18,12 @@ def main(arguments: argparse.Namespace) -> None:
         tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,
     )
-    with files.write_atomically(arguments.output) as temporary:
-        temporary.write_text(card, encoding="utf-8")
+    files.write_text(arguments.output, card)
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the networks, model.json")
-    parser.add_argument("--dice", type=Path, required=True, help="Dice over the test cases, dice.tsv")
+    parser = cli.make_parser(__doc__, output="model card, .md")
+    cli.add_file(parser, "manifest", "manifest of the networks, model.json")
+    cli.add_file(parser, "dice", "Dice over the test cases, dice.tsv")
     parser.add_argument("--splits", type=int, default=1, help="number of splits over which the Dice is pooled")
-    parser.add_argument("--output", type=Path, required=True, help="model card, .md")
     cli.run(main, parser)

@@ -2,15 +2,12 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
-from pathlib import Path
-
 from kidney_tumor import cli, files
 from kidney_tumor.data.nnunet import list_folds
 from kidney_tumor.data.split import read_split
 
 
-def main(arguments: argparse.Namespace) -> None:
+def main(arguments: cli.Arguments) -> None:
     folds = list_folds([read_split(path) for path in arguments.splits])
     for path in arguments.output:
         files.write_json(path, folds)
@@ -18,6 +15,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
-    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="tables split.tsv, one for each fold")
-    parser.add_argument("--output", type=Path, nargs="+", required=True, help="files to write, splits_final.json")
+    cli.add_file(parser, "splits", "tables split.tsv, one for each fold", nargs="+")
+    cli.add_file(parser, "output", "files to write, splits_final.json", nargs="+")
     cli.run(main, parser)

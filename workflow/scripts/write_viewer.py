@@ -2,16 +2,15 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from pathlib import Path
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
-from kidney_tumor.data.places import check_places
+from kidney_tumor.data.stages import read_stages
 from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.scans.plausibility import SEPARATOR
-from kidney_tumor.volumes.masks import read_label_masks, read_mask
 
+TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
 TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
 
 
@@ -22,16 +21,11 @@ def read_notes(path: Path) -> list[str]:
     return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
 
 
-def main(arguments: argparse.Namespace) -> None:
-    masks = (arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
-    geometry = check_places(arguments.image, *filter(None, masks))
-    before = read_mask(arguments.kidney), read_mask(arguments.tumor)
-    layers = [
-        Layer("before", "Before post-processing", *before),
-        Layer("after", "After post-processing", *read_label_masks(arguments.segmentation), visible=True),
-    ]
-    if arguments.label:
-        layers.insert(0, Layer("truth", "Truth", *read_label_masks(arguments.label)))
+def main(arguments: cli.Arguments) -> None:
+    stages, geometry = read_stages(
+        arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label, arguments.image
+    )
+    layers = [Layer(stage, TITLES[stage], *masks, visible=stage == "after") for stage, masks in stages.items()]
     page = make_page(
         arguments.name,
         arguments.image,
@@ -41,21 +35,16 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
         arguments.template.read_text(encoding="utf-8"),
     )
-    with files.write_atomically(arguments.output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    files.write_text(arguments.output, page)
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, output="page to write, .html")
+    cli.add_shared(parser, "image", "kidney", "tumor", "segmentation")
     parser.add_argument("--name", required=True, help="name of the case or scan, any text")
-    parser.add_argument("--image", type=Path, required=True, help="CT volume, .nii.gz")
-    parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
-    parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
-    parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
-    parser.add_argument("--label", type=Path, help="true labels, .nii.gz; without them, truth is left out")
+    cli.add_file(parser, "label", "true labels, .nii.gz; without them, truth is left out", required=False)
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
-    parser.add_argument("--measures", type=Path, help="measures of a scan, shown with its warnings, .tsv")
-    parser.add_argument("--template", type=Path, default=TEMPLATE, help="the page's HTML")
-    parser.add_argument("--output", type=Path, required=True, help="page to write, .html")
+    cli.add_file(parser, "measures", "measures of a scan, shown with its warnings, .tsv", required=False)
+    cli.add_file(parser, "template", "the page's HTML", default=TEMPLATE, required=False)
     cli.run(main, parser)

@@ -7,12 +7,32 @@ import typing
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
+from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
 
 T = TypeVar("T")
+Arguments = argparse.Namespace
+FILE: dict[str, Any] = {"type": Path, "required": True}
+SHARED: dict[str, dict[str, Any]] = {
+    "case": {"required": True, "help": "name of the case"},
+    "root": FILE | {"help": "folder of the cohort"},
+    "cases": {"type": parse_case, "nargs": "+", "required": True, "help": "names of cases, case_XXXXX"},
+    "image": FILE | {"help": "CT volume, .nii.gz"},
+    "label": FILE | {"help": "label volume, .nii.gz"},
+    "kidney": FILE | {"help": "raw mask of kidney + tumor, .nii.gz"},
+    "tumor": FILE | {"help": "raw mask of the tumor, .nii.gz"},
+    "segmentation": FILE | {"help": "post-processed segmentation, .nii.gz"},
+    "components": FILE | {"help": "table tumor_components.tsv"},
+    "ratio-range": FILE | {"help": "range of ratios, ratio_range.json"},
+    "scores": FILE | {"help": "table scores.tsv"},
+    "measures": FILE | {"nargs": "+", "help": "tables of measure_label.py, one per case"},
+    "record": FILE | {"help": "table of read_record.py"},
+    "source": {"choices": ("kits19", "phantom"), "default": "kits19", "help": "source of the cohort"},
+}
+"""The options that several scripts have, each with the settings of `add_argument`."""
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -40,12 +60,23 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def make_parser(description: str) -> argparse.ArgumentParser:
-    """Make a parser that shows each option's default in `--help`."""
-    return argparse.ArgumentParser(
-        description=description.strip().splitlines()[0],
-        formatter_class=Formatter,
-    )
+def make_parser(description: str, output: str = "") -> argparse.ArgumentParser:
+    """Make a parser that shows each option's default in `--help`; `output` explains the option of this name."""
+    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0], formatter_class=Formatter)
+    if output:
+        add_file(parser, "output", output)
+    return parser
+
+
+def add_file(parser: argparse.ArgumentParser, name: str, explanation: str, **settings: Any) -> None:
+    """Add an option that names a file or folder, or several (`nargs`); it is required unless the settings say no."""
+    parser.add_argument(f"--{name}", **FILE | settings, help=explanation)
+
+
+def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add options of the table `SHARED`, all of which the script requires but for `source`."""
+    for name in names:
+        parser.add_argument(f"--{name}", **SHARED[name])
 
 
 def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collection[str] = ()) -> None:
@@ -91,10 +122,3 @@ class StoreTuple(argparse.Action):
 def prefer_commands(folder: Path) -> None:
     """Let this process and those that it starts find the commands in a folder before others of the same name."""
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-class Renamed(argparse.Action):
-    """An action that ends the script because an option was renamed; its new name is the argument `const`."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> NoReturn:
-        parser.error(f"{option_string} is now called {self.const}")

@@ -23,10 +23,6 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
     }
 )
 TEXTS = ("root", "models", "folder", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
-RENAMED = {
-    "sensitivity": "is now called ablation",
-    "cases_per_job": "is gone: each case is predicted by a job of its own",
-}
 LABELS = {"kidney": [1], "tumor": [2]}
 """The labels of kidney and tumor in KiTS19, which a method has if the section `compare` names no others."""
 ORGANS = {"kidney": ["kidney_left", "kidney_right"], "tumor": []}
@@ -116,9 +112,6 @@ def _explain(error: Any) -> Iterator[str]:
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         for key in sorted(set(error.instance) - set(known), key=str):
-            if key in RENAMED:
-                yield f"{prefix}{key} {RENAMED[key]}"
-                continue
             close = difflib.get_close_matches(str(key), known, n=1)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known keys are {', '.join(known)}"
             yield f"{prefix}{key} is not a known key; {hint}"

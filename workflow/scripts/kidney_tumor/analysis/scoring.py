@@ -3,12 +3,10 @@
 import pandas as pd
 
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.volumes.masks import Mask, RunLengthMask, encode
+from kidney_tumor.volumes.masks import Mask, Masks, encode
 
 STAGES = ("before", "after")
 SCORE_COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")
-Masks = tuple[RunLengthMask, RunLengthMask]
-"""The mask of kidney + tumor, and the mask of the tumor."""
 
 
 def compute_dice(truth: Mask, prediction: Mask) -> float:

@@ -18,7 +18,7 @@ from huggingface_hub.utils import http_stream_backoff
 from isal import igzip
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.files import name_errors, write_atomically
+from kidney_tumor.files import name_errors, write_text
 from kidney_tumor.volumes.nifti import CUT, read_geometry, read_volume
 
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
@@ -194,8 +194,7 @@ def check_locked(lock: Path, name: str, found: str) -> None:
         known = read_lock(lock)
         if name not in known:
             known[name] = found
-            with write_atomically(lock) as temporary:
-                temporary.write_text("".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))
+            write_text(lock, "".join(f"{known[entry]}  {entry}\n" for entry in sorted(known)))
         if known[name] != found:
             raise UserError(
                 f"the download has sha256 {found}, but {lock} lists {known[name]}; if the data was meant to change, "

@@ -11,7 +11,7 @@ from typing import Any
 
 from kidney_tumor.data.cohort import CASE
 from kidney_tumor.errors import UserError
-from kidney_tumor.files import suggest_remake, write_atomically
+from kidney_tumor.files import suggest_remake, write_text
 
 SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 
@@ -85,8 +85,7 @@ def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 def write_split(path: Path, subset: Mapping[str, str]) -> None:
     """Write a split as a table with the columns `case` and `subset` (train or test)."""
-    with write_atomically(path) as temporary:
-        temporary.write_text("case\tsubset\n" + "".join(f"{case}\t{part}\n" for case, part in subset.items()))
+    write_text(path, "case\tsubset\n" + "".join(f"{case}\t{part}\n" for case, part in subset.items()))
 
 
 def read_split(path: Path) -> dict[str, str]:

@@ -17,6 +17,8 @@ from kidney_tumor.volumes.nifti import read_geometry
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]
 """The distance between neighboring slices, rows and columns in mm."""
+Masks = tuple["RunLengthMask", "RunLengthMask"]
+"""The mask of kidney + tumor, and the mask of the tumor."""
 Box = tuple[slice, slice, slice]
 """The slices, rows and columns of a part of a volume."""
 MASK_VALUES = 3
@@ -196,7 +198,7 @@ def _read_foreground(path: Path) -> Iterator[tuple[slice, np.ndarray]]:
         yield span, block > 0
 
 
-def read_label_masks(path: Path) -> tuple[RunLengthMask, RunLengthMask]:
+def read_label_masks(path: Path) -> Masks:
     """Read the masks of kidney + tumor and of tumor from a label volume, which is decompressed once.
 
     Raises:
