@@ -12,7 +12,7 @@ from training import SCALES, WINDOW, make_phantoms
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import SliceStore, crop_to_view, open_slices, save_slices
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.nifti import write_volume
@@ -26,7 +26,7 @@ def predict_one_by_one(networks, images, torch_device):
     """Predict the masks of both networks, one network after the other and one slice at a time, in float32."""
     masks = []
     with torch.inference_mode():
-        for network, view in zip(networks, (images, crop_to_view(images, "tumor")), strict=True):
+        for network, view in zip(networks, (images, crop_to_view(images, "tumor", "lower_half")), strict=True):
             mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
                 slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
@@ -39,7 +39,7 @@ def main(arguments):
     scale = dict(SCALES[arguments.scale])
     device = choose_device(arguments)
     torch.manual_seed(0)
-    networks = [UNet(scale["base_channels"]).to(device.torch_device).eval() for _ in TARGETS]
+    networks = [UNet(scale["base_channels"], 4, True).to(device.torch_device).eval() for _ in TARGETS]
     width = [scale["base_channels"] * 2**level for level in range(5)]
     peers = [
         BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu").to(device.torch_device).eval()
@@ -56,10 +56,11 @@ def main(arguments):
             save_slices(folder / "slices" / case, store)
         paths = [folder / f"{target}.pt" for target in TARGETS]
         for path, network, target in zip(paths, networks, TARGETS, strict=True):
-            trained = models.Model(network, target, size, WINDOW)
-            models.save_model(path, trained, Architecture(scale["base_channels"]))
+            trained = models.Model(network, target, size, WINDOW, "lower_half")
+            models.save_model(path, trained, Architecture(scale["base_channels"], 4, True))
         loaded = [models.load_model(path, target, device) for path, target in zip(paths, TARGETS, strict=True)]
-        monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
+        pairs = zip(peers, TARGETS, strict=True)
+        monai = [models.Model(peer, target, size, WINDOW, "lower_half") for peer, target in pairs]
         if device.precision == torch.float32:
             alone = predict_one_by_one(networks, images, device.torch_device)
             for mask, expected in zip(models.predict_slices(loaded, images, device, batch, 0.5), alone, strict=True):
@@ -74,7 +75,7 @@ def main(arguments):
         comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **facts)
 
         found = models.average_probabilities([loaded], images, device, batch)
-        restored = [restore(values, size, shape) for values in found]
+        restored = [restore(values, size, shape, "linear", 0.5) for values in found]
 
         def write_masks(volumes):
             for target, volume in zip(TARGETS, volumes, strict=True):
@@ -83,12 +84,12 @@ def main(arguments):
         def predict_case():
             stored = open_slices(folder / "slices" / cases[0])
             probabilities = models.average_probabilities([loaded], stored.images, device, batch)
-            write_masks([restore(values, size, shape) for values in probabilities])
+            write_masks([restore(values, size, shape, "linear", 0.5) for values in probabilities])
 
         parts = {
             "reading": lambda: open_slices(folder / "slices" / cases[0]),
             "network": lambda: models.average_probabilities([loaded], images, device, batch),
-            "restoring": lambda: [restore(values, size, shape) for values in found],
+            "restoring": lambda: [restore(values, size, shape, "linear", 0.5) for values in found],
             "writing": lambda: write_masks(restored),
             "a case": predict_case,
         }
@@ -112,10 +113,10 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__)
+    parser = measure.make_parser(__doc__, *KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slice size and batch size are used"
     )
     parser.add_argument("--slices", type=int, default=216, help="number of slices of a case; the mean in KiTS19 is 216")
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     main(parser.parse_args())

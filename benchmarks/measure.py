@@ -42,9 +42,11 @@ sys.exit(result.returncode)
 """A program that runs a script from a small process: a child's peak memory begins with that of the starting process."""
 
 
-def make_parser(description: str) -> argparse.ArgumentParser:
-    """Make a parser with the options that every benchmark has."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+def make_parser(description: str, *keys: str) -> argparse.ArgumentParser:
+    """Make a parser with the options that every benchmark has, and those of some keys of the configuration."""
+    from kidney_tumor import cli  # found in the path above
+
+    parser = cli.make_parser(description, *keys)
     parser.add_argument(
         "--rounds", type=int, default=5, help="number of measurements of each contender after a warm-up"
     )

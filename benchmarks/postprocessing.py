@@ -11,12 +11,15 @@ from scipy import ndimage
 from skimage.measure import regionprops
 
 from kidney_tumor.files import write_json
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.masks import RunLengthMask
 from kidney_tumor.volumes.nifti import write_volume
 
 RATIO_RANGE = (1.07, 2.8)  # from section 2.2 of the paper
+OPTIONS = fill_dataclass(FilterOptions, read_defaults()["postprocess"])
 SHAPE = (1059, 512, 512)  # the shape of KiTS19's largest case
 
 
@@ -75,7 +78,8 @@ def filter_box(kidney, tumor):
 
 def filter_runs(kidney, tumor):
     """Filter the masks as this project does, on runs of voxels."""
-    return postprocess(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor), RATIO_RANGE).segmentation
+    masks = RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)
+    return postprocess(*masks, RATIO_RANGE, OPTIONS).segmentation
 
 
 def make_phantom():

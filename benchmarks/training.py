@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks import models
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
 from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.grid import Geometry
 
 WINDOW = (-79, 304)
@@ -70,10 +71,15 @@ def make_plain_epoch(network, loader, torch_device):
     return run_epoch
 
 
+def make_hyperparameters(**changes):
+    """Make the hyperparameters of the defaults, but for some changes."""
+    return fill_dataclass(Hyperparameters, {**read_defaults()["training"], "negatives": 0.0, **changes})
+
+
 def make_own_epoch(dataset, scale, device, **changes):
     """Make an epoch of this project's training, which includes making the network; `changes` are hyperparameters."""
-    network = Architecture(scale["base_channels"])
-    hyperparameters = Hyperparameters(epochs=1, batch_size=scale["batch_size"], **changes)
+    network = Architecture(scale["base_channels"], 4, True)
+    hyperparameters = make_hyperparameters(batch_size=scale["batch_size"], epochs=1, **changes)
 
     def run_epoch():
         torch.use_deterministic_algorithms(device.deterministic)
@@ -86,8 +92,9 @@ def time_epochs(dataset, scale, device, count, compile):
     """Return the seconds of the first epoch, in which a network is compiled, and a summary of the `count` after it."""
     torch.use_deterministic_algorithms(device.deterministic)
     torch._inductor.config.force_disable_caches = True  # An earlier run's compilation must not be reused.
-    hyperparameters = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
-    _, record = train(dataset, WINDOW, Architecture(scale["base_channels"]), hyperparameters, device, lambda line: None)
+    hyperparameters = make_hyperparameters(batch_size=scale["batch_size"], epochs=count + 1, compile=compile)
+    network = Architecture(scale["base_channels"], 4, True)
+    _, record = train(dataset, WINDOW, network, hyperparameters, device, lambda line: None)
     first, *later = (epoch["seconds"] for epoch in record["history"])
     return {"first": first, "later": measure.summarize_values(later)}
 
@@ -132,13 +139,13 @@ def measure_dice(dataset, scale, device, epochs):
     network, _ = train(
         dataset,
         WINDOW,
-        Architecture(scale["base_channels"]),
-        Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
+        Architecture(scale["base_channels"], 4, True),
+        make_hyperparameters(batch_size=scale["batch_size"], epochs=epochs),
         device,
         lambda line: None,
     )
     images, truth = make_phantoms(64, scale["size"], seed=1)
-    model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
+    model = models.Model(network.eval(), "kidney", scale["size"], WINDOW, "lower_half")
     (mask,) = models.predict_slices([model], images, device, scale["batch_size"], 0.5)
     return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
 
@@ -155,7 +162,7 @@ def main(arguments):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
         save_slices(folder, SliceStore(Geometry(images.shape, measure.AFFINE), images, masks))
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
-        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
+        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device, "lower_half")
         memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))
         width = [scale["base_channels"] * 2**level for level in range(5)]
 
@@ -168,15 +175,18 @@ def main(arguments):
                 persistent_workers=workers > 0,
             )
 
+        def make_network():
+            return UNet(scale["base_channels"], 4, True)
+
         def make_monai():
             return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
 
         other = replace(device, deterministic=not device.deterministic)
         single = replace(device, precision=torch.float32)
         contenders = {
-            "PyTorch loop, DataLoader": make_plain_epoch(UNet(scale["base_channels"]), make_loader(0), torch_device),
+            "PyTorch loop, DataLoader": make_plain_epoch(make_network(), make_loader(0), torch_device),
             f"PyTorch loop, {arguments.workers} loader processes": make_plain_epoch(
-                UNet(scale["base_channels"]), make_loader(arguments.workers), torch_device
+                make_network(), make_loader(arguments.workers), torch_device
             ),
             "MONAI BasicUNet, DataLoader": make_plain_epoch(make_monai(), make_loader(0), torch_device),
             "here": make_own_epoch(memory, scale, device),
@@ -189,7 +199,7 @@ def main(arguments):
         # On a GPU one process cannot feed the loop, so the loop with loader processes is the fair reference there.
         reference = list(contenders)[torch_device.type == "cuda"]
         ceiling = measure_matmul_rate(device)
-        ours = count_step_flop(UNet(scale["base_channels"]), scale["size"])
+        ours = count_step_flop(make_network(), scale["size"])
         theirs = count_step_flop(make_monai(), scale["size"])
         print(f"{scale}, on {device.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
         comparison = measure.compare(contenders, reference, arguments.rounds, **scale)
@@ -217,7 +227,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__)
+    parser = measure.make_parser(__doc__, *KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slices and batch size are used"
     )
@@ -230,5 +240,5 @@ if __name__ == "__main__":
     parser.add_argument(
         "--dice-epochs", type=int, default=4, help="number of epochs before the Dice of both precisions is measured"
     )
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     main(parser.parse_args())

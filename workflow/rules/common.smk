@@ -22,7 +22,7 @@ from kidney_tumor.scans import folder as scan_folder
 from kidney_tumor.scans import manifest
 
 try:
-    configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
+    configuration.fill_defaults(config)
     configuration.parse_texts(config)
     configuration.validate(config)
 except errors.UserError as error:

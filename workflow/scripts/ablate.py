@@ -12,10 +12,11 @@ from kidney_tumor.analysis.ablation import score_variant
 from kidney_tumor.data.split import read_split
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
+from kidney_tumor.schema import fill_dataclass
 
 
 def main(arguments: argparse.Namespace) -> None:
-    variant = cli.read_options(arguments, FilterOptions)
+    variant = fill_dataclass(FilterOptions, vars(arguments))
     components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
     rows = []
     for folder, label in zip(arguments.predictions, arguments.labels, strict=True):
@@ -30,11 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="folders of raw masks, one per case")
     parser.add_argument("--labels", type=Path, nargs="+", required=True, help="label volumes, one for each folder")
     parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
-    parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
-    cli.add_options(parser, FilterOptions)
+    parser.add_argument("--fill-holes", action=argparse.BooleanOptionalAction, default=True, help="fill holes first")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each case and target, .tsv")
     cli.run(main, parser)

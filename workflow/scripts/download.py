@@ -19,13 +19,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "download.attempts", "download.timeout")
     parser.add_argument("--url", required=True, help="address of the volume")
     parser.add_argument("--output", type=Path, required=True, help="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
     parser.add_argument("--like", nargs="?", type=Path, help="volume of the same shape: the label of an image")
     parser.add_argument("--lock", type=Path, required=True, help="file of checksums in the format of sha256sum")
-    parser.add_argument("--attempts", type=int, default=8, help="number of attempts in a row without progress")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds without a byte after which an attempt fails")
     parser.add_argument("--backoff", type=float, default=1, help="seconds before the second attempt, then doubled")
     parser.add_argument("--connections", help=argparse.SUPPRESS)
     cli.run(main, parser)

@@ -14,9 +14,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "phantom", without=["cases"])
     parser.add_argument("--output", type=Path, required=True, help="folder of the case, named case_XXXXX")
-    parser.add_argument("--size", type=int, default=128, help="rows and columns of a slice in pixels")
-    parser.add_argument("--slices", type=int, nargs=2, default=(32, 44), help="smallest and largest number of slices")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the cohort")
     cli.run(main, parser)

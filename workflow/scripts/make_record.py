@@ -15,8 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "phantom.seed")
     parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the cohort")
     parser.add_argument("--output", type=Path, required=True, help="clinical record, kits.json")
     cli.run(main, parser)

@@ -28,12 +28,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels")
     parser.add_argument("--case", required=True, help="name of the case")
     parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for truth, before and after, .tsv")
     cli.run(main, parser)

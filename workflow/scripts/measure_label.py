@@ -24,10 +24,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels")
     parser.add_argument("--case", required=True, help="name of the case")
     parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     parser.add_argument("--slice", type=Path, required=True, help="slice with the largest axial diameter, .npz")
     parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
     cli.run(main, parser)

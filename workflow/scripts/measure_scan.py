@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels")
     parser.add_argument("--slices", type=Path, required=True, help="folder of the scan's extracted slices")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
     parser.add_argument(
@@ -46,6 +46,5 @@ if __name__ == "__main__":
         required=True,
         help="manifest of the networks, model.json; of an ensemble all",
     )
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     parser.add_argument("--output", type=Path, required=True, help="table of the measures, .tsv")
     cli.run(main, parser)

@@ -24,10 +24,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels")
     parser.add_argument("--root", type=Path, required=True, help="folder of the cohort, which needs no images")
     parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="voxels of the smallest component to list")
     parser.add_argument("--threads", type=int, default=1, help="number of label volumes to measure at once")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each component, .tsv")
     cli.run(main, parser)

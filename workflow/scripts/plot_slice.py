@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kidney_tumor import cli
 from kidney_tumor.data.places import check_places
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
+from kidney_tumor.data.slices import open_slices, resize
 from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.postprocessing import merge
 from kidney_tumor.volumes.labels import read_label
@@ -28,12 +28,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "slices.hu_window", "slices.tumor_rows")
     parser.add_argument("--slices", type=Path, required=True, help="folder of the case's extracted slices")
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--output", type=Path, required=True, help="figure, .png")
     cli.run(main, parser)

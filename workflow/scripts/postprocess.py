@@ -12,6 +12,7 @@ from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.filter.candidates import describe_verdict, write_candidates
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
+from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.volumes.masks import read_mask
 
 SEGMENTATION = "segmentation.nii.gz"
@@ -24,7 +25,8 @@ def main(arguments: argparse.Namespace) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
-    filtered = postprocess(kidney, tumor, geometry.spacing, ratios, cli.read_options(arguments, FilterOptions))
+    options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})
+    filtered = postprocess(kidney, tumor, geometry.spacing, ratios, options)
     write_mask(arguments.output, filtered.segmentation, geometry)
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered)
@@ -49,11 +51,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess", without=["percentiles", "ratio_cases"])
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
-    cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--candidates", type=Path, help="table of the tumor components, each with its verdict, .tsv")
     parser.add_argument("--output", type=Path, required=True, help="segmentation with the labels 0, 1 and 2, .nii.gz")
     cli.run(main, parser)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.places import write_mask
-from kidney_tumor.data.restoration import LINEAR, METHODS, restore, restore_probabilities
+from kidney_tumor.data.restoration import restore, restore_probabilities
 from kidney_tumor.data.slices import open_slices
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.scans.folder import parse_name
 
 
@@ -49,21 +49,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "inference", *KEYS)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
     several = "; the mean probability of several"
     parser.add_argument("--kidney-model", type=Path, nargs="+", required=True, help=f"kidney model, .pt{several}")
     parser.add_argument("--tumor-model", type=Path, nargs="+", required=True, help=f"tumor model, .pt{several}")
     parser.add_argument("--output", type=Path, required=True, help="folder for <case>/kidney.nii.gz and tumor.nii.gz")
-    parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
-    parser.add_argument(
-        "--probabilities",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="also write <case>/kidney_probability.nii.gz and tumor_probability.nii.gz, 0 to 255",
-    )
-    parser.add_argument("--batch-size", type=int, default=16, help="number of slices to segment at a time")
-    parser.add_argument("--threshold", type=float, default=0.5, help="sigmoid output above which a pixel is foreground")
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     cli.run(main, parser)

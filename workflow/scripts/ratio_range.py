@@ -26,10 +26,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "postprocess.percentiles")
     parser.add_argument("--components", type=Path, required=True, help="table tumor_components.tsv")
-    parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="percentiles of the ratios")
-    parser.add_argument("--no-percentiles", dest="percentiles", action="store_const", const=None, help="accept all")
     parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
     parser.add_argument("--output", type=Path, required=True, help="range, .json")
     cli.run(main, parser)

@@ -35,9 +35,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "slices.size")
     parser.add_argument("--scan", type=Path, required=True, help="volume, or folder of a DICOM series")
     parser.add_argument("--image", type=Path, help="volume to write, .nii.gz; for a scan that is not NIfTI")
-    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
     parser.add_argument("--output", type=Path, required=True, help="folder for images.npy and slices.json")
     cli.run(main, parser)

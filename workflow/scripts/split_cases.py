@@ -20,13 +20,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "split")
     parser.add_argument("--cases", type=cohort.parse_case, nargs="+", required=True, help="names of cases, case_XXXXX")
-    parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="random test cases, or folds")
-    parser.add_argument("--repeats", type=int, default=1, help="number of splits or folds")
     parser.add_argument("--number", type=int, default=1, help="number of the split to write, from 1")
-    parser.add_argument("--test-cases", type=int, help="number of test cases; overrides --test-fraction")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="share of test cases")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the split")
     parser.add_argument("--output", type=Path, required=True, help="table with the columns case and subset, .tsv")
     cli.run(main, parser)

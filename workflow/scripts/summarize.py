@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "statistics.seed")
     parser.add_argument("--scores", type=Path, nargs="+", required=True, help="tables of score.py, one per case")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="table split.tsv of each split")
     parser.add_argument("--records", type=Path, nargs="+", required=True, help="records of the first split's models")
@@ -46,6 +46,5 @@ if __name__ == "__main__":
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
     parser.add_argument("--departures", nargs="*", action=cli.Renamed, const="--deviations", help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="folder for scores, dice, effect, summary (.tsv)")
     cli.run(main, parser)

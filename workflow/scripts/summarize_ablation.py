@@ -22,12 +22,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "statistics.seed")
     parser.add_argument(
         "--variants", type=Path, nargs="+", required=True, help="tables of ablate.py, the configured variant first"
     )
     parser.add_argument("--settings", nargs="*", action=cli.Renamed, const="--variants", help=argparse.SUPPRESS)
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each variant and target, .tsv")
     parser.add_argument("--figure", type=Path, nargs="+", required=True, help="figures of the table, .png or .svg")
     cli.run(main, parser)

@@ -9,7 +9,6 @@ import numpy as np
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import ceiling
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 
 
@@ -29,10 +28,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "slices.tumor_rows")
     parser.add_argument("--cases", type=Path, nargs="+", required=True, help="tables of trace_ceiling.py, one per case")
     parser.add_argument("--slices", type=Path, nargs="+", required=True, help="slices of trace_ceiling.py, .npz")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-summary", type=Path, required=True, help="table of each step's mean and cost, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="plot of Dice after each step, .png")

@@ -27,11 +27,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "statistics.seed")
     parser.add_argument("--folder", type=Path, required=True, help="folder of compare_case.py's <method>/<case>.tsv")
     parser.add_argument("--methods", nargs="+", required=True, help="names of the methods, that of this run first")
     parser.add_argument("--cases", nargs="+", required=True, help="names of the test cases")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--output", type=Path, required=True, help="table of all cases, .tsv")
     parser.add_argument("--output-summary", type=Path, required=True, help="table of means and medians, .tsv")
     parser.add_argument("--output-differences", type=Path, required=True, help="table of paired differences, .tsv")

@@ -19,10 +19,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "statistics.seed")
     parser.add_argument("--measures", type=Path, nargs="+", required=True, help="tables of measure_label.py")
     parser.add_argument("--record", type=Path, required=True, help="table of read_record.py")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     parser.add_argument("--source", choices=("kits19", "phantom"), default="kits19", help="source of the cohort")
     parser.add_argument("--output", type=Path, required=True, help="table of associations, .tsv")
     parser.add_argument("--figure", type=Path, required=True, help="associations at a glance, .png")

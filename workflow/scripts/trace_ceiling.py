@@ -10,10 +10,11 @@ import numpy as np
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.ceiling import trace_case
-from kidney_tumor.data.restoration import LINEAR, METHODS
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
+from kidney_tumor.schema import fill_dataclass
+
+READ = ("slices.size", "slices.tumor_rows", "inference.restore", "postprocess")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.tumor_rows,
         arguments.restore,
         read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None,
-        cli.read_options(arguments, FilterOptions),
+        fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None}),
     )
     with files.write_atomically(arguments.slice) as temporary:
         np.savez_compressed(temporary, **asdict(loss))
@@ -32,14 +33,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, *READ, without=["percentiles", "ratio_cases"])
     parser.add_argument("--case", required=True, help="name of the case")
     parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
-    parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
-    parser.add_argument("--size", type=int, default=256, help="rows and columns of the networks' slices in pixels")
     parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")
-    cli.add_options(parser, FilterOptions, without={"percentiles"})
     parser.add_argument("--slice", type=Path, required=True, help="slice that loses most, .npz")
     parser.add_argument("--output", type=Path, required=True, help="table with a row for each target and step, .tsv")
     cli.run(main, parser)

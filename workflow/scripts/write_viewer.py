@@ -46,14 +46,13 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
+    parser = cli.make_parser(__doc__, "slices.hu_window")
     parser.add_argument("--name", required=True, help="name of the case or scan, any text")
     parser.add_argument("--image", type=Path, required=True, help="CT volume, .nii.gz")
     parser.add_argument("--kidney", type=Path, required=True, help="raw mask of kidney + tumor, .nii.gz")
     parser.add_argument("--tumor", type=Path, required=True, help="raw mask of the tumor, .nii.gz")
     parser.add_argument("--segmentation", type=Path, required=True, help="post-processed segmentation, .nii.gz")
     parser.add_argument("--label", type=Path, help="true labels, .nii.gz; without them, truth is left out")
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
     parser.add_argument("--measures", type=Path, help="measures of a scan, shown with its warnings, .tsv")
     parser.add_argument("--template", type=Path, default=TEMPLATE, help="the page's HTML")

@@ -61,7 +61,7 @@ rule summarize:
         **run_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
         source=SOURCE,
-        deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
+        deviations=configuration.list_deviations(config),
         options=list_options("statistics", "seed"),
     shell:
         "python3 {params.script:q} --scores {input.scores:q} --splits {input.splits:q} --records {input.records:q}"

@@ -19,11 +19,11 @@ SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 def split_cases(
     cases: Sequence[str],
     *,
-    scheme: str = "holdout",
-    repeats: int = 1,
-    test_cases: int | None = None,
-    test_fraction: float | None = 0.1,
-    seed: int = 0,
+    scheme: str,
+    repeats: int,
+    test_cases: int | None,
+    test_fraction: float | None,
+    seed: int,
 ) -> list[dict[str, str]]:
     """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
 
@@ -75,12 +75,12 @@ def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
     Returns:
         The arguments of `split_cases` that decide this split, and its number.
     """
+    keys = {key: section[key] for key in ("scheme", "seed")} | {"repeats": number, "number": number}
     if section["scheme"] == "kfold":
-        keys = {key: section[key] for key in ("scheme", "repeats", "seed")}
-    else:
-        held_out = "test_fraction" if section["test_cases"] is None else "test_cases"
-        keys = {key: section[key] for key in ("scheme", held_out, "seed")} | {"repeats": number}
-    return keys | {"number": number}
+        return keys | {"repeats": section["repeats"]}
+    if section["test_cases"] is None:
+        return keys | {key: section[key] for key in ("test_cases", "test_fraction")}
+    return keys | {"test_cases": section["test_cases"]}
 
 
 def write_split(path: Path, subset: Mapping[str, str]) -> None:

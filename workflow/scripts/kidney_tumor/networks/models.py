@@ -34,7 +34,7 @@ class Model:
     target: str
     size: int
     hu_window: tuple[float, float]
-    tumor_rows: str = LOWER_HALF
+    tumor_rows: str
 
 
 def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
