@@ -154,7 +154,7 @@ def main(arguments):
     scale = dict(SCALES[arguments.scale])
     scale |= {key: value for key in scale if (value := getattr(arguments, key)) is not None}
     device = choose_device(arguments)
-    torch_device = device.torch_device
+    torch_device, network = device.torch_device, (scale["base_channels"], 4, True)
     images, masks = make_phantoms(scale["slices"], scale["size"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -175,18 +175,15 @@ def main(arguments):
                 persistent_workers=workers > 0,
             )
 
-        def make_network():
-            return UNet(scale["base_channels"], 4, True)
-
         def make_monai():
             return BasicUNet(2, 1, 1, features=(*width, width[0]), norm="batch", act="relu")
 
         other = replace(device, deterministic=not device.deterministic)
         single = replace(device, precision=torch.float32)
         contenders = {
-            "PyTorch loop, DataLoader": make_plain_epoch(make_network(), make_loader(0), torch_device),
+            "PyTorch loop, DataLoader": make_plain_epoch(UNet(*network), make_loader(0), torch_device),
             f"PyTorch loop, {arguments.workers} loader processes": make_plain_epoch(
-                make_network(), make_loader(arguments.workers), torch_device
+                UNet(*network), make_loader(arguments.workers), torch_device
             ),
             "MONAI BasicUNet, DataLoader": make_plain_epoch(make_monai(), make_loader(0), torch_device),
             "here": make_own_epoch(memory, scale, device),
@@ -199,7 +196,7 @@ def main(arguments):
         # On a GPU one process cannot feed the loop, so the loop with loader processes is the fair reference there.
         reference = list(contenders)[torch_device.type == "cuda"]
         ceiling = measure_matmul_rate(device)
-        ours = count_step_flop(make_network(), scale["size"])
+        ours = count_step_flop(UNet(*network), scale["size"])
         theirs = count_step_flop(make_monai(), scale["size"])
         print(f"{scale}, on {device.name}; matrix product {ceiling / 1e9:.0f} GFLOP/s")
         comparison = measure.compare(contenders, reference, arguments.rounds, **scale)

@@ -188,12 +188,6 @@ def list_options(section, *keys, without=()):
     return configuration.make_options({key: config[section][key] for key in chosen})
 
 
-def list_device_options():
-    """List the command-line options for device, precision and determinism of the scripts that run networks."""
-    choices = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
-    return configuration.make_options(choices)
-
-
 def make_address(volume, case):
     """Make the address from which a case's volume, `imaging` or `segmentation`, is fetched."""
     key = "imaging" if volume == "imaging" else "labels"

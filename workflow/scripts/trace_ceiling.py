@@ -14,8 +14,6 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 from kidney_tumor.schema import fill_dataclass
 
-READ = ("slices.size", "slices.tumor_rows", "inference.restore", "postprocess")
-
 
 def main(arguments: argparse.Namespace) -> None:
     table, loss = trace_case(
@@ -33,7 +31,8 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, *READ, without=["percentiles", "ratio_cases"])
+    keys = ("slices.size", "slices.tumor_rows", "inference.restore", "postprocess")
+    parser = cli.make_parser(__doc__, *keys, without=["percentiles", "ratio_cases"])
     parser.add_argument("--case", required=True, help="name of the case")
     parser.add_argument("--label", type=Path, required=True, help="label volume, .nii.gz")
     parser.add_argument("--ratio-range", type=Path, help="range of ratios, ratio_range.json; without it, any ratio")

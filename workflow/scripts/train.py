@@ -19,8 +19,6 @@ from kidney_tumor.networks.validation import draw_cases, list_positive, measure_
 from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
 
-READ = ("slices.hu_window", "slices.tumor_rows", "network", "training", "inference.threshold")
-
 
 def main(arguments: argparse.Namespace) -> None:
     target, window = arguments.target, arguments.hu_window
@@ -80,17 +78,14 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, *READ, *KEYS, without=["slices"])
+    keys = ("slices.hu_window", "slices.tumor_rows", "network", "training", "inference.threshold", *KEYS)
+    parser = cli.make_parser(__doc__, *keys, without=["slices"])
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
     parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--negatives", type=float, required=True, help="share of slices without the target to use")
-    parser.add_argument(
-        "--keep-state",
-        action="store_true",
-        help="keep <model>.resume.pt of the finished training, from which the same command makes the model again",
-    )
+    parser.add_argument("--keep-state", action="store_true", help="keep <model>.resume.pt of the finished training")
     parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     cli.run(main, parser)

@@ -12,28 +12,23 @@ import yaml
 
 from kidney_tumor import cli, errors, schema
 
-CONFIG = Path(__file__).parents[2] / "config"
-HEAD = "# The paper: 210 KiTS19 cases, full-size networks. Every key is explained in config/README.md."
-LONGEST = 60
-"""The largest number of characters of a value in a table; longer ones are left to config.yaml."""
+CONFIG = schema.PATH.parents[2] / "config"
 
 
 def main(arguments: argparse.Namespace) -> None:
     tables = (arguments.folder / "README.md").read_text(encoding="utf-8")
     for name, text in {"config.yaml": write_yaml(), "README.md": fill_tables(tables)}.items():
         path = arguments.folder / name
-        if path.read_text(encoding="utf-8") == text:
-            continue
-        if arguments.check:
-            raise errors.UserError(
-                f"{path} is not what {schema.PATH.name} says; run .venv/bin/python workflow/scripts/write_config.py"
-            )
-        path.write_text(text, encoding="utf-8")
+        if not arguments.check:
+            path.write_text(text, encoding="utf-8")
+        elif path.read_text(encoding="utf-8") != text:
+            remedy = "run .venv/bin/python workflow/scripts/write_config.py"
+            raise errors.UserError(f"{path} is not what {schema.PATH.name} says; {remedy}")
 
 
 def write_yaml() -> str:
     """Write the configuration that has the default of each key."""
-    lines = [HEAD]
+    lines = ["# The paper: 210 KiTS19 cases, full-size networks. Every key is explained in config/README.md."]
     for name, value in schema.read_defaults().items():
         is_section = isinstance(value, dict)
         lines += [""] * is_section + [f"{name}:" if is_section and value else f"{name}: {write_value(value)}"]
@@ -57,18 +52,18 @@ def fill_tables(text: str) -> str:
         heading = "Configuration" if "description" in part else name
         tables[heading] = tables.get(heading, "") + "".join(list_rows(name, part))
     for heading, rows in tables.items():
-        table = re.compile(rf"(^#+ {heading}\n(?:(?![|#]).*\n)*\|.*\n\|.*\n)(?:\|.*\n)*", re.MULTILINE)
-        if not table.search(text):
+        table = rf"(?m)(^#+ {heading}\n(?:(?![|#]).*\n)*\|.*\n\|.*\n)(?:\|.*\n)*"
+        text, found = re.subn(table, lambda match, rows=rows: match[1] + rows, text)
+        if not found:
             raise errors.UserError(f"README.md of the configuration: there is no heading {heading} with a table below")
-        text = table.sub(lambda match, rows=rows: match[1] + rows, text)
     return text
 
 
 def list_rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
     """List the row of a key, or those of the keys in a section, which may be a mapping under any name."""
     if "description" in part:
-        value = write_value(part["default"]) if "default" in part else ""
-        yield f"| `{name}` |{f' `{value}`' if 0 < len(value) <= LONGEST else ''} | {part['description']} |\n"
+        value = write_value(part["default"]) if "default" in part else ""  # a long one is left to config.yaml
+        yield f"| `{name}` |{f' `{value}`' if 0 < len(value) <= 60 else ''} | {part['description']} |\n"
     inner = part.get("properties", {})
     if isinstance(part.get("additionalProperties"), dict):
         inner = {"<name>": part["additionalProperties"]}

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.schema import list_keys, read_defaults, read_schema
+from kidney_tumor.schema import get_value, list_keys, read_defaults, read_schema
 
 # JSON Schema accepts 3.0 as an integer, and YAML's .nan and .inf as numbers, but the scripts do not.
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -60,10 +60,9 @@ def read_config(path: Path) -> dict[str, Any]:
 def fill_defaults(config: dict[str, Any]) -> None:
     """Add the sections and keys that the configuration lacks, in place."""
     for key, value in read_defaults().items():
-        if isinstance(value, dict) and isinstance(config.setdefault(key, {}), dict):
-            config[key] = value | config[key]
-        else:
-            config.setdefault(key, value)
+        given = config.setdefault(key, value)
+        if isinstance(value, dict) and isinstance(given, dict):
+            config[key] = value | given
 
 
 def parse_texts(config: dict[str, Any]) -> None:
@@ -120,17 +119,12 @@ def _explain(error: Any) -> Iterator[str]:
 
 
 def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
-    for section, key in (
-        ("slices", "hu_window"),
-        ("postprocess", "percentiles"),
-        ("phantom", "slices"),
-    ):
-        low, high = config[section][key] or (0, 0)
-        if low > high or (low == high and key == "hu_window"):
-            yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
-    for low, high in config["ablation"]["percentiles"]:
-        if low > high:
-            yield f"ablation.percentiles: {low} comes before {high}; write the smaller value first"
+    names = [name for name, key in list_keys().items() if "maxItems" in key]
+    pairs = [(name, get_value(config, name)) for name in names]
+    pairs += [("ablation.percentiles", pair) for pair in config["ablation"]["percentiles"]]
+    for name, (low, high) in filter(lambda pair: pair[1], pairs):
+        if low > high or (low == high and name == "slices.hu_window"):
+            yield f"{name}: {low} comes before {high}; write the smaller value first"
     for name, entry in config["compare"].items():
         if name == config["run"]:
             yield f"compare.{name} has the name of this run; give it another"
@@ -172,13 +166,8 @@ def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """
     keys = list_keys()
     unread = {"run", "compare", "scans", *keys["data.source"]["enum"]} - {config["data"]["source"]}
-    changes: dict[str, tuple[Any, Any]] = {}
-    for name, key in keys.items():
-        section, _, last = name.rpartition(".")
-        value = (config[section] if section else config)[last]
-        if value != key["default"] and name.split(".")[0] not in unread:
-            changes[name] = value, key["default"]
-    return changes
+    values = {name: (get_value(config, name), key["default"]) for name, key in keys.items()}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 
 
 def read_negatives(slices: str | Mapping[str, float]) -> float:

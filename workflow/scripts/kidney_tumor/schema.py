@@ -50,6 +50,12 @@ def read_defaults() -> dict[str, Any]:
     return config
 
 
+def get_value(config: Mapping[str, Any], name: str) -> Any:
+    """Get the value of a key by its full name."""
+    section, _, last = name.rpartition(".")
+    return (config[section] if section else config)[last]
+
+
 def fill_dataclass(kind: type[T], values: Mapping[str, Any]) -> T:
     """Make a dataclass from those of some values that have the names of its fields; a list becomes a tuple."""
     chosen = {item.name: values[item.name] for item in fields(kind) if item.name in values}  # type: ignore[arg-type]

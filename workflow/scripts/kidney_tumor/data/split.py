@@ -29,10 +29,9 @@ def split_cases(
 
     Args:
         cases: The names of the cases, in any order.
-        scheme: `holdout` draws the test cases of each split independently; `kfold` divides all cases into `repeats`
-            folds whose sizes differ by at most one, and each split tests on one fold.
-        repeats: The number of splits.
-        test_cases: The number of cases to hold out, which takes precedence over `test_fraction`; `kfold` uses neither.
+        scheme: As all that follow, a key of the configuration's section `split`. Folds differ in size by at most one.
+        repeats: The number of splits or folds.
+        test_cases: The number of cases to hold out.
         test_fraction: The share of cases to hold out, rounded to the nearest number of cases, at least one.
         seed: The seed of the first split; each further split has the next number.
 

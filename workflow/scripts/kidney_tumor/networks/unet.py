@@ -29,13 +29,7 @@ class Architecture:
 
 
 class UNet(nn.Module):
-    """An encoder and a decoder with skip connections; the channels double at each pooling.
-
-    Args:
-        base_channels: The number of channels of the first level; the original has 64.
-        depth: The number of poolings; the original has 4.
-        batch_norm: Whether batch normalization follows each convolution.
-    """
+    """An encoder and a decoder with skip connections, by an `Architecture`; the channels double at each pooling."""
 
     def __init__(self, base_channels: int, depth: int, batch_norm: bool) -> None:
         super().__init__()
