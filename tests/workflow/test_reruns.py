@@ -165,7 +165,7 @@ class Planner:
     """Plans runs of a project in one process, which reads the workflow anew each time."""
 
     def __init__(self, project):
-        command = [sys.executable, ROOT / "tests" / "plans.py"]
+        command = [sys.executable, ROOT / "tests" / "helpers" / "plans.py"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.folder = project.folder
         self.process = subprocess.Popen(command, cwd=self.folder, **pipes)
@@ -253,7 +253,7 @@ def test_edited_code_reruns_what_reads_it(planner):
     """One module that another imports, one that several scripts do, a script, a template; one that decides nothing."""
     folder = planner.folder / "workflow"
     edits = {
-        "scripts/kidney_tumor/figures/crop.py": {"write_viewer"},
+        "scripts/kidney_tumor/report/crop.py": {"write_viewer"},
         "scripts/kidney_tumor/data/split.py": {"split_cases", "ablate", "summarize"},
         "scripts/plot_ratios.py": {"plot_ratios"},
         "resources/viewer.html": {"write_viewer"},

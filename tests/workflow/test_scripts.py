@@ -60,7 +60,7 @@ def test_the_snakefile_needs_no_torch():
     """The Snakefile imports no heavy package."""
     code = (
         "import sys; from kidney_tumor import cli, configuration, provenance; "
-        "from kidney_tumor.data import cohort, methods, split; from kidney_tumor.filter import options; "
+        "from kidney_tumor.data import cohort, methods, split; from kidney_tumor.filter import variants; "
         "from kidney_tumor.networks import gpu; print(sorted(sys.modules))"
     )
     loaded = python(code)
