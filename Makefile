@@ -57,6 +57,7 @@ faults: .venv
 lint: .venv
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	.venv/bin/python workflow/scripts/write_config.py --check
 	PYTHONPATH=workflow/scripts .venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml

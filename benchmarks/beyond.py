@@ -27,9 +27,10 @@ from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data import cohort, split
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
+from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.tumors import measure_tumors
-from kidney_tumor.filter.variants import make_options
 from kidney_tumor.phantom.volumes import write_case
+from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
 from kidney_tumor.volumes.labels import TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
@@ -141,7 +142,7 @@ class Experiment:
         config = change(self.config, changes)
         folder, cases = self.predict(changes, seed, number)
         ratios = pd.read_csv(self.work / "components.tsv", sep="\t")["ratio"].to_numpy(float)
-        options = make_options(config["postprocess"])
+        options = fill_dataclass(FilterOptions, config["postprocess"])
         rows = []
         for case in cases:
             before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)

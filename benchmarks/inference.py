@@ -11,7 +11,7 @@ from training import SCALES, WINDOW, make_peer, make_phantoms
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.networks.unet import Architecture, UNet
 
 
@@ -19,7 +19,7 @@ def predict_one_by_one(networks, images, torch_device):
     """Predict the masks of both networks, one network after the other and one slice at a time, in float32."""
     masks = []
     with torch.inference_mode():
-        for network, view in zip(networks, (images, crop_to_view(images, "tumor")), strict=True):
+        for network, view in zip(networks, (images, crop_to_view(images, "tumor", "lower_half")), strict=True):
             mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
                 slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
@@ -33,15 +33,19 @@ def main(arguments):
     channels, size, batch = scale["base_channels"], scale["size"], scale["batch_size"]
     device = choose_device(arguments)
     torch.manual_seed(0)
-    networks = [UNet(channels).to(device.torch_device).eval() for _ in NETWORKS]
+    networks = [UNet(channels, 4, True).to(device.torch_device).eval() for _ in NETWORKS]
     peers = [make_peer(channels).to(device.torch_device).eval() for _ in NETWORKS]
-    monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, NETWORKS, strict=True)]
+    monai = [
+        models.Model(peer, target, size, WINDOW, "lower_half") for peer, target in zip(peers, NETWORKS, strict=True)
+    ]
     images, _ = make_phantoms(arguments.slices, size)
     loaded = []
     with tempfile.TemporaryDirectory() as folder:
         for network, target in zip(networks, NETWORKS, strict=True):
             path = Path(folder, f"{target}.pt")
-            models.save_model(path, models.Model(network, target, size, WINDOW), Architecture(channels))
+            models.save_model(
+                path, models.Model(network, target, size, WINDOW, "lower_half"), Architecture(channels, 4, True)
+            )
             loaded.append(models.load_model(path, target, device))
     if device.precision == torch.float32:
         alone = predict_one_by_one(networks, images, device.torch_device)
@@ -58,10 +62,10 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__)
+    parser = measure.make_parser(__doc__, *KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slice size and batch size are used"
     )
     parser.add_argument("--slices", type=int, default=216, help="number of slices of a case; the mean in KiTS19 is 216")
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     main(parser.parse_args())

@@ -42,10 +42,11 @@ sys.exit(result.returncode)
 """A program that runs a script from a small process: a child's peak memory begins with that of the starting process."""
 
 
-def make_parser(description: str, rounds: bool = True) -> argparse.ArgumentParser:
-    """Make a parser with the options that every benchmark has, and the number of rounds of those that have some."""
-    form = argparse.ArgumentDefaultsHelpFormatter
-    parser = argparse.ArgumentParser(description=description.splitlines()[0], formatter_class=form)
+def make_parser(description: str, *keys: str, rounds: bool = True) -> argparse.ArgumentParser:
+    """Make a parser with the options that every benchmark has, and those of some keys of the configuration."""
+    from kidney_tumor import cli  # found in the path above
+
+    parser = cli.make_parser(description, *keys)
     if rounds:
         parser.add_argument("--rounds", type=int, default=5, help="measurements of each contender after a warm-up")
     parser.add_argument("--output", type=Path, help="JSON file to write; benchmarks/results/<name>.json if left out")

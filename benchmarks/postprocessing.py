@@ -14,11 +14,13 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.files import write_json
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.masks import RunLengthMask
 from kidney_tumor.volumes.nifti import write_volume
 
 RATIO_RANGE = (1.07, 2.8)  # from section 2.2 of the paper
+OPTIONS = fill_dataclass(FilterOptions, read_defaults()["postprocess"])
 SHAPE = (1059, 512, 512)  # the shape of KiTS19's largest case
 
 
@@ -65,7 +67,7 @@ def filter_labeled(kidney, tumor, label_components):
 def filter_runs(kidney, tumor):
     """Filter the masks as this project does, on runs of voxels."""
     masks = RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(tumor)
-    return postprocess(*masks, (1, 1, 1), RATIO_RANGE, FilterOptions()).segmentation
+    return postprocess(*masks, (1, 1, 1), RATIO_RANGE, OPTIONS).segmentation
 
 
 def make_phantom():

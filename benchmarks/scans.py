@@ -49,8 +49,8 @@ def write_networks(folder):
     """Write networks of the demo's size with random weights; return the words that name them to a script."""
     words = []
     for target in ("kidney", "tumor"):
-        network = models.Model(UNet(8), target, SIZE, WINDOW)
-        models.save_model(folder / f"{target}.pt", network, Architecture(8))
+        network = models.Model(UNet(8, 4, True), target, SIZE, WINDOW, "lower_half")
+        models.save_model(folder / f"{target}.pt", network, Architecture(8, 4, True))
         words += [f"--{target}-model", folder / f"{target}.pt"]
     return words
 

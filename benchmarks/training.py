@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
 from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.grid import Geometry
 
 WINDOW = (-79, 304)
@@ -60,10 +61,15 @@ def make_plain_epoch(network, loader, torch_device):
     return run_epoch
 
 
+def make_hyperparameters(**changes):
+    """Make the hyperparameters of the defaults, but for some changes."""
+    return fill_dataclass(Hyperparameters, {**read_defaults()["training"], "negatives": 0.0, **changes})
+
+
 def make_own_epoch(dataset, scale, device):
     """Make an epoch of this project's training, which includes making the network."""
-    network = Architecture(scale["base_channels"])
-    hyperparameters = Hyperparameters(epochs=1, batch_size=scale["batch_size"])
+    network = Architecture(scale["base_channels"], 4, True)
+    hyperparameters = make_hyperparameters(batch_size=scale["batch_size"], epochs=1)
 
     def run_epoch():
         torch.use_deterministic_algorithms(device.deterministic)
@@ -110,7 +116,7 @@ def main(arguments):
     scale = dict(SCALES[arguments.scale])
     scale |= {key: value for key in scale if (value := getattr(arguments, key)) is not None}
     device = choose_device(arguments)
-    torch_device = device.torch_device
+    torch_device, network = device.torch_device, (scale["base_channels"], 4, True)
     images, masks = make_phantoms(scale["slices"], scale["size"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -118,7 +124,7 @@ def main(arguments):
             np.savez_compressed(folder / f"{number:05d}.npz", image=image, mask=mask)
         save_slices(folder, SliceStore(Geometry(images.shape, measure.AFFINE), images, masks))
         members = np.stack([np.zeros(len(images), int), np.arange(len(images))], 1)
-        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device)
+        disk = DiskDataset("kidney", [folder], members, scale["size"], scale["size"], torch_device, "lower_half")
         memory = MemoryDataset(torch.from_numpy(images).to(torch_device), torch.from_numpy(masks).to(torch_device))
 
         def make_loop(network, workers):
@@ -128,8 +134,8 @@ def main(arguments):
 
         single, channels = replace(device, precision=torch.float32), scale["base_channels"]
         contenders = {
-            "PyTorch loop, DataLoader": make_loop(UNet(channels), 0),
-            f"PyTorch loop, {arguments.workers} loader processes": make_loop(UNet(channels), arguments.workers),
+            "PyTorch loop, DataLoader": make_loop(UNet(*network), 0),
+            f"PyTorch loop, {arguments.workers} loader processes": make_loop(UNet(*network), arguments.workers),
             "MONAI BasicUNet, DataLoader": make_loop(make_peer(channels), 0),
             "here": make_own_epoch(memory, scale, device),
             "here, slices on disk": make_own_epoch(disk, scale, device),
@@ -145,12 +151,12 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__)
+    parser = measure.make_parser(__doc__, *KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slices and batch size are used"
     )
     for key in SCALES["demo"]:
         parser.add_argument(f"--{key.replace('_', '-')}", type=int, help="the scale's if left out")
     parser.add_argument("--workers", type=int, default=2, help="number of loader processes of the second PyTorch loop")
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     main(parser.parse_args())

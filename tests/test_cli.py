@@ -1,32 +1,65 @@
-"""What all scripts share: options from dataclasses, and errors that tell what to do."""
+"""What all scripts share: options for the keys of the configuration, and errors that tell what to do."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from kidney_tumor import cli, fields
+from kidney_tumor import cli, schema
+
+COUNT = {"type": "integer", "default": 3, "description": "how many. section 2: three"}
+KEYS = {
+    "count": COUNT,
+    "share": {"type": "number", "default": 0.5, "description": "how much, 50%"},
+    "filled": {"type": "boolean", "default": True, "description": "whether filled"},
+    "limit": {"type": ["integer", "null"], "default": 2, "description": "at most so many"},
+    "between": {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 2,
+        "default": [5, 95],
+        "description": "two ends. Percentiles",
+    },
+    "way": {"enum": ["auto", True, False], "default": "auto", "description": "which way"},
+    "given": {"type": "string", "default": "none", "description": "not for the command line"},
+}
+SECTIONS = {"one": {"properties": KEYS}, "two": {"properties": {"size": COUNT, "other": COUNT}}, "free": COUNT}
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    monkeypatch.setattr(schema, "read_schema", lambda: {"properties": SECTIONS})
 
 
 @dataclass(frozen=True)
 class Options:
-    count: int = fields.describe(3, "how many")
-    share: float = fields.describe(0.5, "how much")
-    filled: bool = fields.describe(True, "whether filled")
-    limit: int | None = fields.describe(2, "at most so many")
-    between: tuple[float, float] | None = fields.describe((5, 95), "two ends")
-    given: str = fields.describe("none", "not for the command line")
+    count: int
+    share: float
+    filled: bool
+    limit: int | None
+    between: tuple[float, float] | None
+    way: str
+    constant: str
+
+
+DEFAULT = {"count": 3, "share": 0.5, "filled": True, "limit": 2, "between": (5, 95), "way": "auto", "constant": "x"}
+
+
+def parse(*words):
+    """Parse a command line as a script does."""
+    return cli.make_parser("Test.", "one", "two.size", without=["given"]).parse_args(words)
 
 
 def read(*words):
-    """Parse a command line as a script does."""
-    parser = cli.make_parser("Test.")
-    cli.add_options(parser, Options, without={"given"})
-    return cli.read_options(parser.parse_args(words), Options)
+    return schema.fill_dataclass(Options, vars(parse(*words)) | {"constant": "x"})
 
 
-def test_options_left_out_have_the_defaults_of_the_dataclass():
-    assert read() == Options()
-    assert hash(read()) == hash(Options())
+def test_options_left_out_have_the_defaults_of_the_schema():
+    assert read() == Options(**DEFAULT)
+    assert hash(read()) == hash(Options(**DEFAULT))
+
+
+def test_only_the_named_keys_have_an_option():
+    assert set(vars(parse())) == set(KEYS) - {"given"} | {"size"}
 
 
 @pytest.mark.parametrize(
@@ -39,13 +72,13 @@ def test_options_left_out_have_the_defaults_of_the_dataclass():
         (["--limit", "4"], {"limit": 4}),
         (["--no-limit"], {"limit": None}),
         (["--between", "1", "99.5"], {"between": (1.0, 99.5)}),
-        (["--no-between"], {"between": None}),
+        (["--way", "true"], {"way": "true"}),
         (["--no-limit", "--limit", "1"], {"limit": 1}),
     ],
 )
 def test_an_option_sets_its_field(words, change):
     options = read(*words)
-    assert options == Options(**change)
+    assert options == Options(**DEFAULT | change)
     assert {name: type(value) for name, value in change.items()} == {
         name: type(getattr(options, name)) for name in change
     }
@@ -58,6 +91,7 @@ def test_an_option_sets_its_field(words, change):
         (["--count", "x"], "argument --count: invalid int value: 'x'"),
         (["--between", "1"], "argument --between: expected 2 arguments"),
         (["--no-count"], "unrecognized arguments: --no-count"),
+        (["--way", "left"], "argument --way: invalid choice: 'left'"),
     ],
 )
 def test_other_options_are_refused(capsys, words, says):
@@ -67,9 +101,8 @@ def test_other_options_are_refused(capsys, words, says):
     assert says in capsys.readouterr().err
 
 
-def test_help_explains_each_field_and_its_default():
-    parser = cli.make_parser("Test.")
-    cli.add_options(parser, Options)
+def test_help_explains_each_key_and_its_default():
+    parser = cli.make_parser("Test.", "one")
     text = " ".join(parser.format_help().split())
-    for part in ("how many (default: 3)", "how much (default: 0.5)", "two ends (default: (5, 95))", "--no-limit"):
+    for part in ("how many (default: 3)", "how much, 50% (default: 0.5)", "two ends (default: [5, 95])", "--no-limit"):
         assert part in text

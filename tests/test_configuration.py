@@ -2,11 +2,12 @@
 
 import ast
 import re
+import shutil
 import sys
 
 import pytest
 import yaml
-from conftest import ROOT, SCRIPTS, merged
+from conftest import ROOT, SCRIPTS, merged, run_script
 
 from kidney_tumor import configuration
 from kidney_tumor.errors import UserError
@@ -91,9 +92,38 @@ def test_all_mistakes_are_reported_at_once():
 
 
 def test_missing_key():
-    bad = {key: value for key, value in PAPER.items() if key != "slices"}
-    with pytest.raises(UserError, match="slices is missing"):
-        configuration.validate(bad)
+    with pytest.raises(UserError, match=r"compare\.other\.folder is missing; see config/README\.md"):
+        configuration.validate(merged(PAPER, compare={"other": {"kidney": [1]}}))
+
+
+def test_missing_keys_have_the_defaults():
+    config = {"run": "mine", "slices": {"size": 64}}
+    configuration.fill_defaults(config)
+    assert config == merged(PAPER, run="mine", slices={"size": 64})
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "edited"),
+    [
+        ("config.yaml", "  epochs: 50", "  epochs: 51"),
+        ("config.yaml", "  epochs: 50\n", ""),
+        ("README.md", "| `training.epochs` | `50` |", "| `training.epochs` | `51` |"),
+        ("README.md", "at most 50 epochs", "at most 51 epochs"),
+        ("README.md", "## data\n", "## dada\n"),
+    ],
+)
+def test_edits_of_what_is_written_from_the_schema_are_found(tmp_path, name, line, edited):
+    folder = shutil.copytree(ROOT / "config", tmp_path / "config")
+    assert run_script("write_config", "--folder", folder, "--check").returncode == 0
+    text = (folder / name).read_text()
+    assert line in text
+    (folder / name).write_text(text.replace(line, edited))
+    result = run_script("write_config", "--folder", folder, "--check")
+    assert result.returncode == 1
+    assert f"{name}" in result.stderr
+    if "##" not in line:
+        assert run_script("write_config", "--folder", folder).returncode == 0
+        assert (folder / name).read_text() == text
 
 
 def test_numbers_of_the_command_line_arrive_as_text():
@@ -104,6 +134,17 @@ def test_numbers_of_the_command_line_arrive_as_text():
     assert config["postprocess"]["percentiles"] == [1, 99]
     assert config["data"]["root"] == "007"
     configuration.validate(config)
+
+
+def test_texts_stay_texts_where_a_key_takes_them():
+    """A number that stands for a label, and null or a list in place of a name, are none."""
+    parts = {"folder": "2019", "kidney": ["2", "kidney_left"]}
+    scans = {"root": "null", "models": "[results/a, '7']"}
+    config = merged(PAPER, data={"record": "2019"}, scans=scans, compare={"1": "results/1", "2": parts})
+    configuration.parse_texts(config)
+    assert config["data"]["record"] == "2019"
+    assert config["scans"] == {"root": None, "models": ["results/a", "7"]}
+    assert config["compare"] == {"1": "results/1", "2": {"folder": "2019", "kidney": [2, "kidney_left"]}}
 
 
 def test_options():
@@ -119,6 +160,7 @@ PROVIDERS = {
     "nrrd": "pynrrd",
     "skimage": "scikit-image",
     "surface_distance": "surface-distance",
+    "yaml": "PyYAML",
 }
 PLUGINS = {"imaging": {"pylibjpeg", "pylibjpeg-openjpeg"}, "torch": set()}
 """Packages that others load: pydicom finds its decoders by their entry points."""

@@ -29,7 +29,7 @@ RATIOS = np.array([1.0, 1.2, 1.5, 2.0, 4.0])
 
 def test_variants_of_the_paper():
     assert FilterOptions(
-        percentiles=(5, 95), fill_holes=True, kidney_components=2, min_component_voxels=10, tumor_kidney_overlap=0.95,
+        percentiles=(5, 95), kidney_components=2, min_component_voxels=10, tumor_kidney_overlap=0.95, keep_best=False,
     ) == CONFIGURED  # fmt: skip
     assert len(set(VARIANTS)) == len(VARIANTS)
     for name, off in OFF.items():

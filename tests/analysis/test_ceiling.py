@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import SHARED, run_script, save
+from helpers.filters import filter_options
 from skimage.transform import resize
 
 from kidney_tumor.analysis.ceiling import (
@@ -18,7 +19,6 @@ from kidney_tumor.analysis.ceiling import (
 )
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.files import write_json
-from kidney_tumor.filter.constraints import FilterOptions
 
 WIDE = (1.0, 1000.0)
 
@@ -36,7 +36,7 @@ def label():
 
 
 def traced(path, size=32, ratios=WIDE, rows="lower_half", method="nearest", **constraints):
-    table, loss = trace_case("case_00001", path, size, rows, method, ratios, FilterOptions(**constraints))
+    table, loss = trace_case("case_00001", path, size, rows, method, ratios, filter_options(**constraints))
     return table.set_index(["target", "step"]), loss
 
 
@@ -173,7 +173,7 @@ def test_a_straight_edge_is_not_moved_by_interpolation():
     """Of 20 rows and 40 columns, sampled from every second voxel: the voxels at both ends lie exactly between."""
     mask = np.zeros((1, 64, 64), bool)
     mask[0, 10:30, 10:50] = True
-    restored = restore(soften(mask, "linear"), 64, (1, 128, 128), "linear")
+    restored = restore(soften(mask, "linear"), 64, (1, 128, 128), "linear", 0.5)
     assert restored.any((0, 2)).sum() == 41  # of 20 sampled rows, the 19 between, and those before and after
     assert restored.any((0, 1)).sum() == 81
 

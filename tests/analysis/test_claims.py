@@ -13,6 +13,7 @@ from helpers.scored import FIVE, NAN, scores_of
 from kidney_tumor.analysis import claims
 from kidney_tumor.analysis.summary import summarize_dice
 from kidney_tumor.configuration import list_deviations
+from kidney_tumor.schema import list_keys
 
 CLAIMS = pd.read_csv(ROOT / "workflow" / "resources" / "paper_claims.tsv", sep="\t", dtype=str)
 
@@ -111,14 +112,13 @@ def test_other_settings_than_the_papers_leave_what_does_not_depend_on_them():
 
 def test_deviations_from_the_papers_settings():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    stated = ROOT / "workflow" / "resources" / "paper_values.yaml"
-    assert list_deviations(config, stated) == []
+    assert list_deviations(config) == []
     changed = merged(config, training={"epochs": 3, "batch_size": 2}, postprocess={"percentiles": [1, 99]})
-    assert list_deviations(changed, stated) == ["training.epochs", "postprocess.percentiles"]
+    assert list_deviations(changed) == ["training.epochs", "postprocess.percentiles"]
     changed = merged(
         config, training={"augmentation": "standard", "validation_cases": 9}, postprocess={"percentiles": None}
     )
-    deviations = list_deviations(changed, stated)
+    deviations = list_deviations(changed)
     assert set(deviations) == {"training.augmentation", "training.validation_cases", "postprocess.percentiles"}
     table = checked(deviations=deviations)
     assert table.loc["test cases", "verdict"] == "agrees"
@@ -155,16 +155,15 @@ def test_every_value_that_the_paper_states_counts_as_a_deviation():
     rows = re.findall(
         r"^\| `([a-z_]+\.[a-z_]+)` \| [^|]* \| (.*) \|$", (ROOT / "config/README.md").read_text(), re.MULTILINE
     )
-    sourced = re.compile(r"\b(section \d|equation \d|the paper (names|measures))")
+    sourced = re.compile(r"\b(section \d|equation \d|[Tt]he paper (names|measures))")
     stated = {key for key, text in rows if sourced.search(text.partition("paper silent")[0])}
-    values = yaml.safe_load((ROOT / "workflow" / "resources" / "paper_values.yaml").read_text())
-    listed = {f"{section}.{key}" for section, keys in values.items() for key in keys}
+    listed = {name for name, key in list_keys().items() if key.get("paper")}
     # `data.exclude` shows in the number of cases, and the fraction is read without a number of test cases only.
     assert stated - {"data.exclude", "split.test_fraction"} <= listed
     assert {"postprocess.ratio_cases", "training.epochs"} <= stated
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     train = merged(config, postprocess={"ratio_cases": "train"})
-    assert list_deviations(train, ROOT / "workflow" / "resources" / "paper_values.yaml") == ["postprocess.ratio_cases"]
+    assert list_deviations(train) == ["postprocess.ratio_cases"]
     verdicts = checked(deviations=["postprocess.ratio_cases"])["verdict"]
     for claim in ("accepted ratio, low", "accepted ratio, high", "mean Dice, tumor, after"):
         assert verdicts[claim] == "cannot be checked: postprocess.ratio_cases not as in the paper"

@@ -28,7 +28,7 @@ def ball(radius, shape=(40, 110, 120), spacing=SPACING):
 
 def test_a_ball_of_known_volume_and_diameter():
     mask = ball(30)
-    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)[0]
+    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING, 10)[0]
     assert result["tumor_ml"] == pytest.approx(4 / 3 * math.pi * 3.0**3, rel=0.01)  # radius in cm: mL
     assert result["kidney_ml"] == 0
     assert result["tumor_diameter_mm"] == pytest.approx(60, abs=max(SPACING))  # a voxel
@@ -36,14 +36,14 @@ def test_a_ball_of_known_volume_and_diameter():
 
 
 def test_a_shell_of_kidney_around_a_tumor():
-    result = measure_masks(RunLengthMask.from_mask(ball(30)), RunLengthMask.from_mask(ball(20)), SPACING)[0]
+    result = measure_masks(RunLengthMask.from_mask(ball(30)), RunLengthMask.from_mask(ball(20)), SPACING, 10)[0]
     assert result["kidney_ml"] == pytest.approx(4 / 3 * math.pi * (3.0**3 - 2.0**3), rel=0.01)
 
 
 def test_a_box_by_hand():
     mask = np.zeros((6, 10, 12), bool)
     mask[1:3, 2:7, 3:11] = True  # 2 x 5 x 8 voxels of 3 x 0.8 x 0.7 mm
-    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)[0]
+    result = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING, 10)[0]
     assert result["tumor_ml"] == pytest.approx(2 * 5 * 8 * 3 * 0.8 * 0.7 / 1000)
     # From the center of a corner's voxel to that of the opposite corner's; in a slice, of the same slice's.
     assert result["tumor_diameter_mm"] == pytest.approx(np.linalg.norm([1 * 3.0, 4 * 0.8, 7 * 0.7]))
@@ -81,10 +81,10 @@ def test_diameters_of_lines_planes_and_points(shape):
 def test_only_the_largest_tumor_is_measured_across():
     mask = np.zeros((4, 30, 30), bool)
     mask[1:3, 2:6, 2:6] = True
-    alone = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)[0]
+    alone = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING, 10)[0]
     mask[0:3, 20:22, 24:26] = True  # 12 voxels
     mask[3, 29, 29] = True  # too small to count
-    both = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING)[0]
+    both = measure_masks(RunLengthMask.from_mask(mask), RunLengthMask.from_mask(mask), SPACING, 10)[0]
     assert both["tumor_diameter_mm"] == alone["tumor_diameter_mm"]
     assert both["tumor_ratio"] == alone["tumor_ratio"]
     assert both["tumor_axial_mm"] == alone["tumor_axial_mm"]
@@ -94,7 +94,7 @@ def test_only_the_largest_tumor_is_measured_across():
 
 def test_no_tumor():
     kidney, nothing = np.ones((2, 3, 4), bool), np.zeros((2, 3, 4), bool)
-    result = measure_masks(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(nothing), (1, 1, 1))[0]
+    result = measure_masks(RunLengthMask.from_mask(kidney), RunLengthMask.from_mask(nothing), (1, 1, 1), 10)[0]
     assert result["kidney_ml"] == pytest.approx(0.024)
     assert result["tumor_ml"] == 0
     assert result["tumors"] == 0
@@ -157,7 +157,7 @@ def test_a_crumb_of_kidney_has_no_contour():
 def test_a_tumor_within_the_kidney_is_endophytic():
     kidney, tumor = (RunLengthMask.from_mask(ball(radius)) for radius in (30, 12))
     assert measure_exophytic_share(kidney, tumor, tumor, SPACING) == 0
-    assert measure_masks(kidney, tumor, SPACING)[0]["renal_e"] == 3
+    assert measure_masks(kidney, tumor, SPACING, 10)[0]["renal_e"] == 3
 
 
 @pytest.mark.parametrize("count", [8, 60])

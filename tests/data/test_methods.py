@@ -174,7 +174,7 @@ def test_names_and_folders_stay_text_and_labels_become_numbers():
         "a": {"folder": "007", "kidney": [2, 3], "tumor": []},
         "b": {"folder": "x", "kidney": ["kidney_left", "kidney_right"]},
     }
-    assert configuration.list_changes(config, ROOT / "config" / "config.yaml") == {}
+    assert configuration.list_changes(config) == {}
     assert methods.parse_method("~/x").folder == methods.Path.home() / "x"
     assert methods.parse_method("x").values is None
     assert methods.parse_method({"folder": "x", "kidney": [1, 3]}).values == {"kidney": [1, 3], "tumor": [2]}

@@ -17,13 +17,13 @@ def find_sampled(length, size):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nearest_puts_masks_back_in_place(rng, shape):
     mask = rng.integers(0, 2, (shape[0], 16, 16)).astype(np.uint8)
-    whole = restore(mask, 16, shape, "nearest")
+    whole = restore(mask, 16, shape, "nearest", 0.5)
     assert whole.shape == shape
     assert whole.dtype == np.uint8
     for y in range(shape[1]):
         for x in range(shape[2]):
             assert whole[0, y, x] == mask[0, int((y + 0.5) * 16 / shape[1]), int((x + 0.5) * 16 / shape[2])]
-    lower = restore(mask[:, 8:], 16, shape, "nearest")
+    lower = restore(mask[:, 8:], 16, shape, "nearest", 0.5)
     assert not lower[:, : shape[1] // 2].any()
     np.testing.assert_array_equal(lower[:, shape[1] // 2 :], whole[:, shape[1] // 2 :])
 
@@ -73,11 +73,11 @@ def test_interpolation_moves_an_edge_by_half_a_pixel():
     values = np.broadcast_to(ramp, (1, 4, 4))
     assert restore(values, 4, (1, 8, 8), "linear", 0.49)[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert restore(values, 4, (1, 8, 8), "linear", 0.51)[0, 0].tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
-    assert restore(values, 4, (1, 8, 8), "nearest")[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert restore(1 - values, 4, (1, 8, 8), "nearest")[0, 0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
-    assert restore_probabilities(values, 4, (1, 8, 8))[0, 0].tolist() == [26, 26, 51, 76, 128, 178, 204, 230]
+    assert restore(values, 4, (1, 8, 8), "nearest", 0.5)[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert restore(1 - values, 4, (1, 8, 8), "nearest", 0.5)[0, 0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
+    assert restore_probabilities(values, 4, (1, 8, 8), "linear")[0, 0].tolist() == [26, 26, 51, 76, 128, 178, 204, 230]
 
 
 def test_a_volume_of_the_slices_size_stays_as_it_is(rng):
     values = rng.random((2, 16, 16)).astype(np.float32)
-    np.testing.assert_array_equal(restore(values, 16, values.shape, "linear"), values > 0.5)
+    np.testing.assert_array_equal(restore(values, 16, values.shape, "linear", 0.5), values > 0.5)

@@ -91,7 +91,7 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     truth[2, 4:8, 4:8] = 2
     labels = {"truth": truth, "before": np.zeros_like(truth), "after": np.where(truth == 2, 1, 0)}
     geometry = Geometry((4, 32, 64), AFFINE.tolist())
-    plot_slice("case_0", image, labels, (-79, 304), geometry, tmp_path / "slice.png")
+    plot_slice("case_0", image, labels, (-79, 304), geometry, tmp_path / "slice.png", "lower_half")
     axes = drawn[0].axes
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
     assert all((axis.images[0].get_array() == 50).all() for axis in axes)

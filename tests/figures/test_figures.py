@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.drawings import read_legend, scores
+from helpers.filters import filter_options
 
 from kidney_tumor.analysis.ceiling import STEPS, Loss, summarize_steps
 from kidney_tumor.analysis.summary import compare_variants, measure_effect
@@ -17,7 +18,7 @@ from kidney_tumor.figures.morphometry import plot_volumes
 from kidney_tumor.figures.network import plot_network
 from kidney_tumor.figures.pipeline import plot_pipeline
 from kidney_tumor.figures.training import plot_training
-from kidney_tumor.filter.constraints import OFF, FilterOptions
+from kidney_tumor.filter.constraints import OFF
 from kidney_tumor.filter.variants import format_options
 from kidney_tumor.networks.unet import UNet, trace_features
 
@@ -116,7 +117,7 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
     truth[20:24, 4:8] = 2
     losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
     table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1], [9, 5, 5, 5, 1, 1, 1]), ("b", [1] * 7, [10] * 7))
-    plot_losses(table, losses, tmp_path / "cases.png")
+    plot_losses(table, losses, tmp_path / "cases.png", "lower_half")
     axes = np.array(drawn[0].axes).reshape(2, 2)
     assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
     assert [axis.get_title() for axis in axes[1]] == [
@@ -192,7 +193,7 @@ def test_training_shows_what_the_validation_cases_lack(drawn, tmp_path):
 
 
 def test_ablation_names_what_is_off(drawn, tmp_path):
-    base = FilterOptions(percentiles=(5, 95), tumor_kidney_overlap=0.95)
+    base = filter_options(percentiles=(5, 95), tumor_kidney_overlap=0.95)
     variants = [base, replace(base, percentiles=None), replace(base, **OFF)]
     variants += [replace(base, percentiles=(0, 100)), replace(base, tumor_kidney_overlap=0.5)]
     tables = [
@@ -218,7 +219,7 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
 
 def test_the_network_is_drawn_as_built(drawn, tmp_path):
     """8 channels, two poolings, 32 x 64 pixels: by hand."""
-    found = trace_features(UNet(base_channels=8, depth=2), 32, 64)
+    found = trace_features(UNet(base_channels=8, depth=2, batch_norm=True), 32, 64)
     assert found == [
         ("encoder", 8, 32, 64), ("encoder", 16, 16, 32), ("encoder", 32, 8, 16),
         ("decoder", 16, 16, 32), ("decoder", 8, 32, 64), ("output", 1, 32, 64),

@@ -146,7 +146,7 @@ def test_each_pixel_comes_from_where_its_center_falls(shape, size, tumor):
         source = [int((2 * i + 1) * length // (2 * size)) for i, length in ((row, shape[1]), (column, shape[2]))]
         assert (small[:, row, column] == volume[:, source[0], source[1]]).all()
     mask = np.ones((shape[0], size // 2 if tumor else size, size), np.uint8)
-    whole = restore(mask, size, shape, NEAREST)
+    whole = restore(mask, size, shape, NEAREST, 0.5)
     assert whole.shape == shape
     assert whole[:, -1].all()
     if not tumor:

@@ -5,12 +5,18 @@ from conftest import run_script
 
 from kidney_tumor.filter import postprocessing
 from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.schema import fill_dataclass, read_defaults
 
 WIDE = (1.0, 1000.0)
 
 
+def filter_options(**changes):
+    """The defaults, but for some changes."""
+    return fill_dataclass(FilterOptions, read_defaults()["postprocess"] | changes)
+
+
 def postprocess(kidney, tumor, ratios, **options):
-    return postprocessing.postprocess(kidney, tumor, (1.0, 1.0, 1.0), ratios, FilterOptions(**options))
+    return postprocessing.postprocess(kidney, tumor, (1.0, 1.0, 1.0), ratios, filter_options(**options))
 
 
 def run(name, *arguments, cwd):

@@ -1,17 +1,17 @@
 """Small networks, and slices that they learn in seconds."""
 
-import argparse
-
 import numpy as np
 import torch
 
+from kidney_tumor import cli
 from kidney_tumor.networks.dataset import MemoryDataset
-from kidney_tumor.networks.device import Device, add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, Device, choose_device
 from kidney_tumor.networks.training import Hyperparameters, train
 from kidney_tumor.networks.unet import Architecture
+from kidney_tumor.schema import fill_dataclass, read_defaults
 
 CPU = Device(torch.device("cpu"))
-SMALL = Architecture(base_channels=4, depth=2)
+SMALL = Architecture(base_channels=4, depth=2, batch_norm=True)
 
 
 def squares(rng, count=24, size=16):
@@ -45,11 +45,16 @@ class Counted:
 
 def chosen(*options):
     """Choose the device for these options of a script; by default, the CPU in float32."""
-    parser = argparse.ArgumentParser()
-    add_device_options(parser)
+    parser = cli.make_parser("Toys.", *KEYS)
+    parser.add_argument("--threads", type=int)
     return choose_device(parser.parse_args(["--device", "cpu", "--precision", "float32", "--threads", "1", *options]))
 
 
+def hyperparameters(**changes):
+    """The defaults, but for some changes."""
+    return fill_dataclass(Hyperparameters, {**read_defaults()["training"], "negatives": 0.0, **changes})
+
+
 def fitted(images, masks, **changes):
-    settings = Hyperparameters(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
+    settings = hyperparameters(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
     return train(slices_of(images, masks), (-79, 304), SMALL, settings, chosen(), lambda line: None)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.toys import CPU, SMALL, Counted, slices_of, squares
+from helpers.toys import CPU, SMALL, Counted, hyperparameters, slices_of, squares
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import write_tensors
-from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.training import train
 
 
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -56,7 +56,7 @@ def test_a_state_that_could_not_be_written_is_said_soon(rng, tmp_path, monkeypat
     monkeypatch.setattr(os, "replace", replace_if_there_is_room)
     expected, says = (UserError, "the state is saved") if stopped else (OSError, "No space")
     with pytest.raises(expected, match=says):
-        train(slices, (-79, 304), SMALL, Hyperparameters(epochs=9, batch_size=2), CPU, print, checkpoint)
+        train(slices, (-79, 304), SMALL, hyperparameters(epochs=9, batch_size=2), CPU, print, checkpoint)
     assert slices.count == 5
     assert checkpoint.path.exists() == stopped
 
@@ -71,7 +71,7 @@ def test_an_epoch_counts_the_time_before_an_interruption(rng, monkeypatch, tmp_p
 
     slices = Counted(slices_of(*squares(rng, 40)), take_time)
     monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: clock[0])
-    given = (slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append, checkpoint)
+    given = (slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU, said.append, checkpoint)
     with pytest.raises(UserError, match="stopped in epoch 1"):
         train(*given)
     clock[0] += 86400

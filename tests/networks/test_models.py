@@ -26,8 +26,8 @@ def test_window():
 
 def test_both_networks_in_one_pass_are_each_alone(rng):
     images, masks = squares(rng)
-    kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304))
-    tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200))
+    kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304), "lower_half")
+    tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200), "lower_half")
     both = models.predict_slices([kidney, tumor], images, CPU, 5, 0.5)
     for model, mask in zip((kidney, tumor), both, strict=True):
         np.testing.assert_array_equal(mask, models.predict_slices([model], images, CPU, 5, 0.5)[0])
@@ -39,7 +39,7 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
     path = tmp_path / "kidney.pt"
     with pytest.raises(UserError, match=r"kidney.pt is missing"):
         models.load_model(path, "kidney", CPU)
-    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
+    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304), "lower_half"), SMALL)
     with pytest.raises(UserError, match="is a kidney model; expected a tumor model"):
         models.load_model(path, "tumor", CPU)
     path.write_bytes(path.read_bytes()[:-500])
@@ -50,7 +50,7 @@ def test_damaged_or_wrong_model_is_refused(rng, tmp_path):
 def test_one_changed_bit_of_the_weights_is_noticed(rng, tmp_path):
     network, _ = fitted(*squares(rng, 4), epochs=1)
     path = tmp_path / "kidney.pt"
-    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304)), SMALL)
+    models.save_model(path, models.Model(network, "kidney", 16, (-79, 304), "lower_half"), SMALL)
     content = bytearray(path.read_bytes())
     weights = network.output.weight.detach().numpy().tobytes()
     content[content.index(weights)] ^= 1
@@ -80,7 +80,7 @@ def identity_model(path, target, size):
         convolution.weight.data[0, 0, 1, 1] = 1
     network.output.weight.data[:] = 10
     network.output.bias.data[:] = -5
-    models.save_model(path, models.Model(network, target, size, (0, 100)), architecture)
+    models.save_model(path, models.Model(network, target, size, (0, 100), "lower_half"), architecture)
 
 
 @pytest.mark.parametrize(("threshold", "level"), [(0.5, 50), (0.9, 50 + 10 * math.log(9))])

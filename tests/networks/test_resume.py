@@ -15,13 +15,14 @@ import pytest
 import torch
 import yaml
 from conftest import RESULTS, ROOT, SCRIPTS, TINY, list_training_cases, merged, run_script
+from helpers.toys import hyperparameters
 
 from kidney_tumor import locks
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.training import compute_loss, train
 from kidney_tumor.networks.unet import Architecture
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
@@ -44,6 +45,8 @@ def command(finished):
         EPOCHS,
         "--early-stopping-patience",
         99,
+        "--negatives",
+        0,
     ]
     return [*given, *network, "--device", "cpu", "--threads", 1]
 
@@ -163,8 +166,9 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, b
     slices = MemoryDataset(images, (images > 100).to(torch.uint8))
     cpu = Device(torch.device("cpu"))
     falls = {"scheduler_patience": 1, "early_stopping_patience": 5, "min_improvement": 0.5}  # none is large enough
-    chosen = Hyperparameters(epochs=20, batch_size=2, **falls)
-    given = (slices, (-79, 304), Architecture(base_channels=2, depth=2), chosen, cpu, lambda line: None)
+    chosen = hyperparameters(epochs=20, batch_size=2, **falls)
+    network = Architecture(base_channels=2, depth=2, batch_norm=True)
+    given = (slices, (-79, 304), network, chosen, cpu, lambda line: None)
     expected, record = train(*given)
     assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
     assert len(record["history"]) == 6

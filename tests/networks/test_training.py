@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_script
-from helpers.toys import CPU, SMALL, Counted, chosen, fitted, slices_of, squares
+from helpers.toys import CPU, SMALL, Counted, chosen, fitted, hyperparameters, slices_of, squares
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.training import compute_loss, train
 from kidney_tumor.networks.unet import Architecture, UNet
 
 
@@ -45,7 +45,7 @@ def test_training_learns(rng, tmp_path):
     network, record = fitted(images, masks, epochs=30)
     losses = [epoch["loss"] for epoch in record["history"]]
     assert losses[-1] < 0.2 * losses[0]
-    model = models.Model(network.eval(), "kidney", 16, (-79, 304))
+    model = models.Model(network.eval(), "kidney", 16, (-79, 304), "lower_half")
     models.save_model(tmp_path / "kidney.pt", model, SMALL)
     loaded = models.load_model(tmp_path / "kidney.pt", "kidney", CPU)
     unseen, truth = squares(np.random.default_rng(99))
@@ -60,7 +60,7 @@ def test_same_seed_same_weights(rng, options):
     images, masks = squares(rng, 8)
     states = []
     for seed in (1, 1, 2):
-        settings, how = Hyperparameters(epochs=2, batch_size=4, seed=seed), chosen(*options)
+        settings, how = hyperparameters(epochs=2, batch_size=4, seed=seed), chosen(*options)
         network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
         states.append(network.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
@@ -78,10 +78,10 @@ def test_faster_arithmetic_learns_the_same(rng, options):
     unseen, truth = squares(np.random.default_rng(99), 60)
     scores = []
     for how in (chosen(), chosen(*options)):
-        settings = Hyperparameters(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
+        settings = hyperparameters(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
         network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
         assert all(weights.dtype == torch.float32 for weights in network.parameters())
-        model = models.Model(network.eval(), "kidney", 16, (-79, 304))
+        model = models.Model(network.eval(), "kidney", 16, (-79, 304), "lower_half")
         (mask,) = models.predict_slices([model], unseen, how, batch_size=8, threshold=0.5)
         (again,) = models.predict_slices([model], unseen, CPU, batch_size=8, threshold=0.5)
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
@@ -140,7 +140,7 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     images, masks = squares(rng, 8)
     whole = compute_loss
     monkeypatch.setattr("kidney_tumor.networks.training.compute_loss", lambda *values: whole(*values) * 1e-6)
-    settings = Hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
+    settings = hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
     before = UNet(**asdict(SMALL))
     before.initialize(torch.Generator().manual_seed(settings.seed))
     network, _ = train(
@@ -172,7 +172,7 @@ def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
     """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
     said, slices = [], Counted(slices_of(*squares(rng, 24)), lambda number: None)
     monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: 12.0 * slices.count)
-    train(slices, (-79, 304), SMALL, Hyperparameters(epochs=1, batch_size=4), CPU, said.append)
+    train(slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU, said.append)
     # After 3 of 6 batches, 36 s; the end, 36 s later, is the epoch's own line.
     assert said[0] == "epoch  1/1  50% of its slices  0.333 slices/s  0.6 min left in it"
     assert len(said) == 2
@@ -211,7 +211,7 @@ def test_what_auto_means_on_a_cpu(monkeypatch, capabilities, onednn, precision):
 
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """The losses of epochs that change nothing, since the learning rate is almost 0."""
-    settings = Hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
+    settings = hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
     network = Architecture(base_channels=2, depth=1, batch_norm=False)
     record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]
     return [epoch["loss"] for epoch in record["history"]]
@@ -277,7 +277,7 @@ def test_the_script_alone(stored, tmp_path):
     (tmp_path / "all" / "case_00000").parent.mkdir()
     folder.rename(tmp_path / "all" / "case_00000")
     arguments = ["--cases", "case_00000", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
-    arguments += ["--hu-window", "-100", "200", "--no-batch-norm"]
+    arguments += ["--hu-window", "-100", "200", "--no-batch-norm", "--negatives", "0"]
     result = run_script("train", "--target", "kidney", "--output", "kidney.pt", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for word in ("epoch  2/2", "loss", "learning rate", "slices/s", "min left"):

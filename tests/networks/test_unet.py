@@ -19,7 +19,7 @@ def test_any_size_keeps_its_shape(shape, batch_norm):
 def test_full_size_is_the_original_u_net():
     """The original's channels, and 96.2 GFLOP for a slice of 256 x 256 pixels, as counted on paper."""
     with torch.device("meta"):
-        network = UNet(batch_norm=False)
+        network = UNet(base_channels=64, depth=4, batch_norm=False)
         with FlopCounterMode(display=False) as counter:
             network(torch.empty(1, 1, 256, 256))
     assert counter.get_total_flops() == pytest.approx(96.2e9, rel=0.001)
@@ -33,7 +33,7 @@ def test_full_size_is_the_original_u_net():
 
 
 def test_initialization_is_gaussian_with_zero_biases():
-    network = UNet(base_channels=16, depth=2)
+    network = UNet(base_channels=16, depth=2, batch_norm=True)
     network.initialize(torch.Generator().manual_seed(0))
     up = network.up[0].weight  # 64 to 32 channels, 2 x 2, stride 2: each output value has 64 inputs
     assert up.std().item() == pytest.approx(math.sqrt(1 / 64), rel=0.03)

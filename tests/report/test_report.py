@@ -216,7 +216,6 @@ def test_why_no_claim_is_judged_is_said_once():
 
 
 def test_settings_are_listed_where_they_differ_and_are_read():
-    defaults = ROOT / "config" / "config.yaml"
     config = {
         "run": "mine",
         "device": "cpu",
@@ -224,11 +223,11 @@ def test_settings_are_listed_where_they_differ_and_are_read():
         "phantom": {"seed": 1},
         "download": {"attempts": 9},
     }
-    fill_defaults(config, defaults)
-    assert list_changes(config, defaults) == {"device": ("cpu", "auto"), "slices.size": (64, 256)}
+    fill_defaults(config)
+    assert list_changes(config) == {"device": ("cpu", "auto"), "slices.size": (64, 256)}
     config["data"]["source"] = "download"
     changes = {"device": ("cpu", "auto"), "slices.size": (64, 256), "data.source": ("download", "kits19")}
-    assert list_changes(config, defaults) == changes | {"download.attempts": (9, 8)}
+    assert list_changes(config) == changes | {"download.attempts": (9, 8)}
 
 
 def make_report(project, config):

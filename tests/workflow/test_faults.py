@@ -23,7 +23,7 @@ from kidney_tumor.scans.folder import parse_name
 pytestmark = pytest.mark.slow
 
 ROOTED = os.geteuid() == 0 if hasattr(os, "geteuid") else False
-NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1]
+NETWORK = ["--base-channels", 2, "--depth", 2, "--epochs", 1, "--device", "cpu", "--threads", 1, "--negatives", 0]
 
 
 def flip(path, where=0.5):

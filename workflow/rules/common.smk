@@ -21,7 +21,7 @@ from kidney_tumor.scans import folder as scan_folder
 from kidney_tumor.scans import manifest
 
 try:
-    configuration.fill_defaults(config, WORKFLOW.parent / "config" / "config.yaml")
+    configuration.fill_defaults(config)
     configuration.parse_texts(config)
     configuration.validate(config)
 except errors.UserError as error:
@@ -162,12 +162,6 @@ def list_options(section, *keys, without=()):
     """List the command-line options for a section of the configuration, for some of its keys or all but some."""
     chosen = [key for key in keys or config[section] if key not in without]
     return configuration.make_options({key: config[section][key] for key in chosen})
-
-
-def list_device_options():
-    """List the command-line options for device, precision and determinism of the scripts that run networks."""
-    choices = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
-    return configuration.make_options(choices)
 
 
 def make_address(volume, case):

@@ -33,7 +33,7 @@ def warn_without_gpu():
     # Predictions of scans are planned once these are sorted.
     uses_networks = is_planned("train", "predict", "predict_scan", "sort_scans")
     if uses_networks and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
-        changed = {key.split(".")[0] for key in configuration.list_deviations(config, RESOURCES / "paper_values.yaml")}
+        changed = {key.split(".")[0] for key in configuration.list_deviations(config)}
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
             f"No GPU found: the networks run on the CPU{weeks}. "

@@ -1,4 +1,6 @@
 GPUS = int(config["device"] != "cpu")
+CHOICES = {key: str(config[key]).lower() for key in ("device", "precision", "deterministic")}
+DEVICE_OPTIONS = configuration.make_options(CHOICES)
 
 # What a prediction writes into the folder of its case.
 PREDICTED = [f"{network}.nii.gz" for network in targets.NETWORKS]
@@ -35,7 +37,7 @@ rule train:
         + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})
         + list_options("slices", "hu_window", *(["tumor_rows"] if wildcards.network == "tumor" else []))
         + (list_options("inference", "threshold") if config["training"]["validation_cases"] else [])
-        + list_device_options(),
+        + DEVICE_OPTIONS,
     shell:
         # A signal to the whole job must reach the training, which saves its state, and not end the shell before.
         "trap : TERM INT; "
@@ -85,7 +87,7 @@ rule predict:
         slices=lambda wildcards, input: find_parent(input.slices, 2),
         case=lambda wildcards: wildcards.case,
         output=subpath(output[0], ancestor=2),
-        options=list_options("inference") + list_device_options(),
+        options=list_options("inference") + DEVICE_OPTIONS,
     shell:
         run_script(
             "--slices {params.slices:q} --cases {params.case:q} --kidney-model {input.kidney:q}"

@@ -15,13 +15,11 @@ rule write_first_page:
     params:
         **use_script("write_first_page", style=WORKFLOW / "report" / "style.css"),
         # A key that decides a result repeats this rule through its inputs, and no other key should.
-        changes=leave_unrecorded(
-            json.dumps(configuration.list_changes(config, WORKFLOW.parent / "config" / "config.yaml"))
-        ),
+        changes=leave_unrecorded(json.dumps(configuration.list_changes(config))),
         folder=subpath(output[0], parent=True),
         name=config["run"],
         source=COHORT.source,
-        deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
+        deviations=configuration.list_deviations(config),
     shell:
         run_script(
             "--results {params.folder:q} --name {params.name:q} --source {params.source:q} --records {input.records:q}"

@@ -18,7 +18,7 @@ use rule predict as predict_scan with:
         slices=subpath(output[0], ancestor=2),
         case=lambda wildcards: wildcards.scan,
         output=subpath(output[0], ancestor=2),
-        options=list_options("inference") + list_device_options(),
+        options=list_options("inference") + DEVICE_OPTIONS,
 
 
 use rule postprocess as postprocess_scan with:

@@ -2,6 +2,8 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
+import argparse
+
 import pandas as pd
 
 from kidney_tumor import cli, tables
@@ -9,10 +11,11 @@ from kidney_tumor.analysis.ablation import score_variant
 from kidney_tumor.data.split import read_split
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
+from kidney_tumor.schema import fill_dataclass
 
 
 def main(arguments: cli.Arguments) -> None:
-    variant = cli.read_options(arguments, FilterOptions)
+    variant = fill_dataclass(FilterOptions, vars(arguments))
     components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
     rows = []
     for folder, label in zip(arguments.predictions, arguments.labels, strict=True):
@@ -27,10 +30,9 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each case and target, .tsv")
+    parser = cli.make_parser(__doc__, "postprocess", output="table with a row for each case and target, .tsv")
     cli.add_shared(parser, "components")
     cli.add_file(parser, "predictions", "folders of raw masks, one per case", nargs="+")
     cli.add_file(parser, "labels", "label volumes, one for each folder", nargs="+")
-    parser.add_argument("--ratio-cases", choices=("all", "train"), default="all", help="cases whose tumors count")
-    cli.add_options(parser, FilterOptions)
+    parser.add_argument("--fill-holes", action=argparse.BooleanOptionalAction, default=True, help="fill holes first")
     cli.run(main, parser)

@@ -14,11 +14,11 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="case_XXXXX/imaging.nii.gz or segmentation.nii.gz")
+    parser = cli.make_parser(
+        __doc__, "download.attempts", "download.timeout", output="case_XXXXX/imaging.nii.gz or segmentation.nii.gz"
+    )
     parser.add_argument("--url", required=True, help="address of the volume")
     cli.add_file(parser, "like", "volume of the same shape: the label of an image", nargs="?", required=False)
     cli.add_file(parser, "lock", "file of checksums in the format of sha256sum")
-    parser.add_argument("--attempts", type=int, default=8, help="number of attempts in a row without progress")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds without a byte after which an attempt fails")
     parser.add_argument("--backoff", type=float, default=1, help="seconds before the second attempt, then doubled")
     cli.run(main, parser)

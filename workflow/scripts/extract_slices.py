@@ -11,7 +11,6 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder for images.npy, labels.npy, slices.json")
+    parser = cli.make_parser(__doc__, "slices.size", output="folder for images.npy, labels.npy, slices.json")
     cli.add_shared(parser, "image", "label")
-    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
     cli.run(main, parser)

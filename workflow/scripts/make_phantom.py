@@ -11,8 +11,5 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder of the case, named case_XXXXX")
-    parser.add_argument("--size", type=int, default=128, help="rows and columns of a slice in pixels")
-    parser.add_argument("--slices", type=int, nargs=2, default=(32, 44), help="smallest and largest number of slices")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the cohort")
+    parser = cli.make_parser(__doc__, "phantom", without=["cases"], output="folder of the case, named case_XXXXX")
     cli.run(main, parser)

@@ -12,7 +12,6 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="clinical record, kits.json")
+    parser = cli.make_parser(__doc__, "phantom.seed", output="clinical record, kits.json")
     cli.add_shared(parser, "measures")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the cohort")
     cli.run(main, parser)

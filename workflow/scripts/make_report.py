@@ -19,7 +19,7 @@ TRIGGERS = ("code", "input", "mtime", "params")
 
 def main(arguments: cli.Arguments) -> None:
     if arguments.configfile:
-        config = configuration.read_config(arguments.configfile, WORKFLOW.parent / "config" / "config.yaml")
+        config = configuration.read_config(arguments.configfile)
         remedy = f"run `.venv/bin/snakemake --cores 2 --configfile {shlex.quote(str(arguments.configfile))}` first"
         run = Path("results", config["run"])
         if not run.is_dir():

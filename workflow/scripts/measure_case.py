@@ -20,7 +20,8 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for truth, before and after, .tsv")
+    parser = cli.make_parser(
+        __doc__, "postprocess.min_component_voxels", output="table with a row for truth, before and after, .tsv"
+    )
     cli.add_shared(parser, "case", "label", "kidney", "tumor", "segmentation")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     cli.run(main, parser)

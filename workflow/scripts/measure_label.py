@@ -21,8 +21,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of the measures, .tsv")
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels", output="table of the measures, .tsv")
     cli.add_shared(parser, "case", "label")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     cli.add_file(parser, "slice", "slice with the largest axial diameter, .npz")
     cli.run(main, parser)

@@ -33,9 +33,8 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of the measures, .tsv")
+    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels", output="table of the measures, .tsv")
     cli.add_shared(parser, "segmentation")
     cli.add_file(parser, "slices", "folder of the scan's extracted slices")
     cli.add_file(parser, "manifest", "manifest of the networks, model.json; of an ensemble all", nargs="+")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="number of voxels of the smallest tumor")
     cli.run(main, parser)

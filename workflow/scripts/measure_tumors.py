@@ -22,8 +22,9 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each component, .tsv")
+    parser = cli.make_parser(
+        __doc__, "postprocess.min_component_voxels", output="table with a row for each component, .tsv"
+    )
     cli.add_shared(parser, "root", "cases")
-    parser.add_argument("--min-component-voxels", type=int, default=10, help="voxels of the smallest component to list")
     parser.add_argument("--threads", type=int, default=1, help="number of label volumes to measure at once")
     cli.run(main, parser)

@@ -3,7 +3,7 @@
 import kidney_tumor.interrupt  # noqa: F401
 
 from kidney_tumor import cli
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS, open_slices, resize
+from kidney_tumor.data.slices import open_slices, resize
 from kidney_tumor.data.stages import read_stages
 from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.postprocessing import merge
@@ -20,9 +20,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="figure, .png")
+    parser = cli.make_parser(__doc__, "slices.hu_window", "slices.tumor_rows", output="figure, .png")
     cli.add_shared(parser, "kidney", "tumor", "segmentation")
     cli.add_file(parser, "slices", "folder of the case's extracted slices")
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     cli.run(main, parser)

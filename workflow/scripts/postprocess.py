@@ -9,6 +9,7 @@ from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.filter.candidates import describe_verdict, write_candidates
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
+from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.volumes.masks import read_mask
 
 SEGMENTATION = "segmentation.nii.gz"
@@ -21,7 +22,8 @@ def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
-    filtered = postprocess(kidney, tumor, geometry.spacing, ratios, cli.read_options(arguments, FilterOptions))
+    options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})
+    filtered = postprocess(kidney, tumor, geometry.spacing, ratios, options)
     write_mask(arguments.output, filtered.segmentation, geometry)
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered)
@@ -46,9 +48,13 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="segmentation with the labels 0, 1 and 2, .nii.gz")
+    parser = cli.make_parser(
+        __doc__,
+        "postprocess",
+        without=["percentiles", "ratio_cases"],
+        output="segmentation with the labels 0, 1 and 2, .nii.gz",
+    )
     cli.add_shared(parser, "kidney", "tumor")
     cli.add_file(parser, "ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
-    cli.add_options(parser, FilterOptions, without={"percentiles"})
     cli.add_file(parser, "candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
     cli.run(main, parser)

@@ -2,16 +2,15 @@
 
 import kidney_tumor.interrupt  # noqa: F401
 
-import argparse
 from itertools import chain
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.places import write_mask
-from kidney_tumor.data.restoration import LINEAR, METHODS, restore, restore_probabilities
+from kidney_tumor.data.restoration import restore, restore_probabilities
 from kidney_tumor.data.slices import open_slices
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.scans.folder import parse_name
 
 
@@ -48,20 +47,11 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+    parser = cli.make_parser(__doc__, "inference", *KEYS, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
     cli.add_file(parser, "slices", "extracted slices, a folder per case")
     parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
     several = "; the mean probability of several"
     cli.add_file(parser, "kidney-model", f"kidney model, .pt{several}", nargs="+")
     cli.add_file(parser, "tumor-model", f"tumor model, .pt{several}", nargs="+")
-    parser.add_argument("--restore", choices=METHODS, default=LINEAR, help="how pixels become voxels")
-    parser.add_argument(
-        "--probabilities",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="also write <case>/kidney_probability.nii.gz and tumor_probability.nii.gz, 0 to 255",
-    )
-    parser.add_argument("--batch-size", type=int, default=16, help="number of slices to segment at a time")
-    parser.add_argument("--threshold", type=float, default=0.5, help="sigmoid output above which a pixel is foreground")
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
     cli.run(main, parser)

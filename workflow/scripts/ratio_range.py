@@ -23,9 +23,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="range, .json")
+    parser = cli.make_parser(__doc__, "postprocess.percentiles", output="range, .json")
     cli.add_shared(parser, "components")
-    parser.add_argument("--percentiles", type=float, nargs=2, default=[5, 95], help="percentiles of the ratios")
-    parser.add_argument("--no-percentiles", dest="percentiles", action="store_const", const=None, help="accept all")
     parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
     cli.run(main, parser)

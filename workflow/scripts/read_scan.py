@@ -33,8 +33,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder for images.npy and slices.json")
+    parser = cli.make_parser(__doc__, "slices.size", output="folder for images.npy and slices.json")
     cli.add_file(parser, "scan", "volume, or folder of a DICOM series")
     cli.add_file(parser, "image", "volume to write, .nii.gz; for a scan that is not NIfTI", required=False)
-    parser.add_argument("--size", type=int, default=256, help="rows and columns of an extracted slice in pixels")
     cli.run(main, parser)

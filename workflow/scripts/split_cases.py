@@ -16,12 +16,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with the columns case and subset, .tsv")
+    parser = cli.make_parser(__doc__, "split", output="table with the columns case and subset, .tsv")
     cli.add_shared(parser, "cases")
-    parser.add_argument("--scheme", choices=("holdout", "kfold"), default="holdout", help="random test cases, or folds")
-    parser.add_argument("--repeats", type=int, default=1, help="number of splits or folds")
     parser.add_argument("--number", type=int, default=1, help="number of the split to write, from 1")
-    parser.add_argument("--test-cases", type=int, help="number of test cases; overrides --test-fraction")
-    parser.add_argument("--test-fraction", type=float, default=0.1, help="share of test cases")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the split")
     cli.run(main, parser)

@@ -34,12 +34,11 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder for scores, dice, effect, summary (.tsv)")
+    parser = cli.make_parser(__doc__, "statistics.seed", output="folder for scores, dice, effect, summary (.tsv)")
     cli.add_shared(parser, "ratio-range", "source")
     cli.add_file(parser, "scores", "tables of score.py, one per case", nargs="+")
     cli.add_file(parser, "splits", "table split.tsv of each split", nargs="+")
     cli.add_file(parser, "records", "records of the first split's models", nargs="+")
     cli.add_file(parser, "paper", "table of the paper's claims, .tsv")
     parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     cli.run(main, parser)

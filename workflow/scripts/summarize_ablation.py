@@ -19,8 +19,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each variant and target, .tsv")
+    parser = cli.make_parser(__doc__, "statistics.seed", output="table with a row for each variant and target, .tsv")
     cli.add_file(parser, "variants", "tables of ablate.py, the configured variant first", nargs="+")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     cli.add_file(parser, "figure", "figures of the table, .png or .svg", nargs="+")
     cli.run(main, parser)

@@ -6,7 +6,6 @@ import numpy as np
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import ceiling
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 
 
@@ -26,10 +25,9 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    parser = cli.make_parser(__doc__, "slices.tumor_rows", output="table of all cases, .tsv")
     cli.add_file(parser, "cases", "tables of trace_ceiling.py, one per case", nargs="+")
     cli.add_file(parser, "slices", "slices of trace_ceiling.py, .npz", nargs="+")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
     cli.add_file(parser, "output-summary", "table of each step's mean and cost, .tsv")
     cli.add_file(parser, "figure", "plot of Dice after each step, .png")
     cli.add_file(parser, "figure-cases", "plot of the three cases that lose most, .png")

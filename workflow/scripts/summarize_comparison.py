@@ -24,11 +24,10 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
+    parser = cli.make_parser(__doc__, "statistics.seed", output="table of all cases, .tsv")
     cli.add_file(parser, "folder", "folder of compare_case.py's <method>/<case>.tsv")
     parser.add_argument("--methods", nargs="+", required=True, help="names of the methods, that of this run first")
     parser.add_argument("--cases", nargs="+", required=True, help="names of the test cases")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     cli.add_file(parser, "output-summary", "table of means and medians, .tsv")
     cli.add_file(parser, "output-differences", "table of paired differences, .tsv")
     cli.add_file(parser, "figure", "figures of both Dice, .png or .svg", nargs="+")

@@ -16,8 +16,7 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of associations, .tsv")
+    parser = cli.make_parser(__doc__, "statistics.seed", output="table of associations, .tsv")
     cli.add_shared(parser, "measures", "record", "source")
-    parser.add_argument("--seed", type=int, default=2019, help="seed of the bootstrap")
     cli.add_file(parser, "figure", "associations at a glance, .png")
     cli.run(main, parser)

@@ -6,22 +6,22 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kidney_tumor import cli, errors, files, provenance
-from kidney_tumor.data.slices import LOWER_HALF, TUMOR_ROWS
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
-from kidney_tumor.networks.device import add_device_options, choose_device
+from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.networks.training import Hyperparameters, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
+from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
 
 
 def main(arguments: cli.Arguments) -> None:
     target, window = arguments.target, arguments.hu_window
-    hyperparameters = cli.read_options(arguments, Hyperparameters)
-    architecture = cli.read_options(arguments, Architecture)
+    hyperparameters = fill_dataclass(Hyperparameters, vars(arguments))
+    architecture = fill_dataclass(Architecture, vars(arguments))
     cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, hyperparameters.seed)
     device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
@@ -76,21 +76,12 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="model, .pt; its record, .json, lies beside it")
+    keys = ("slices.hu_window", "slices.tumor_rows", "network", "training", "inference.threshold", *KEYS)
+    parser = cli.make_parser(__doc__, *keys, without=["slices"], output="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     cli.add_shared(parser, "cases")
     cli.add_file(parser, "slices", "extracted slices, a folder per case")
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
-    parser.add_argument("--tumor-rows", choices=TUMOR_ROWS, default=LOWER_HALF, help="rows that a tumor network sees")
-    parser.add_argument("--threshold", type=float, default=0.5, help="output above which validation sees foreground")
-    cli.add_options(parser, Architecture)
-    cli.add_options(parser, Hyperparameters)
-    places = ("auto", "memory", "disk")
-    parser.add_argument("--loading", choices=places, default="auto", help="where slices are; auto: memory if they fit")
-    parser.add_argument(
-        "--keep-state",
-        action="store_true",
-        help="keep <model>.resume.pt of the finished training, from which the same command makes the model again",
-    )
-    add_device_options(parser)
+    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
+    parser.add_argument("--keep-state", action="store_true", help="keep <model>.resume.pt of the finished training")
+    parser.add_argument("--negatives", type=float, required=True, help="share of slices without the target to use")
     cli.run(main, parser)

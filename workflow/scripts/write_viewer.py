@@ -39,11 +39,10 @@ def main(arguments: cli.Arguments) -> None:
 
 
 if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="page to write, .html")
+    parser = cli.make_parser(__doc__, "slices.hu_window", output="page to write, .html")
     cli.add_shared(parser, "image", "kidney", "tumor", "segmentation")
     parser.add_argument("--name", required=True, help="name of the case or scan, any text")
     cli.add_file(parser, "label", "true labels, .nii.gz; without them, truth is left out", required=False)
-    parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="HU that are black and white")
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
     cli.add_file(parser, "measures", "measures of a scan, shown with its warnings, .tsv", required=False)
     cli.add_file(parser, "template", "the page's HTML", default=TEMPLATE, required=False)

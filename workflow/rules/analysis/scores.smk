@@ -45,7 +45,7 @@ rule summarize:
         **use_script("summarize", paper=RESOURCES / "paper_claims.tsv"),
         folder=subpath(output[0], parent=True),
         source=COHORT.source,
-        deviations=configuration.list_deviations(config, RESOURCES / "paper_values.yaml"),
+        deviations=configuration.list_deviations(config),
         options=list_options("statistics", "seed"),
     shell:
         run_script(

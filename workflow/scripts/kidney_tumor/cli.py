@@ -3,17 +3,15 @@
 import argparse
 import os
 import signal
-import typing
 from collections.abc import Callable, Collection
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from kidney_tumor import schema
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
 
-T = TypeVar("T")
 Arguments = argparse.Namespace
 FILE: dict[str, Any] = {"type": Path, "required": True}
 SHARED: dict[str, dict[str, Any]] = {
@@ -33,6 +31,8 @@ SHARED: dict[str, dict[str, Any]] = {
     "source": {"choices": ("kits19", "phantom"), "default": "kits19", "help": "source of the cohort"},
 }
 """The options that several scripts have, each with the settings of `add_argument`."""
+KINDS = {"integer": int, "number": float, "string": str}
+"""The types of JSON Schema that an option can have."""
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
@@ -60,14 +60,6 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def make_parser(description: str, output: str = "") -> argparse.ArgumentParser:
-    """Make a parser that shows each option's default in `--help`; `output` explains the option of this name."""
-    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0], formatter_class=Formatter)
-    if output:
-        add_file(parser, "output", output)
-    return parser
-
-
 def add_file(parser: argparse.ArgumentParser, name: str, explanation: str, **settings: Any) -> None:
     """Add an option that names a file or folder, or several (`nargs`); it is required unless the settings say no."""
     parser.add_argument(f"--{name}", **FILE | settings, help=explanation)
@@ -79,44 +71,36 @@ def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(f"--{name}", **SHARED[name])
 
 
-def add_options(parser: argparse.ArgumentParser, kind: type, *, without: Collection[str] = ()) -> None:
-    """Add an option for each field of a dataclass whose fields `describe` made.
+def make_parser(
+    description: str, *keys: str, without: Collection[str] = (), output: str = ""
+) -> argparse.ArgumentParser:
+    """Make a parser that shows each option's default in `--help`; `output` explains the option of this name.
 
-    A field that may be None gets a second option, `--no-<name>`, which sets it to None.
+    It has an option for each of some keys of the configuration, `slices.size` for example, or of all in a section. The
+    option has the name of the key without its section, and its type, default and explanation from the schema. A key
+    that may be null gets a second option, `--no-<name>`, which sets it to None.
     """
-    hints = typing.get_type_hints(kind)
-    for item in fields(kind):
-        if item.name in without:
+    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0], formatter_class=Formatter)
+    if output:
+        add_file(parser, "output", output)
+    for name, key in schema.list_keys().items() if keys else ():
+        section, _, last = name.rpartition(".")
+        if not {name, section} & set(keys) or last in without:
             continue
-        flag, hint = item.name.replace("_", "-"), hints[item.name]
-        choices = [choice for choice in typing.get_args(hint) if choice is not type(None)]
-        optional = type(None) in typing.get_args(hint)
-        value = choices[0] if optional else hint
-        settings: dict[str, Any] = {"default": item.default, "help": item.metadata["help"]}
-        if value is bool:
+        flag, kinds, default = last.replace("_", "-"), key.get("type", ""), key["default"]
+        settings: dict[str, Any] = {"help": key["description"].partition(". ")[0].replace("%", "%%")}
+        if "enum" in key:
+            settings["choices"], default = [str(choice).lower() for choice in key["enum"]], str(default).lower()
+        elif kinds == "boolean":
             settings["action"] = argparse.BooleanOptionalAction
-        elif typing.get_origin(value) is typing.Literal:
-            settings["choices"] = typing.get_args(value)
-        elif members := typing.get_args(value):
-            settings |= {"nargs": len(members), "type": members[0], "action": StoreTuple}
+        elif "array" in kinds:
+            settings |= {"nargs": key["minItems"], "type": KINDS[key["items"]["type"]]}
         else:
-            settings["type"] = value
-        parser.add_argument(f"--{flag}", **settings)
-        if optional:
-            parser.add_argument(f"--no-{flag}", dest=item.name, action="store_const", const=None, help="set no limit")
-
-
-def read_options(arguments: argparse.Namespace, kind: type[T]) -> T:
-    """Make a dataclass from the options that `add_options` added; other fields keep their defaults."""
-    names = [item.name for item in fields(kind) if hasattr(arguments, item.name)]  # type: ignore[arg-type]
-    return kind(**{name: getattr(arguments, name) for name in names})
-
-
-class StoreTuple(argparse.Action):
-    """An action that stores the values of an option as a tuple, so that they compare equal to a field's default."""
-
-    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
-        setattr(namespace, self.dest, tuple(values))
+            settings["type"] = next(kind for word, kind in KINDS.items() if word in kinds)
+        parser.add_argument(f"--{flag}", default=default, **settings)
+        if "null" in kinds:
+            parser.add_argument(f"--no-{flag}", dest=last, action="store_const", const=None, help="set no limit")
+    return parser
 
 
 def prefer_commands(folder: Path) -> None:

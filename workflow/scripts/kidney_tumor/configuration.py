@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from kidney_tumor.errors import UserError
+from kidney_tumor.schema import get_value, list_keys, read_defaults, read_schema
 
 # JSON Schema accepts 3.0 as an integer, and YAML's .nan and .inf as numbers, but the scripts do not.
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -22,17 +23,16 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
         "number": lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value),
     }
 )
-TEXTS = ("root", "models", "folder", "lock", "imaging", "imaging_revision", "labels", "labels_revision")
-LABELS = {"kidney": [1], "tumor": [2]}
+TYPES = {int: "integer", list: "array", dict: "object", type(None): "null"}
+"""The types of JSON Schema that a text of the command line may stand for where a key takes texts, too."""
+_METHOD = read_schema()["properties"]["compare"]["additionalProperties"]["properties"]
+LABELS = {part: _METHOD[part]["default"] for part in ("kidney", "tumor")}
 """The labels of kidney and tumor in KiTS19, which a method has if the section `compare` names no others."""
 ORGANS = {"kidney": ["kidney_left", "kidney_right"], "tumor": []}
 """The names of TotalSegmentator's files, which a method has if it has a file for each organ and names no others."""
-SOURCES = {"download", "phantom"}
-"""The sections that are read only if `data.source` names them."""
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
-def read_config(path: Path, defaults: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """Read a user's configuration file, and complete and check it like the workflow.
 
     Raises:
@@ -47,49 +47,38 @@ def read_config(path: Path, defaults: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
         raise UserError(f"{path} holds no keys; expected a configuration file such as config/demo.yaml")
-    fill_defaults(config, defaults)
+    fill_defaults(config)
     parse_texts(config)
     validate(config)
     return config
 
 
-def fill_defaults(config: dict[str, Any], defaults: Path) -> None:
-    """Add the sections and keys that the configuration lacks, in place, from a file with the defaults."""
-    for key, value in yaml.safe_load(defaults.read_text()).items():
-        if isinstance(value, dict) and isinstance(config.setdefault(key, {}), dict):
-            config[key] = value | config[key]
-        else:
-            config.setdefault(key, value)
+def fill_defaults(config: dict[str, Any]) -> None:
+    """Add the sections and keys that the configuration lacks, in place."""
+    for key, value in read_defaults().items():
+        given = config.setdefault(key, value)
+        if isinstance(value, dict) and isinstance(given, dict):
+            config[key] = value | given
 
 
 def parse_texts(config: dict[str, Any]) -> None:
     """Parse, in place, the values that `snakemake --config key=true section='{key: 3}'` gives as text, except names."""
-    for key in set(config) - {"run"}:
-        if not isinstance(config[key], dict):
-            config[key] = _parse_value(config[key])
-    for section in _list_sections(config):
-        for key, value in section.items():
-            if key not in TEXTS:
-                section[key] = _parse_value(value)
+    config.update(_parse_texts(config, read_schema()))
 
 
-def _list_sections(config: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the sections; in place of `compare`, whose keys are names and whose texts are folders, its mappings."""
-    sections = [value for key, value in config.items() if key != "compare"]
-    if isinstance(config.get("compare"), dict):
-        sections += config["compare"].values()
-    return [section for section in sections if isinstance(section, dict)]
-
-
-def _parse_value(value: Any) -> Any:
+def _parse_texts(value: Any, part: Mapping[str, Any]) -> Any:
+    """Parse the texts in a value that part of the schema describes."""
     if isinstance(value, dict):
-        return {name: _parse_value(item) for name, item in value.items()}
+        known, others = part.get("properties", {}), part.get("additionalProperties") or {}
+        return {name: _parse_texts(item, known.get(name, others)) for name, item in value.items()}
     if isinstance(value, list):
-        return [_parse_value(item) for item in value]
+        return [_parse_texts(item, part.get("items", {})) for item in value]
     try:
-        return yaml.safe_load(value) if isinstance(value, str) else value
+        parsed = yaml.safe_load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         return value
+    types = part.get("type", "")
+    return value if "string" in types and TYPES.get(type(parsed), "text") not in types else parsed
 
 
 def validate(config: Mapping[str, Any]) -> None:
@@ -98,8 +87,7 @@ def validate(config: Mapping[str, Any]) -> None:
     Raises:
         UserError: The message has a line for each unknown key, wrong type or impossible value.
     """
-    schema = yaml.safe_load(SCHEMA.read_text())
-    errors = extend(Draft202012Validator, type_checker=STRICT)(schema).iter_errors(config)
+    errors = extend(Draft202012Validator, type_checker=STRICT)(read_schema()).iter_errors(config)
     problems = [line for error in errors for line in _explain(error)]
     problems = problems or list(_find_contradictions(config))
     if problems:
@@ -119,22 +107,17 @@ def _explain(error: Any) -> Iterator[str]:
         for key in sorted(set(error.validator_value) - set(error.instance)):
             yield f"{prefix}{key} is missing; see config/README.md"
     else:
-        described = error.schema.get("description")
-        yield f"{place}: {error.message}" + (f"; expected {described}" if described else "")
+        expected = error.schema.get("expected")
+        yield f"{place}: {error.message}" + (f"; expected {expected}" if expected else "")
 
 
 def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
-    for section, key in (
-        ("slices", "hu_window"),
-        ("postprocess", "percentiles"),
-        ("phantom", "slices"),
-    ):
-        low, high = config[section][key] or (0, 0)
-        if low > high or (low == high and key == "hu_window"):
-            yield f"{section}.{key}: {low} comes before {high}; write the smaller value first"
-    for low, high in config["ablation"]["percentiles"]:
-        if low > high:
-            yield f"ablation.percentiles: {low} comes before {high}; write the smaller value first"
+    names = [name for name, key in list_keys().items() if "maxItems" in key]
+    pairs = [(name, get_value(config, name)) for name in names]
+    pairs += [("ablation.percentiles", pair) for pair in config["ablation"]["percentiles"]]
+    for name, (low, high) in filter(lambda pair: pair[1], pairs):
+        if low > high or (low == high and name == "slices.hu_window"):
+            yield f"{name}: {low} comes before {high}; write the smaller value first"
     for name, entry in config["compare"].items():
         if name == config["run"]:
             yield f"compare.{name} has the name of this run; give it another"
@@ -162,37 +145,22 @@ def read_parts(entry: Mapping[str, Any]) -> dict[str, list[Any]]:
     return (ORGANS if has_files else LABELS) | named
 
 
-def list_deviations(config: Mapping[str, Any], paper_values: Path) -> list[str]:
-    """List the keys, `training.epochs` for example, whose values deviate from the paper's values in a file."""
-    return [
-        f"{section}.{key}"
-        for section, values in yaml.safe_load(paper_values.read_text()).items()
-        for key, value in values.items()
-        if config[section][key] != value
-    ]
+def list_deviations(config: Mapping[str, Any]) -> list[str]:
+    """List the keys, `training.epochs` for example, whose values deviate from those that the paper states."""
+    stated = {name for name, key in list_keys().items() if key.get("paper")}
+    return [name for name in list_changes(config) if name in stated]
 
 
-def list_changes(config: Mapping[str, Any], defaults: Path) -> dict[str, tuple[Any, Any]]:
-    """List the keys whose values differ from those in a file, without the sections that the run does not read.
+def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """List the keys whose values are not the defaults, without the sections that the run does not read.
 
     Returns:
-        For each key, `training.epochs` for example, its value here and in the file.
+        For each key, `training.epochs` for example, its value here and its default.
     """
-    unread = SOURCES - {config["data"]["source"]} | {"scans"}
-    here, there = (_flatten(values) for values in (config, yaml.safe_load(defaults.read_text())))
-    return {
-        key: (here[key], value)
-        for key, value in there.items()
-        if here[key] != value and key.split(".")[0] not in {"run", *unread}
-    }
-
-
-def _flatten(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Map the full keys of a configuration, `training.epochs` for example, to their values."""
-    values: dict[str, Any] = {}
-    for key, value in config.items():
-        values |= {f"{key}.{name}": item for name, item in value.items()} if isinstance(value, dict) else {key: value}
-    return values
+    keys = list_keys()
+    unread = {"run", "compare", "scans", *keys["data.source"]["enum"]} - {config["data"]["source"]}
+    values = {name: (get_value(config, name), key["default"]) for name, key in keys.items()}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 
 
 def read_negatives(slices: str | Mapping[str, float]) -> float:

@@ -97,7 +97,7 @@ def trace_case(
     truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
     small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
     kidney, tumor, seen = (
-        RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method).view(bool))
+        RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method, 0.5).view(bool))
         for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
     filtered = postprocess(kidney, seen, geometry.spacing, ratios, options)

@@ -69,7 +69,7 @@ def find_main_tumor(tumor: RunLengthMask, min_voxels: int) -> tuple[RunLengthMas
 
 
 def measure_masks(
-    kidney: Mask, tumor: Mask, spacing: Spacing, min_voxels: int = 10
+    kidney: Mask, tumor: Mask, spacing: Spacing, min_voxels: int
 ) -> tuple[dict[str, float], AxialDiameter]:
     """Measure a segmented case.
 

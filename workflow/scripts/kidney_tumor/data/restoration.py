@@ -6,13 +6,11 @@ import numpy as np
 
 from kidney_tumor.data.slices import sample_nearest, transpose
 
-NEAREST, LINEAR = METHODS = ("nearest", "linear")
+NEAREST, LINEAR = "nearest", "linear"
 """How a voxel between the sampled ones gets its value: from one pixel, or interpolated between its neighbors."""
 
 
-def restore(
-    values: np.ndarray, size: int, shape: tuple[int, int, int], method: str = LINEAR, threshold: float = 0.5
-) -> np.ndarray:
+def restore(values: np.ndarray, size: int, shape: tuple[int, int, int], method: str, threshold: float) -> np.ndarray:
     """Bring a network's output to the grid of the input volume, and make it a mask.
 
     Args:
@@ -31,9 +29,7 @@ def restore(
     return _collect(values, size, shape, method, threshold, lambda plane: plane > threshold)
 
 
-def restore_probabilities(
-    values: np.ndarray, size: int, shape: tuple[int, int, int], method: str = LINEAR
-) -> np.ndarray:
+def restore_probabilities(values: np.ndarray, size: int, shape: tuple[int, int, int], method: str) -> np.ndarray:
     """Bring a network's probabilities, as `restore` takes them, to the input's grid: uint8, of which 255 is certain."""
     return _collect(values, size, shape, method, 0.5 / 255, lambda plane: np.rint(255 * plane))
 

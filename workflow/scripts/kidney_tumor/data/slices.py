@@ -24,8 +24,7 @@ from kidney_tumor.volumes.nifti import read_columns
 Slices = TypeVar("Slices", bound=Any)
 
 LOWER_HALF = "lower_half"
-TUMOR_ROWS = (LOWER_HALF, "all")
-"""The rows of a slice that the tumor network may see; the kidney network sees all."""
+"""The rows of a slice that the tumor network sees, unless it sees all, as the kidney network does."""
 PERCENTILES = (0.5, 50, 99.5)
 """The percentiles of a scan's HU that are recorded, air, tissue and bone."""
 PIXEL_STEP = 4
@@ -47,7 +46,7 @@ def resize(volume: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return volume[:, sample_nearest(volume.shape[1], rows)[:, None], sample_nearest(volume.shape[2], columns)]
 
 
-def crop_to_view(slices: Slices, target: str, tumor_rows: str = LOWER_HALF) -> Slices:
+def crop_to_view(slices: Slices, target: str, tumor_rows: str) -> Slices:
     """Crop extracted slices, an array or a tensor, to the part that the `kidney` or `tumor` network sees.
 
     Args:

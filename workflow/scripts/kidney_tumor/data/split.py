@@ -19,20 +19,19 @@ SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 def split_cases(
     cases: Sequence[str],
     *,
-    scheme: str = "holdout",
-    repeats: int = 1,
-    test_cases: int | None = None,
-    test_fraction: float | None = 0.1,
-    seed: int = 0,
+    scheme: str,
+    repeats: int,
+    test_cases: int | None,
+    test_fraction: float | None,
+    seed: int,
 ) -> list[dict[str, str]]:
     """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
 
     Args:
         cases: The names of the cases, in any order.
-        scheme: `holdout` draws the test cases of each split independently; `kfold` divides all cases into `repeats`
-            folds whose sizes differ by at most one, and each split tests on one fold.
-        repeats: The number of splits.
-        test_cases: The number of cases to hold out, which takes precedence over `test_fraction`; `kfold` uses neither.
+        scheme: As all that follow, a key of the configuration's section `split`. Folds differ in size by at most one.
+        repeats: The number of splits or folds.
+        test_cases: The number of cases to hold out.
         test_fraction: The share of cases to hold out, rounded to the nearest number of cases, at least one.
         seed: The seed of the first split; each further split has the next number.
 
@@ -75,12 +74,12 @@ def select_effective(section: Mapping[str, Any], number: int) -> dict[str, Any]:
     Returns:
         The arguments of `split_cases` that decide this split, and its number.
     """
+    keys = {key: section[key] for key in ("scheme", "seed")} | {"repeats": number, "number": number}
     if section["scheme"] == "kfold":
-        keys = {key: section[key] for key in ("scheme", "repeats", "seed")}
-    else:
-        held_out = "test_fraction" if section["test_cases"] is None else "test_cases"
-        keys = {key: section[key] for key in ("scheme", held_out, "seed")} | {"repeats": number}
-    return keys | {"number": number}
+        return keys | {"repeats": section["repeats"]}
+    if section["test_cases"] is None:
+        return keys | {key: section[key] for key in ("test_cases", "test_fraction")}
+    return keys | {"test_cases": section["test_cases"]}
 
 
 def write_split(path: Path, subset: Mapping[str, str]) -> None:

@@ -123,7 +123,7 @@ def plot_slice(
     window: tuple[float, float],
     geometry: Geometry,
     path: Path,
-    tumor_rows: str = LOWER_HALF,
+    tumor_rows: str,
 ) -> None:
     """Draw the slice that shows most true tumor: image, truth, before and after post-processing.
 

@@ -66,7 +66,7 @@ def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> No
     save(figure, [path])
 
 
-def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str = LOWER_HALF) -> None:
+def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str) -> None:
     """Draw slices of which the method leaves least: the truth (above), and what remains after all steps (below).
 
     Args:

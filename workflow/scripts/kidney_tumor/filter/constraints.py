@@ -8,24 +8,20 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from kidney_tumor.fields import describe
-
 Bounds = tuple[float, float]
 """The lowest and the highest value that passes."""
 
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """The options of the filter, those of the configuration's section `postprocess`."""
+    """The configuration's section `postprocess`, and whether holes are filled, which only the ablation changes."""
 
-    percentiles: tuple[float, float] | None = describe(
-        (5, 95), "percentiles of the labeled tumors' eigenvalue ratios between which a tumor is kept"
-    )
-    fill_holes: bool = describe(True, "fill the holes of both masks before the other constraints")
-    kidney_components: int | None = describe(2, "number of the largest kidney components to keep")
-    min_component_voxels: int = describe(10, "number of voxels of the smallest tumor component to keep")
-    tumor_kidney_overlap: float = describe(0.95, "smallest share inside the kidney mask of a tumor component to keep")
-    keep_best: bool = describe(False, "if no tumor component passes, keep the one that is nearest to passing")
+    percentiles: tuple[float, float] | None
+    kidney_components: int | None
+    min_component_voxels: int
+    tumor_kidney_overlap: float
+    keep_best: bool
+    fill_holes: bool = True
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,15 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from kidney_tumor.filter.constraints import OFF, FilterOptions
+from kidney_tumor.schema import fill_dataclass
 
 NOTHING, EVERYTHING = "nothing", "everything"
 """What a variant changes if it changes no constraint, and more than one."""
-
-
-def make_options(section: Mapping[str, Any]) -> FilterOptions:
-    """Make the options of the filter from the configuration's section `postprocess`."""
-    chosen: dict[str, Any] = {item.name: section[item.name] for item in fields(FilterOptions) if item.name in section}
-    return FilterOptions(**{key: _freeze(value) for key, value in chosen.items()})
-
-
-def _freeze(value: Any) -> Any:
-    """Make a list of the configuration a tuple, so that variants can be compared."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
@@ -34,10 +24,10 @@ def list_variants(config: Mapping[str, Any]) -> list[FilterOptions]:
     Returns:
         The configured options, then those with each constraint off, with all of them off, and the sweeps.
     """
-    configured = make_options(config["postprocess"])
+    configured = fill_dataclass(FilterOptions, config["postprocess"])
     changes: list[dict[str, Any]] = [{key: value} for key, value in OFF.items()] + [OFF]
     for key, values in config["ablation"].items():
-        changes += [{key: _freeze(value)} for value in values]
+        changes += [{key: tuple(value) if isinstance(value, list) else value} for value in values]
     return list(dict.fromkeys([configured, *(replace(configured, **change) for change in changes)]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.data.slices import LOWER_HALF, crop_to_view, describe_damage, load_stored
+from kidney_tumor.data.slices import crop_to_view, describe_damage, load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
 from kidney_tumor.volumes.labels import TUMOR
@@ -66,7 +66,7 @@ class DiskDataset:
     height: int
     width: int
     device: torch.device
-    tumor_rows: str = LOWER_HALF
+    tumor_rows: str
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -107,7 +107,7 @@ class DiskDataset:
         return tuple(part.pin_memory() if self.device.type == "cuda" else part for part in batch)
 
 
-def make_masks(labels: np.ndarray, target: str, tumor_rows: str = LOWER_HALF) -> np.ndarray:
+def make_masks(labels: np.ndarray, target: str, tumor_rows: str) -> np.ndarray:
     """Make the masks, uint8, 0 or 1, that the target's network should find in slices with these labels."""
     labels = crop_to_view(labels, target, tumor_rows)
     return (labels == TUMOR if target == "tumor" else labels > 0).astype(np.uint8)
@@ -119,9 +119,9 @@ def load_dataset(
     device: Device,
     loading: str,
     *,
-    tumor_rows: str = LOWER_HALF,
-    negatives: float = 0,
-    seed: int = 0,
+    tumor_rows: str,
+    negatives: float,
+    seed: int,
 ) -> Dataset:
     """Load the slices that show the target, cropped to what its network sees.
 

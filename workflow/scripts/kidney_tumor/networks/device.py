@@ -12,6 +12,10 @@ import torch
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.gpu import claim_gpu, find_gpu
 
+KEYS = ("device", "precision", "deterministic")
+"""The keys of the configuration whose options `choose_device` reads, besides `--threads`."""
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""The number of CPU threads that this process may use at once."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -47,25 +51,6 @@ class Device:
         return psutil.virtual_memory().available
 
 
-def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `choose_device` reads."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU if there is one")
-    parser.add_argument(
-        "--precision",
-        choices=("auto", *PRECISIONS),
-        default="auto",
-        help="auto: bfloat16 if the device computes in it, else float32 on a CPU and float16 on a GPU",
-    )
-    parser.add_argument(
-        "--deterministic",
-        choices=("auto", "true", "false"),
-        default="auto",
-        help="use only algorithms that are bitwise reproducible; auto: only on the CPU",
-    )
-    parser.add_argument("--threads", type=int, default=cores, help="number of CPU threads")
-
-
 def computes_bfloat16(name: str) -> bool:
     """Return whether the `cpu` or the GPU (`cuda`) multiplies bfloat16 in hardware, since emulation is slow."""
     if name == "cuda":
@@ -75,7 +60,7 @@ def computes_bfloat16(name: str) -> bool:
 
 
 def choose_device(arguments: argparse.Namespace) -> Device:
-    """Choose device and precision by the options of `add_device_options`, and set threads and determinism.
+    """Choose device and precision by the options of `KEYS` and `--threads`, and set threads and determinism.
 
     Among several GPUs, it chooses one that no other job uses.
 

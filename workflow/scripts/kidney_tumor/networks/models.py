@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.data.slices import LOWER_HALF, crop_to_view, describe_damage
+from kidney_tumor.data.slices import crop_to_view, describe_damage
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.networks.device import Device
@@ -34,7 +34,7 @@ class Model:
     target: str
     size: int
     hu_window: tuple[float, float]
-    tumor_rows: str = LOWER_HALF
+    tumor_rows: str
 
 
 def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
@@ -76,8 +76,8 @@ def load_model(path: Path, target: str, device: Device) -> Model:
         content = read_tensors(path)
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
-        rows = content.get("tumor_rows", LOWER_HALF)  # older files have no such entry
-        model = Model(network.eval(), content["target"], content["size"], tuple(content["hu_window"]), rows)
+        window, rows = tuple(content["hu_window"]), content["tumor_rows"]
+        model = Model(network.eval(), content["target"], content["size"], window, rows)
     except (OSError, MemoryError):  # reading failed, the file may be good
         raise
     except Exception as error:  # torch raises many kinds of errors for a broken file

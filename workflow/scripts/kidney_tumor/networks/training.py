@@ -15,7 +15,6 @@ from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.fields import describe
 from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
@@ -29,21 +28,21 @@ REPORT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """The section `training` of the configuration; config/README.md says where each value comes from."""
+    """The section `training` of the configuration, with `negatives` in place of `slices`."""
 
-    epochs: int = describe(50, "largest number of passes over the slices")
-    batch_size: int = describe(16, "number of slices in an update of the weights")
-    learning_rate: float = describe(1e-3, "learning rate of Adam at the start")
-    dice_weight: float = describe(0.5, "lambda of equation 1: the share of the Dice loss; the rest is cross entropy")
-    scheduler_factor: float = describe(0.1, "factor by which the learning rate falls")
-    scheduler_patience: int = describe(3, "number of epochs without a lower loss that leave the learning rate as it is")
-    early_stopping_patience: int = describe(10, "training stops after this number of epochs without a lower loss")
-    min_improvement: float = describe(1e-4, "relative fall that counts as a lower loss")
-    seed: int = describe(2019, "seed of the initial weights and of the order of slices")
-    compile: bool = describe(False, "compile the network first (torch.compile)")
-    negatives: float = describe(0.0, "share of the slices without the target that are trained on, too")
-    augmentation: Literal["none", "standard"] = describe("none", "random changes of each slice")
-    validation_cases: int = describe(0, "number of training cases that are left out, whose Dice is followed")
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    dice_weight: float
+    scheduler_factor: float
+    scheduler_patience: int
+    early_stopping_patience: int
+    min_improvement: float
+    seed: int
+    compile: bool
+    negatives: float
+    augmentation: Literal["none", "standard"]
+    validation_cases: int
 
 
 @dataclass

@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kidney_tumor.fields import describe
-
 
 def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential:
     """Make two 3 x 3 convolutions that keep the size, each followed by (batch normalization and) ReLU."""
@@ -23,23 +21,17 @@ def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential
 
 @dataclass(frozen=True)
 class Architecture:
-    """The section `network` of the configuration; config/README.md says where each value comes from."""
+    """The section `network` of the configuration."""
 
-    base_channels: int = describe(64, "number of channels of the first level")
-    depth: int = describe(4, "number of poolings")
-    batch_norm: bool = describe(True, "apply batch normalization after each convolution")
+    base_channels: int
+    depth: int
+    batch_norm: bool
 
 
 class UNet(nn.Module):
-    """An encoder and a decoder with skip connections; the channels double at each pooling.
+    """An encoder and a decoder with skip connections, by an `Architecture`; the channels double at each pooling."""
 
-    Args:
-        base_channels: The number of channels of the first level; the original has 64.
-        depth: The number of poolings; the original has 4.
-        batch_norm: Whether batch normalization follows each convolution.
-    """
-
-    def __init__(self, base_channels: int = 64, depth: int = 4, batch_norm: bool = True) -> None:
+    def __init__(self, base_channels: int, depth: int, batch_norm: bool) -> None:
         super().__init__()
         width = [base_channels * 2**level for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
