@@ -66,7 +66,7 @@ BENCH = .venv/bin/python benchmarks
 bench: .venv
 	$(OWN)
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r benchmarks/requirements.txt -c envs/lock.txt
-	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 5 --compile
+	$(BENCH)/training.py --device cpu --threads 1 --slices 192 --rounds 5
 	$(BENCH)/training.py --device cpu --threads 1 --size 256 --slices 48 --rounds 3 \
 		--output benchmarks/results/training_large.json
 	$(BENCH)/inference.py --device cpu --threads 1

@@ -101,13 +101,6 @@ def tabulate_training(record: dict) -> str:
     return tabulate_comparisons(record, {"slices_per_second": "slices/s", "share_of_matmul": "share of matrix product"})
 
 
-def tabulate_compilation(record: dict) -> str:
-    """Make the table of the seconds of an epoch with and without `torch.compile`."""
-    names = {"False": "eager", "True": "`torch.compile`"}
-    rows = [[names[on], format_number(s["first"]), format_range(s["later"])] for on, s in record["compile"].items()]
-    return make_table(["", "first epoch, s", "each later epoch, s"], rows)
-
-
 def tabulate_parts(record: dict) -> str:
     """Make the table of the seconds that each part of the inference on a case takes."""
     comparison = record["comparisons"][0]
@@ -252,7 +245,6 @@ def render(document: str) -> str:
     made = {
         "training": lambda: tabulate_training(records["training"]),
         "training_large": lambda: tabulate_training(records["training_large"]),
-        "compiled": lambda: tabulate_compilation(records["training"]),
         "inference": lambda: tabulate_comparisons(records["inference"]),
         "separate": lambda: tabulate_separate_jobs(records["inference"]),
         "parts": lambda: tabulate_parts(records["inference"]),

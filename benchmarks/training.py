@@ -1,6 +1,5 @@
 """Time training against an ordinary PyTorch loop, and against MONAI's BasicUNet, at the demo's size or the paper's."""
 
-import argparse
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import measure
 import numpy as np
 import torch
-import torch._inductor.config
 from monai.networks.nets import BasicUNet
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -80,16 +78,6 @@ def make_own_epoch(dataset, scale, device, **changes):
         train(dataset, WINDOW, network, hyperparameters, device, lambda line: None)
 
     return run_epoch
-
-
-def time_epochs(dataset, scale, device, count, compile):
-    """Return the seconds of the first epoch, in which a network is compiled, and a summary of the `count` after it."""
-    torch.use_deterministic_algorithms(device.deterministic)
-    torch._inductor.config.force_disable_caches = True  # An earlier run's compilation must not be reused.
-    hyperparameters = Hyperparameters(epochs=count + 1, batch_size=scale["batch_size"], compile=compile)
-    _, record = train(dataset, WINDOW, Architecture(scale["base_channels"]), hyperparameters, device, lambda line: None)
-    first, *later = (epoch["seconds"] for epoch in record["history"])
-    return {"first": first, "later": measure.summarize_values(later)}
 
 
 def measure_matmul_rate(device):
@@ -203,10 +191,6 @@ def main(arguments):
             "step_gflop": {"here": ours / 1e9, "MONAI": theirs / 1e9},
             "matmul_gflop_s": round(ceiling / 1e9, 1),
         }
-        if arguments.compile:
-            fast = device if not device.deterministic else other
-            facts["compile"] = {str(on): time_epochs(memory, scale, fast, arguments.rounds, on) for on in (False, True)}
-            print(f"torch.compile: {facts['compile']}")
         if device != single:
             kinds = {device.name: device, single.name: single}
             facts["dice"] = {
@@ -224,9 +208,6 @@ if __name__ == "__main__":
     for key in SCALES["demo"]:
         parser.add_argument(f"--{key.replace('_', '-')}", type=int, help=f"{SCALE_HELP[key]}; the scale's if left out")
     parser.add_argument("--workers", type=int, default=2, help="number of loader processes of the second PyTorch loop")
-    parser.add_argument(
-        "--compile", action=argparse.BooleanOptionalAction, default=False, help="also time epochs with torch.compile"
-    )
     parser.add_argument(
         "--dice-epochs", type=int, default=4, help="number of epochs before the Dice of both precisions is measured"
     )

@@ -150,24 +150,6 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     assert sum(moved) > 0.9 * len(moved)
 
 
-def test_a_network_is_compiled_once_although_the_last_batch_is_short(rng, monkeypatch):
-    """Compiled by a compiler that counts, and leaves the network as it is: so the weights are those of no compiler."""
-    graphs, compiler = [], torch.compile
-
-    def count(graph, _inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(torch, "compile", lambda network, **given: compiler(network, backend=count, **given))
-    images, masks = squares(rng, 19)  # batches of 8, 8 and 3
-    eager, _ = fitted(images, masks, epochs=2, batch_size=8)
-    assert not graphs
-    network, _ = fitted(images, masks, epochs=2, batch_size=8, compile=True)
-    assert len(graphs) == 1
-    for expected, found in zip(eager.parameters(), network.parameters(), strict=True):
-        assert torch.equal(expected, found)
-
-
 def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
     """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
     said, slices = [], Counted(slices_of(*squares(rng, 24)), lambda number: None)

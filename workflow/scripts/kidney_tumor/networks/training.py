@@ -40,7 +40,6 @@ class Hyperparameters:
     early_stopping_patience: int = describe(10, "training stops after this number of epochs without a lower loss")
     min_improvement: float = describe(1e-4, "relative fall that counts as a lower loss")
     seed: int = describe(2019, "seed of the initial weights and of the order of slices")
-    compile: bool = describe(False, "compile the network first (torch.compile)")
     negatives: float = describe(0.0, "share of the slices without the target that are trained on, too")
     augmentation: Literal["none", "standard"] = describe("none", "random changes of each slice")
     validation_cases: int = describe(0, "number of training cases that are left out, whose Dice is followed")
@@ -133,7 +132,6 @@ def train(
     model = UNet(**asdict(architecture))
     model.initialize(generator)
     model.to(device.torch_device, memory_format=torch.channels_last).train()
-    compiled = torch.compile(model) if hyperparameters.compile else model
     optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
     scaler = torch.amp.GradScaler(device.torch_device.type, enabled=device.precision == torch.float16)
     scheduler = ReduceLROnPlateau(
@@ -178,10 +176,8 @@ def train(
             seen, truth = normalize(images, hu_window), masks.float().unsqueeze(1)
             if hyperparameters.augmentation == "standard":
                 seen, truth = augment(seen, truth, (hyperparameters.seed, epoch, now.trained))
-            # For a short last batch, the network would be compiled once more.
-            network_step = compiled if len(images) == hyperparameters.batch_size else model
             with device.autocast():
-                logits = network_step(seen)
+                logits = model(seen)
             loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
