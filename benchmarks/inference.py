@@ -60,14 +60,18 @@ def main(arguments):
             models.save_model(path, trained, Architecture(scale["base_channels"]))
         loaded = [models.load_model(path, target, device) for path, target in zip(paths, TARGETS, strict=True)]
         monai = [models.Model(peer, target, size, WINDOW) for peer, target in zip(peers, TARGETS, strict=True)]
+
+        def segment(trained):
+            return [values > 0.5 for values in models.predict_probabilities(trained, images, device, batch)]
+
         if device.precision == torch.float32:
             alone = predict_one_by_one(networks, images, device.torch_device)
-            for mask, expected in zip(models.predict_slices(loaded, images, device, batch, 0.5), alone, strict=True):
+            for mask, expected in zip(segment(loaded), alone, strict=True):
                 assert np.mean(mask != expected) < 1e-4  # Sums in another order are rounded differently.
         contenders = {
             "a slice at a time, float32": lambda: predict_one_by_one(networks, images, device.torch_device),
-            "MONAI BasicUNet, batches": lambda: models.predict_slices(monai, images, device, batch, 0.5),
-            "here": lambda: models.predict_slices(loaded, images, device, batch, 0.5),
+            "MONAI BasicUNet, batches": lambda: segment(monai),
+            "here": lambda: segment(loaded),
         }
         print(f"{arguments.slices} slices of {size} pixels, volume {shape}, on {device.name}")
         facts = {**scale, "slices": arguments.slices}

@@ -15,7 +15,8 @@ from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks import models
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
 from kidney_tumor.networks.device import add_device_options, choose_device
-from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.volumes.grid import Geometry
 
@@ -75,7 +76,7 @@ def make_own_epoch(dataset, scale, device, **changes):
 
     def run_epoch():
         torch.use_deterministic_algorithms(device.deterministic)
-        train(dataset, WINDOW, network, hyperparameters, device, lambda line: None)
+        train(Task(dataset, WINDOW, network, hyperparameters, device), lambda line: None)
 
     return run_epoch
 
@@ -117,17 +118,12 @@ def make_phantoms(count, size, seed=0):
 
 def measure_dice(dataset, scale, device, epochs):
     """Train a network and return its Dice coefficient on slices that it has not seen."""
-    network, _ = train(
-        dataset,
-        WINDOW,
-        Architecture(scale["base_channels"]),
-        Hyperparameters(epochs=epochs, batch_size=scale["batch_size"]),
-        device,
-        lambda line: None,
-    )
+    hyperparameters = Hyperparameters(epochs=epochs, batch_size=scale["batch_size"])
+    task = Task(dataset, WINDOW, Architecture(scale["base_channels"]), hyperparameters, device)
+    network, _ = train(task, lambda line: None)
     images, truth = make_phantoms(64, scale["size"], seed=1)
     model = models.Model(network.eval(), "kidney", scale["size"], WINDOW)
-    (mask,) = models.predict_slices([model], images, device, scale["batch_size"], 0.5)
+    mask = models.predict_probabilities([model], images, device, scale["batch_size"])[0] > 0.5
     return float(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
 
 

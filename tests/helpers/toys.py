@@ -7,7 +7,7 @@ import torch
 
 from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import Device, add_device_options, choose_device
-from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture
 
 CPU = Device(torch.device("cpu"))
@@ -52,4 +52,4 @@ def chosen(*options):
 
 def fitted(images, masks, **changes):
     settings = Hyperparameters(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
-    return train(slices_of(images, masks), (-79, 304), SMALL, settings, chosen(), lambda line: None)
+    return train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, chosen()), lambda line: None)

@@ -14,62 +14,50 @@ from kidney_tumor.networks import models
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
 from kidney_tumor.networks.device import add_device_options, choose_device
-from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 from kidney_tumor.sources import digest_code
 
 
 def main(arguments: argparse.Namespace) -> None:
-    target, window = arguments.target, arguments.hu_window
+    target, window, rows = arguments.target, arguments.hu_window, arguments.tumor_rows
     hyperparameters = cli.read_options(arguments, Hyperparameters)
     architecture = cli.read_options(arguments, Architecture)
-    cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, hyperparameters.seed)
+    negatives, seed = hyperparameters.negatives, hyperparameters.seed
+    cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, seed)
     device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
-    folders = [arguments.slices / case for case in cases]
-    dataset = load_dataset(
-        folders,
-        target,
-        device,
-        arguments.loading,
-        tumor_rows=arguments.tumor_rows,
-        negatives=hyperparameters.negatives,
-        seed=hyperparameters.seed,
-    )
-    name = f"{target} network"
-    place = "memory" if isinstance(dataset, MemoryDataset) else "disk"
+    folders, validation_folders = ([arguments.slices / case for case in drawn] for drawn in (cases, validation_cases))
+    dataset = load_dataset(folders, target, device, arguments.loading, tumor_rows=rows, negatives=negatives, seed=seed)
+    name, place = f"{target} network", "memory" if isinstance(dataset, MemoryDataset) else "disk"
     print(f"{name}: {dataset.shape[0]} slices of {len(cases)} cases in {place}, on {device.name}", flush=True)
+    followed = list_positive(validation_folders, target, rows) if validation_cases else []
 
-    def report(line: str) -> None:
-        print(f"{name}: {line}", flush=True)
-
-    validation_folders = [arguments.slices / case for case in validation_cases]
-    followed = list_positive(validation_folders, target, arguments.tumor_rows) if validation_folders else []
+    def make_model(network: UNet) -> models.Model:
+        return models.Model(network, target, dataset.shape[2], window, rows)
 
     def validate(network: UNet) -> float:
-        model = models.Model(network, target, dataset.shape[2], window, arguments.tumor_rows)
-        return measure_dice(model, followed, device, hyperparameters.batch_size, arguments.threshold)
+        return measure_dice(make_model(network), followed, device, hyperparameters.batch_size, arguments.threshold)
 
     decided = {
         "target": target,
         "network": asdict(architecture),
         "hu_window": window,
-        "tumor_rows": arguments.tumor_rows,
+        "tumor_rows": rows,
         "training": asdict(hyperparameters),
     }
     if validation_cases:
         decided["threshold"] = arguments.threshold
     code = digest_code(Path(__file__))
     checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, code)
-    follow = validate if validation_cases else None
+    task = Task(dataset, window, architecture, hyperparameters, device, validate if validation_cases else None)
     try:
-        trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
+        network, record = train(task, lambda line: print(f"{name}: {line}", flush=True), checkpoint)
     except errors.UserError as error:
         raise errors.UserError(f"{name}: {error}") from error
-    model = models.Model(trained, target, dataset.shape[2], window, arguments.tumor_rows)
-    models.save_model(arguments.output, model, architecture)
+    models.save_model(arguments.output, make_model(network), architecture)
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
     if validation_cases:
         header["validation_cases"] = validation_cases
@@ -81,7 +69,6 @@ if __name__ == "__main__":
     parser = cli.make_parser(__doc__)
     parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
     parser.add_argument("--cases", type=parse_case, nargs="+", required=True, help="training cases, case_XXXXX")
-    parser.add_argument("--split", action=cli.Renamed, const="--cases", help=argparse.SUPPRESS)
     parser.add_argument("--slices", type=Path, required=True, help="extracted slices, a folder per case")
     parser.add_argument("--output", type=Path, required=True, help="model, .pt; its record, .json, lies beside it")
     parser.add_argument("--hu-window", type=float, nargs=2, default=(-79, 304), help="lowest and highest HU")
