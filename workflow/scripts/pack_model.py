@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from kidney_tumor import cli, files, tables
-from kidney_tumor.data.slices import LOWER_HALF, get_geometry, read_description
+from kidney_tumor.data.slices import get_geometry, read_description
 from kidney_tumor.scans import manifest
 from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     folder = arguments.output.parent
     scans = [read_description(path.parent) for path in arguments.slices]
     measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
-    trained = files.read_json(folder / "tumor.json", "hu_window", "commit")
+    trained = files.read_json(folder / "tumor.json", "hu_window", "tumor_rows", "commit")
     with files.write_atomically(folder / "ratio_range.json") as temporary:
         shutil.copyfile(arguments.ratio_range, temporary)
     content = {
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
         "source": arguments.source,
         "size": scans[0]["size"],
         "hu_window": trained["hu_window"],
-        "tumor_rows": trained.get("tumor_rows", LOWER_HALF),
+        "tumor_rows": trained["tumor_rows"],
         "cohort": describe_cohort(
             (describe_scan(get_geometry(scan), scan["hu"]) for scan in scans), measures["kidney_ml"].tolist()
         ),

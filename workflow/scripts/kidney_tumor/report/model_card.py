@@ -100,12 +100,12 @@ def _list_failures(dice: pd.DataFrame) -> Iterator[str]:
 
 
 def _list_limits(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    if not records["kidney"]["training"].get("negatives"):
+    if not records["kidney"]["training"]["negatives"]:
         yield (
             "- The networks saw slices that show their target only; on others they find kidneys that are not there. "
             "The filter keeps the two largest."
         )
-    if records["tumor"].get("tumor_rows", LOWER_HALF) == LOWER_HALF:
+    if records["tumor"]["tumor_rows"] == LOWER_HALF:
         yield "- The tumor network sees the lower half of each slice; a tumor in front of it is missed."
     yield (
         "- Contrast phase, scanner, patients and diseases are those of the cohort. A scan far outside the ranges above "
