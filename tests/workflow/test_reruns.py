@@ -164,7 +164,7 @@ class Planner:
     """Plans runs of a project in one process, which reads the workflow anew each time."""
 
     def __init__(self, project):
-        command = [sys.executable, ROOT / "tests" / "plans.py"]
+        command = [sys.executable, ROOT / "tests" / "helpers" / "plans.py"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         self.folder = project.folder
         self.process = subprocess.Popen(command, cwd=self.folder, **pipes)
