@@ -47,14 +47,18 @@ def main(arguments):
                 path, models.Model(network, target, size, WINDOW, "lower_half"), Architecture(channels, 4, True)
             )
             loaded.append(models.load_model(path, target, device))
+
+    def segment(trained):
+        return [values > 0.5 for values in models.predict_probabilities(trained, images, device, batch)]
+
     if device.precision == torch.float32:
         alone = predict_one_by_one(networks, images, device.torch_device)
-        for mask, expected in zip(models.predict_slices(loaded, images, device, batch, 0.5), alone, strict=True):
+        for mask, expected in zip(segment(loaded), alone, strict=True):
             assert np.mean(mask != expected) < 1e-4  # Sums in another order are rounded differently.
     contenders = {
         "a slice at a time, float32": lambda: predict_one_by_one(networks, images, device.torch_device),
-        "MONAI BasicUNet, batches": lambda: models.predict_slices(monai, images, device, batch, 0.5),
-        "here": lambda: models.predict_slices(loaded, images, device, batch, 0.5),
+        "MONAI BasicUNet, batches": lambda: segment(monai),
+        "here": lambda: segment(loaded),
     }
     print(f"{arguments.slices} slices of {size} pixels, on {device.name}")
     comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **scale)

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
 from kidney_tumor.networks.device import KEYS, THREADS, choose_device
-from kidney_tumor.networks.training import Hyperparameters, compute_loss, train
+from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.grid import Geometry
@@ -73,7 +74,7 @@ def make_own_epoch(dataset, scale, device):
 
     def run_epoch():
         torch.use_deterministic_algorithms(device.deterministic)
-        train(dataset, WINDOW, network, hyperparameters, device, lambda line: None)
+        train(Task(dataset, WINDOW, network, hyperparameters, device), lambda line: None)
 
     return run_epoch
 

@@ -6,7 +6,7 @@ import torch
 from kidney_tumor import cli
 from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import KEYS, Device, choose_device
-from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture
 from kidney_tumor.schema import fill_dataclass, read_defaults
 
@@ -57,4 +57,4 @@ def hyperparameters(**changes):
 
 def fitted(images, masks, **changes):
     settings = hyperparameters(**{"epochs": 12, "batch_size": 4, "learning_rate": 0.01, "seed": 5, **changes})
-    return train(slices_of(images, masks), (-79, 304), SMALL, settings, chosen(), lambda line: None)
+    return train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, chosen()), lambda line: None)

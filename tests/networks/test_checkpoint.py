@@ -14,7 +14,7 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import write_tensors
-from kidney_tumor.networks.training import train
+from kidney_tumor.networks.training import Task, train
 
 
 def test_a_state_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -55,8 +55,9 @@ def test_a_state_that_could_not_be_written_is_said_soon(rng, tmp_path, monkeypat
     slices = Counted(slices_of(*squares(rng, 8)), begin_second_epoch)
     monkeypatch.setattr(os, "replace", replace_if_there_is_room)
     expected, says = (UserError, "the state is saved") if stopped else (OSError, "No space")
+    task = Task(slices, (-79, 304), SMALL, hyperparameters(epochs=9, batch_size=2), CPU)
     with pytest.raises(expected, match=says):
-        train(slices, (-79, 304), SMALL, hyperparameters(epochs=9, batch_size=2), CPU, print, checkpoint)
+        train(task, print, checkpoint)
     assert slices.count == 5
     assert checkpoint.path.exists() == stopped
 
@@ -71,11 +72,11 @@ def test_an_epoch_counts_the_time_before_an_interruption(rng, monkeypatch, tmp_p
 
     slices = Counted(slices_of(*squares(rng, 40)), take_time)
     monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: clock[0])
-    given = (slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU, said.append, checkpoint)
+    task = Task(slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU)
     with pytest.raises(UserError, match="stopped in epoch 1"):
-        train(*given)
+        train(task, said.append, checkpoint)
     clock[0] += 86400
-    _, record = train(*given)
+    _, record = train(task, said.append, checkpoint)
     assert said[:-1] == [
         "epoch  1/1  30% of its slices  0.333 slices/s  1.4 min left in it",
         "continues after 0 epochs and 12 slices",

@@ -9,7 +9,7 @@ from helpers.toys import CPU, SMALL, chosen, hyperparameters, squares
 from kidney_tumor.data.slices import extract
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset, load_dataset
-from kidney_tumor.networks.training import train
+from kidney_tumor.networks.training import Task, train
 from kidney_tumor.volumes.nifti import write_volume
 
 ROWS = {"tumor_rows": "lower_half", "negatives": 0, "seed": 0}
@@ -60,7 +60,7 @@ def test_training_from_disk_is_training_from_memory(tmp_path, rng, target):
     assert isinstance(load_dataset(folders, target, full, "memory", **ROWS), MemoryDataset)
     assert loaded[0].shape == loaded[1].shape
     settings = hyperparameters(epochs=2, batch_size=4)
-    runs = [train(each, (-79, 304), SMALL, settings, roomy, lambda line: None) for each in loaded]
+    runs = [train(Task(each, (-79, 304), SMALL, settings, roomy), lambda line: None) for each in loaded]
     for network, record in runs[1:]:
         for expected, weights in zip(runs[0][0].state_dict().values(), network.state_dict().values(), strict=True):
             assert torch.equal(expected, weights)

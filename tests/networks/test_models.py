@@ -28,9 +28,9 @@ def test_both_networks_in_one_pass_are_each_alone(rng):
     images, masks = squares(rng)
     kidney = models.Model(fitted(images, masks, seed=1)[0].eval(), "kidney", 16, (-79, 304), "lower_half")
     tumor = models.Model(fitted(images, masks, seed=2)[0].eval(), "tumor", 16, (0, 200), "lower_half")
-    both = models.predict_slices([kidney, tumor], images, CPU, 5, 0.5)
-    for model, mask in zip((kidney, tumor), both, strict=True):
-        np.testing.assert_array_equal(mask, models.predict_slices([model], images, CPU, 5, 0.5)[0])
+    both = models.predict_probabilities([kidney, tumor], images, CPU, 5)
+    for model, found in zip((kidney, tumor), both, strict=True):
+        np.testing.assert_array_equal(found, models.predict_probabilities([model], images, CPU, 5)[0])
     assert both[1].shape == (len(images), 8, 16)
 
 

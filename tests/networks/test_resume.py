@@ -22,7 +22,8 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.training import compute_loss, train
+from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.training import Task, train
 from kidney_tumor.networks.unet import Architecture
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
@@ -152,39 +153,69 @@ def turned(loss):
     return 2 * loss.detach() - loss
 
 
-@pytest.mark.parametrize("rising", [False, True])
-@pytest.mark.parametrize("batch", [1, 4, 5, 11, 22])
-def test_within_an_epoch_it_goes_on_with_the_next_batch(tmp_path, monkeypatch, batch, rising):
-    """Four batches in an epoch: the fifth is the second epoch's first. The learning rate drops, and it stops early.
-
-    Where the loss rises, because its gradient is turned round, the weights of the first epoch are to be kept.
-    """
-    if rising:
+@pytest.fixture(params=[False, True], ids=["falling", "rising"])
+def rising(request, monkeypatch):
+    """Whether the loss rises, since its gradient is turned round, so that the weights of the first epoch are kept."""
+    if request.param:
         monkeypatch.setattr("kidney_tumor.networks.training.compute_loss", lambda *given: turned(compute_loss(*given)))
+    return request.param
+
+
+@pytest.fixture
+def task(rising):
+    """A training of four batches an epoch, whose learning rate drops, and which stops early after six epochs."""
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(-100, 300, (8, 16, 16), dtype=torch.int16, generator=generator)
     slices = MemoryDataset(images, (images > 100).to(torch.uint8))
-    cpu = Device(torch.device("cpu"))
     falls = {"scheduler_patience": 1, "early_stopping_patience": 5, "min_improvement": 0.5}  # none is large enough
     chosen = hyperparameters(epochs=20, batch_size=2, **falls)
-    network = Architecture(base_channels=2, depth=2, batch_norm=True)
-    given = (slices, (-79, 304), network, chosen, cpu, lambda line: None)
-    expected, record = train(*given)
+    return Task(
+        slices, (-79, 304), Architecture(base_channels=2, depth=2, batch_norm=True), chosen, Device(torch.device("cpu"))
+    )
+
+
+def assert_same_result(resumed, undisturbed):
+    """Compare two trainings, each a network and its record, except for times."""
+    states = [network.state_dict() for network, _ in (resumed, undisturbed)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    for _, record in (resumed, undisturbed):
+        for timed in (record, *record["history"]):
+            del timed["seconds"]
+        del record["started"]
+    assert resumed[1] == undisturbed[1]
+
+
+@pytest.mark.parametrize("batch", [1, 4, 5, 11, 22])
+def test_within_an_epoch_it_goes_on_with_the_next_batch(task, rising, tmp_path, batch):
+    """The fifth batch is the first of the second epoch."""
+    expected, record = train(task)
     assert len({epoch["learning_rate"] for epoch in record["history"]}) > 1
     assert len(record["history"]) == 6
     assert (record["best_epoch"] == 1) == rising
     checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
     checkpoint.remaining = batch
     with pytest.raises(UserError, match=f"stopped in epoch {1 + (batch - 1) // 4}"):
-        train(*given, checkpoint)
+        train(task, checkpoint=checkpoint)
     saved = torch.load(checkpoint.path, weights_only=True)["progress"]
     assert (len(saved["history"]), saved["trained"]) == ((batch - 1) // 4, 2 * ((batch - 1) % 4))
-    network, resumed = train(*given, checkpoint)
-    for name, value in expected.state_dict().items():
-        assert torch.equal(value, network.state_dict()[name])
-    assert [resumed[key] for key in ("best_epoch", "best_loss")] == [record[key] for key in ("best_epoch", "best_loss")]
-    for key in ("loss", "learning_rate"):
-        assert [epoch[key] for epoch in resumed["history"]] == [epoch[key] for epoch in record["history"]]
+    assert_same_result(train(task, checkpoint=checkpoint), (expected, record))
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 5, 6])
+def test_after_an_epoch_it_goes_on_with_the_next(task, tmp_path, epoch):
+    """It dies as soon as it has said that it ended the epoch; what follows needs all that the epoch has decided."""
+
+    def die_after_epoch(line):
+        if line.startswith(f"epoch {epoch:2d}/"):
+            raise KeyboardInterrupt
+
+    checkpoint, said = Checkpoint(tmp_path / "kidney.resume.pt"), []
+    with pytest.raises(KeyboardInterrupt):
+        train(task, die_after_epoch, checkpoint)
+    checkpoint.finish()
+    resumed = train(task, said.append, checkpoint)
+    assert said[0] == f"continues after {epoch} epochs and 0 slices"
+    assert_same_result(resumed, train(task))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The choices beside the paper's: which rows, slices, changes and cases a training takes."""
 
 import math
+from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -15,7 +16,7 @@ from kidney_tumor.networks import models
 from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import load_dataset
-from kidney_tumor.networks.training import train
+from kidney_tumor.networks.training import Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 from kidney_tumor.volumes.labels import read_label
@@ -116,18 +117,18 @@ def test_an_augmented_training_with_validation_goes_on_bitwise(tmp_path, rng):
         assert not network.training
         return float(network.output.weight.detach().abs().sum())
 
-    given = (slices_of(images, masks), WINDOW, SMALL, settings, chosen(), lambda line: None)
-    expected, record = train(*given, None, follow)
+    task = Task(slices_of(images, masks), WINDOW, SMALL, settings, chosen(), follow)
+    expected, record = train(task)
     checkpoint = StopsAtThirdBatch(tmp_path / "kidney.resume.pt")
     with pytest.raises(UserError, match="stopped in epoch 2"):
-        train(*given, checkpoint, follow)
-    network, resumed = train(*given, checkpoint, follow)
+        train(task, checkpoint=checkpoint)
+    network, resumed = train(task, checkpoint=checkpoint)
     for name, value in expected.state_dict().items():
         assert torch.equal(value, network.state_dict()[name])
     assert [epoch["validation_dice"] for epoch in resumed["history"]] == [
         epoch["validation_dice"] for epoch in record["history"]
     ]
-    plain, _ = train(*given[:3], hyperparameters(epochs=3, batch_size=4), *given[4:], None, follow)
+    plain, _ = train(replace(task, hyperparameters=hyperparameters(epochs=3, batch_size=4)))
     assert not torch.equal(plain.output.weight, expected.output.weight)
 
 
@@ -141,9 +142,7 @@ def test_validation_dice_decides_rate_stop_and_weights(rng):
         return next(dices)
 
     settings = hyperparameters(epochs=9, batch_size=4, scheduler_patience=1, early_stopping_patience=3)
-    trained, record = train(
-        slices_of(images, masks), WINDOW, SMALL, settings, chosen(), lambda line: None, None, follow
-    )
+    trained, record = train(Task(slices_of(images, masks), WINDOW, SMALL, settings, chosen(), follow))
     assert (record["epochs_run"], record["best_epoch"]) == (5, 2)
     assert torch.equal(trained.output.weight, weights[1])
     assert [epoch["learning_rate"] for epoch in record["history"]] == pytest.approx([1e-3] * 4 + [1e-4])

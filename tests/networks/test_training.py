@@ -12,7 +12,8 @@ from helpers.toys import CPU, SMALL, Counted, chosen, fitted, hyperparameters, s
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.training import compute_loss, train
+from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.training import Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 
 
@@ -49,9 +50,9 @@ def test_training_learns(rng, tmp_path):
     models.save_model(tmp_path / "kidney.pt", model, SMALL)
     loaded = models.load_model(tmp_path / "kidney.pt", "kidney", CPU)
     unseen, truth = squares(np.random.default_rng(99))
-    (predicted,) = models.predict_slices([loaded], unseen, CPU, batch_size=5, threshold=0.5)
+    predicted = models.predict_probabilities([loaded], unseen, CPU, batch_size=5)[0] > 0.5
     assert 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()) > 0.9
-    np.testing.assert_array_equal(predicted, models.predict_slices([loaded], unseen, CPU, 24, 0.5)[0])
+    np.testing.assert_array_equal(predicted, models.predict_probabilities([loaded], unseen, CPU, 24)[0] > 0.5)
 
 
 @pytest.mark.parametrize("options", [[], ["--precision", "bfloat16"], ["--deterministic", "false"]], ids=str)
@@ -61,7 +62,7 @@ def test_same_seed_same_weights(rng, options):
     states = []
     for seed in (1, 1, 2):
         settings, how = hyperparameters(epochs=2, batch_size=4, seed=seed), chosen(*options)
-        network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
+        network, _ = train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, how), lambda line: None)
         states.append(network.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(states[0].values(), states[2].values(), strict=True))
@@ -79,11 +80,10 @@ def test_faster_arithmetic_learns_the_same(rng, options):
     scores = []
     for how in (chosen(), chosen(*options)):
         settings = hyperparameters(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
-        network, _ = train(slices_of(images, masks), (-79, 304), SMALL, settings, how, lambda line: None)
+        network, _ = train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, how), lambda line: None)
         assert all(weights.dtype == torch.float32 for weights in network.parameters())
         model = models.Model(network.eval(), "kidney", 16, (-79, 304), "lower_half")
-        (mask,) = models.predict_slices([model], unseen, how, batch_size=8, threshold=0.5)
-        (again,) = models.predict_slices([model], unseen, CPU, batch_size=8, threshold=0.5)
+        mask, again = (models.predict_probabilities([model], unseen, device, 8)[0] > 0.5 for device in (how, CPU))
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
         scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert abs(scores[0] - scores[1]) < 0.005
@@ -143,36 +143,17 @@ def test_small_gradients_of_float16_are_scaled(rng, monkeypatch):
     settings = hyperparameters(epochs=1, batch_size=8, learning_rate=0.01)
     before = UNet(**asdict(SMALL))
     before.initialize(torch.Generator().manual_seed(settings.seed))
-    network, _ = train(
-        slices_of(images, masks), (-79, 304), SMALL, settings, chosen("--precision", "float16"), lambda line: None
-    )
+    how = chosen("--precision", "float16")
+    network, _ = train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, how), lambda line: None)
     moved = [not torch.equal(a, b) for a, b in zip(before.parameters(), network.parameters(), strict=True)]
     assert sum(moved) > 0.9 * len(moved)
-
-
-def test_a_network_is_compiled_once_although_the_last_batch_is_short(rng, monkeypatch):
-    """Compiled by a compiler that counts, and leaves the network as it is: so the weights are those of no compiler."""
-    graphs, compiler = [], torch.compile
-
-    def count(graph, _inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(torch, "compile", lambda network, **given: compiler(network, backend=count, **given))
-    images, masks = squares(rng, 19)  # batches of 8, 8 and 3
-    eager, _ = fitted(images, masks, epochs=2, batch_size=8)
-    assert not graphs
-    network, _ = fitted(images, masks, epochs=2, batch_size=8, compile=True)
-    assert len(graphs) == 1
-    for expected, found in zip(eager.parameters(), network.parameters(), strict=True):
-        assert torch.equal(expected, found)
 
 
 def test_a_long_epoch_says_how_far_it_is(rng, monkeypatch):
     """Each batch of 4 of 24 slices takes 12 s by a clock that does not wait."""
     said, slices = [], Counted(slices_of(*squares(rng, 24)), lambda number: None)
     monkeypatch.setattr("kidney_tumor.networks.training.time.time", lambda: 12.0 * slices.count)
-    train(slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU, said.append)
+    train(Task(slices, (-79, 304), SMALL, hyperparameters(epochs=1, batch_size=4), CPU), said.append)
     # After 3 of 6 batches, 36 s; the end, 36 s later, is the epoch's own line.
     assert said[0] == "epoch  1/1  50% of its slices  0.333 slices/s  0.6 min left in it"
     assert len(said) == 2
@@ -213,7 +194,7 @@ def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """The losses of epochs that change nothing, since the learning rate is almost 0."""
     settings = hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
     network = Architecture(base_channels=2, depth=1, batch_norm=False)
-    record = train(slices_of(images, masks), hu_window, network, settings, CPU, lambda line: None)[1]
+    _, record = train(Task(slices_of(images, masks), hu_window, network, settings, CPU), lambda line: None)
     return [epoch["loss"] for epoch in record["history"]]
 
 

@@ -107,7 +107,6 @@ KEYS = [
     ("training.augmentation", "standard", {"train"}),
     ("training.validation_cases", 1, {"train"}),
     ("training.loading", "disk", set()),
-    ("training.compile", True, {"train"}),
     ("inference.batch_size", 4, {"predict"}),
     ("inference.threshold", 0.4, {"predict"}),
     ("inference.restore", "nearest", {"predict", "trace_ceiling"}),

@@ -11,7 +11,7 @@ from kidney_tumor.networks import models
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
 from kidney_tumor.networks.device import KEYS, THREADS, choose_device
-from kidney_tumor.networks.training import Hyperparameters, train
+from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 from kidney_tumor.schema import fill_dataclass
@@ -19,55 +19,43 @@ from kidney_tumor.sources import digest_code
 
 
 def main(arguments: cli.Arguments) -> None:
-    target, window = arguments.target, arguments.hu_window
+    target, window, rows = arguments.target, arguments.hu_window, arguments.tumor_rows
     hyperparameters = fill_dataclass(Hyperparameters, vars(arguments))
     architecture = fill_dataclass(Architecture, vars(arguments))
-    cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, hyperparameters.seed)
+    negatives, seed = hyperparameters.negatives, hyperparameters.seed
+    cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, seed)
     device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
     checkpoint = Checkpoint(arguments.output.with_suffix(".resume.pt"))
     checkpoint.open()
-    folders = [arguments.slices / case for case in cases]
-    dataset = load_dataset(
-        folders,
-        target,
-        device,
-        arguments.loading,
-        tumor_rows=arguments.tumor_rows,
-        negatives=hyperparameters.negatives,
-        seed=hyperparameters.seed,
-    )
-    name = f"{target} network"
-    place = "memory" if isinstance(dataset, MemoryDataset) else "disk"
+    folders, validation_folders = ([arguments.slices / case for case in drawn] for drawn in (cases, validation_cases))
+    dataset = load_dataset(folders, target, device, arguments.loading, tumor_rows=rows, negatives=negatives, seed=seed)
+    name, place = f"{target} network", "memory" if isinstance(dataset, MemoryDataset) else "disk"
     print(f"{name}: {dataset.shape[0]} slices of {len(cases)} cases in {place}, on {device.name}", flush=True)
+    followed = list_positive(validation_folders, target, rows) if validation_cases else []
 
-    def report(line: str) -> None:
-        print(f"{name}: {line}", flush=True)
-
-    validation_folders = [arguments.slices / case for case in validation_cases]
-    followed = list_positive(validation_folders, target, arguments.tumor_rows) if validation_folders else []
+    def make_model(network: UNet) -> models.Model:
+        return models.Model(network, target, dataset.shape[2], window, rows)
 
     def validate(network: UNet) -> float:
-        model = models.Model(network, target, dataset.shape[2], window, arguments.tumor_rows)
-        return measure_dice(model, followed, device, hyperparameters.batch_size, arguments.threshold)
+        return measure_dice(make_model(network), followed, device, hyperparameters.batch_size, arguments.threshold)
 
     decided = {
         "target": target,
         "network": asdict(architecture),
         "hu_window": window,
-        "tumor_rows": arguments.tumor_rows,
+        "tumor_rows": rows,
         "training": asdict(hyperparameters),
     }
     if validation_cases:
         decided["threshold"] = arguments.threshold
     code = digest_code(Path(__file__))
     checkpoint.fingerprint = compute_fingerprint(decided, device, folders + validation_folders, code)
-    follow = validate if validation_cases else None
+    task = Task(dataset, window, architecture, hyperparameters, device, validate if validation_cases else None)
     try:
-        trained, record = train(dataset, window, architecture, hyperparameters, device, report, checkpoint, follow)
+        network, record = train(task, lambda line: print(f"{name}: {line}", flush=True), checkpoint)
     except errors.UserError as error:
         raise errors.UserError(f"{name}: {error}") from error
-    model = models.Model(trained, target, dataset.shape[2], window, arguments.tumor_rows)
-    models.save_model(arguments.output, model, architecture)
+    models.save_model(arguments.output, make_model(network), architecture)
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
     if validation_cases:
         header["validation_cases"] = validation_cases

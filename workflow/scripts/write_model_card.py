@@ -10,10 +10,10 @@ from kidney_tumor.scans import manifest
 
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.manifest.parent
-    keys = ("network", "training", "hu_window", "input_pixels", "training_slices", "epochs_run", "best_epoch", "device")
+    keys = ("network", "training", "hu_window", "tumor_rows", "input_pixels", "training_slices", "epochs_run")
     card = write_card(
         files.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
-        {name: files.read_json(folder / f"{name}.json", *keys) for name in NETWORKS},
+        {name: files.read_json(folder / f"{name}.json", *keys, "best_epoch", "device") for name in NETWORKS},
         files.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
         tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,

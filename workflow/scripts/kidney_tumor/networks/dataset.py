@@ -1,10 +1,9 @@
 """The slices on which networks are trained (paper, section 2.1.1: positive samples only)."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,17 +18,6 @@ MEMORY_SHARE = 0.5
 """The largest share of the device's free memory that slices may take; networks need the rest."""
 
 
-class Dataset(Protocol):
-    """The training slices in the form that `train` reads."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The number of slices, and their height and width in pixels: (n, H, W)."""
-
-    def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the slices in `order`, shape (n,), in batches of `size`: images (batch, H, W), int16 HU, and masks."""
-
-
 @dataclass(frozen=True)
 class MemoryDataset:
     """All slices on the device: images, shape (n, H, W), int16 HU, and masks, same shape, uint8, 0 or 1."""
@@ -39,10 +27,13 @@ class MemoryDataset:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return tuple(self.images.shape)
+        """The number of slices, and their height and width in pixels: (n, H, W)."""
+        count, height, width = self.images.shape
+        return count, height, width
 
     def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in order.to(self.images.device).split(size):
+        """Yield the slices in `order`, shape (n,), in batches of `size`: images (batch, H, W), int16 HU, and masks."""
+        for index in torch.split(order.to(self.images.device), size):
             yield self.images[index], self.masks[index]
 
 
@@ -70,15 +61,18 @@ class DiskDataset:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """The number of slices, and their height and width in pixels: (n, H, W)."""
         return len(self.members), self.height, self.width
 
     def load_batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what `MemoryDataset` yields; each batch is read while the network works on the one before."""
         with ThreadPoolExecutor(1) as reader:
-            pending = (reader.submit(self._read, index.numpy()) for index in order.cpu().split(size))
-            ahead = next(pending)
+            pending = (reader.submit(self._read, index.numpy()) for index in torch.split(order.cpu(), size))
+            ahead: Future[tuple[Tensor, Tensor]] | None = next(pending)
             while ahead:
                 batch, ahead = ahead, next(pending, None)
-                yield tuple(part.to(self.device, non_blocking=True) for part in batch.result())
+                images, masks = batch.result()
+                yield images.to(self.device, non_blocking=True), masks.to(self.device, non_blocking=True)
 
     def load_into_memory(self) -> MemoryDataset:
         """Read all slices once and return them as a dataset in memory."""
@@ -88,23 +82,24 @@ class DiskDataset:
             here = np.flatnonzero(self.members[:, 0] == number)
             index = self.members[here, 1]
             span = slice(here[0], here[-1] + 1) if len(here) else slice(0)
-            images[span] = torch.from_numpy(self._crop(load_stored(folder, "images.npy"))[index])
-            masks[span] = torch.from_numpy(self._mask(load_stored(folder, "labels.npy"))[index])
+            stored = (load_stored(folder, name)[index] for name in ("images.npy", "labels.npy"))
+            images[span], masks[span] = self._prepare(*stored)
         return MemoryDataset(images, masks)
 
-    def _crop(self, slices: np.ndarray) -> np.ndarray:
-        return crop_to_view(slices, self.target, self.tumor_rows)
-
-    def _mask(self, labels: np.ndarray) -> np.ndarray:
-        return make_masks(labels, self.target, self.tumor_rows)
-
     def _read(self, index: np.ndarray) -> tuple[Tensor, Tensor]:
-        images, labels = (
+        stored = (
             np.stack([np.load(self.folders[case] / name, mmap_mode="r")[i] for case, i in self.members[index]])
             for name in ("images.npy", "labels.npy")
         )
-        batch = torch.from_numpy(self._crop(images)), torch.from_numpy(self._mask(labels))
-        return tuple(part.pin_memory() if self.device.type == "cuda" else part for part in batch)
+        images, masks = self._prepare(*stored)
+        return (images.pin_memory(), masks.pin_memory()) if self.device.type == "cuda" else (images, masks)
+
+    def _prepare(self, images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+        seen = crop_to_view(images, self.target, self.tumor_rows)
+        return torch.from_numpy(seen), torch.from_numpy(make_masks(labels, self.target, self.tumor_rows))
+
+
+Dataset = MemoryDataset | DiskDataset
 
 
 def make_masks(labels: np.ndarray, target: str, tumor_rows: str) -> np.ndarray:
@@ -137,11 +132,13 @@ def load_dataset(
     Raises:
         UserError: No slice shows the target, a stored slice is damaged, or the cases' slices differ in size.
     """
-    members, absent, sizes = [], [], {}
+    members: list[tuple[int, int]] = []
+    absent: list[tuple[int, int]] = []
+    sizes: dict[tuple[int, ...], Path] = {}
     for number, folder in enumerate(folders):
         masks = make_masks(load_stored(folder, "labels.npy"), target, tumor_rows)
-        for index, shown in enumerate(masks.any(axis=(1, 2))):
-            (members if shown else absent).append((number, index))
+        for index, mask in enumerate(masks):
+            (members if mask.any() else absent).append((number, index))
         sizes.setdefault(masks.shape[1:], folder)
     if not members:
         raise UserError(f"no training case shows any {target}; check the labels, or train on more cases")

@@ -76,14 +76,14 @@ def load_model(path: Path, target: str, device: Device) -> Model:
         content = read_tensors(path)
         network = UNet(**content["network"])
         network.load_state_dict(content["state_dict"])
-        window, rows = tuple(content["hu_window"]), content["tumor_rows"]
-        model = Model(network.eval(), content["target"], content["size"], window, rows)
+        low, high = content["hu_window"]
+        model = Model(network.eval(), content["target"], content["size"], (low, high), content["tumor_rows"])
     except (OSError, MemoryError):  # reading failed, the file may be good
         raise
     except Exception as error:  # torch raises many kinds of errors for a broken file
         raise describe_damage(path, type(error).__name__) from error
     # Outside the block above, since the file is not damaged if the device's memory is full.
-    network.to(device.torch_device, memory_format=torch.channels_last)
+    device.hold(network)
     if model.target != target:
         raise UserError(f"{path} is a {model.target} model; expected a {target} model")
     return model
@@ -100,7 +100,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch does not verify the checksums
         if changed := archive.testzip():
             raise ValueError(f"{changed} fails its checksum")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    tensors: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return tensors
 
 
 @torch.inference_mode()
@@ -149,17 +150,3 @@ def average_probabilities(
             raise UserError("the networks of the ensemble see different rows of a slice; use those of one run")
         total = [before + part for before, part in zip(total, found, strict=True)] if total else found
     return [part / len(members) for part in total] if len(members) > 1 else total
-
-
-def predict_slices(
-    networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int, threshold: float
-) -> list[np.ndarray]:
-    """Segment every slice with several networks, like `predict_probabilities`.
-
-    Returns:
-        For each network its masks, uint8, 0 or 1: the pixels whose probability is above `threshold`.
-    """
-    return [
-        (probability > threshold).astype(np.uint8)
-        for probability in predict_probabilities(networks, images, device, batch_size)
-    ]

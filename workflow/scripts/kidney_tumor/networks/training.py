@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from kidney_tumor.errors import UserError
@@ -19,11 +18,10 @@ from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
 from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.loss import compute_loss
 from kidney_tumor.networks.models import normalize
+from kidney_tumor.networks.progress import Progress, Reporter
 from kidney_tumor.networks.unet import Architecture, UNet
-
-REPORT_SECONDS = 30
-"""The seconds without a report after which a training says how far it is within its epoch."""
 
 
 @dataclass(frozen=True)
@@ -39,67 +37,71 @@ class Hyperparameters:
     early_stopping_patience: int
     min_improvement: float
     seed: int
-    compile: bool
     negatives: float
     augmentation: Literal["none", "standard"]
     validation_cases: int
 
 
-@dataclass
-class Progress:
-    """The progress of a training: the finished epochs and the current one.
+@dataclass(frozen=True)
+class Task:
+    """What decides the result of a training.
 
-    Attributes:
-        started: The start of the training in UTC.
-        history: A record for each finished epoch.
-        best: The last loss, or one minus validation Dice, lower than the previous best by at least `min_improvement`.
-        since_best: The number of epochs since then.
-        order: The order of the slices in the current epoch, shape (n,).
-        trained: The number of slices that the network has seen in the current epoch.
-        total: The summed loss of these slices, shape ().
-        seconds: The time spent on these slices.
+    The network distinguishes HU from the lowest to the highest of `hu_window`. If there are validation cases,
+    `validate` measures its Dice on them.
     """
 
-    started: str
-    history: list[dict[str, Any]]
-    best: float
-    since_best: int
-    order: Tensor
-    trained: int
-    total: Tensor
-    seconds: float
+    dataset: Dataset
+    hu_window: tuple[float, float]
+    architecture: Architecture
+    hyperparameters: Hyperparameters
+    device: Device
+    validate: Callable[[UNet], float] | None = None
 
 
-def compute_loss(logits: Tensor, mask: Tensor, dice_weight: float) -> Tensor:
-    """Compute equation 1, (1 - lambda) BCE + lambda DICE, a scalar, with lambda = `dice_weight`.
-
-    DICE is one minus the soft Dice coefficient of the batch as a whole.
-
-    Args:
-        logits: The network's output before the sigmoid, of any shape.
-        mask: The true mask, 0 or 1, float, of the same shape.
-        dice_weight: The share of the Dice loss.
-    """
-    bce = functional.binary_cross_entropy_with_logits(logits, mask)
-    probability = torch.sigmoid(logits)
-    dice = 1 - 2 * (probability * mask).sum() / (probability.sum() + mask.sum())
-    return (1 - dice_weight) * bce + dice_weight * dice
+STATEFUL = ("network", "optimizer", "scheduler", "scaler")
+"""The parts of a state that torch itself saves and restores."""
 
 
-def find_best_epoch(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Find the record of the epoch with the highest validation Dice, or the lowest loss; of equal ones, the first."""
-    return min(history, key=lambda epoch: -epoch.get("validation_dice", -epoch["loss"]))
+class State:
+    """What an update of the weights begins with, and changes."""
+
+    def __init__(self, task: Task) -> None:
+        hyperparameters, device = task.hyperparameters, task.device.torch_device
+        self.generator = torch.Generator().manual_seed(hyperparameters.seed)
+        self.network = UNet(**asdict(task.architecture))
+        self.network.initialize(self.generator)
+        task.device.hold(self.network.train())
+        self.optimizer = torch.optim.Adam(self.network.parameters(), hyperparameters.learning_rate, fused=True)
+        self.scheduler = ReduceLROnPlateau(
+            self.optimizer,
+            factor=hyperparameters.scheduler_factor,
+            patience=hyperparameters.scheduler_patience,
+            threshold=hyperparameters.min_improvement,
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=task.device.precision == torch.float16)
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        order = torch.randperm(task.dataset.shape[0], generator=self.generator)
+        self.progress = Progress(started, order, torch.zeros((), device=device))
+        self.best_weights: dict[str, Tensor] = {}
+
+    def save(self) -> dict[str, Any]:
+        """Return what `restore` needs; it shares memory with this state."""
+        parts = {name: getattr(self, name).state_dict() for name in STATEFUL}
+        parts |= {"generator": self.generator.get_state(), "best_weights": self.best_weights}
+        return parts | {"progress": vars(self.progress)}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Continue from what `save` returned."""
+        for name in STATEFUL:
+            getattr(self, name).load_state_dict(saved[name])
+        self.generator.set_state(saved["generator"])
+        self.best_weights = saved["best_weights"]
+        total = saved["progress"]["total"].to(self.progress.total.device)
+        self.progress = Progress(**saved["progress"] | {"total": total})
 
 
 def train(
-    dataset: Dataset,
-    hu_window: tuple[float, float],
-    architecture: Architecture,
-    hyperparameters: Hyperparameters,
-    device: Device,
-    report: Callable[[str], None] = print,
-    checkpoint: Checkpoint | None = None,
-    validate: Callable[[UNet], float] | None = None,
+    task: Task, report: Callable[[str], None] = print, checkpoint: Checkpoint | None = None
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
@@ -110,14 +112,9 @@ def train(
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
 
     Args:
-        dataset: The slices and masks.
-        hu_window: The lowest and the highest HU that the network distinguishes.
-        architecture: The architecture of the network.
-        hyperparameters: The hyperparameters of the optimization.
-        device: The device on which to train, and its precision.
+        task: The slices, the network, and how to train it.
         report: A function that receives a line for each epoch, and within an epoch one every `REPORT_SECONDS`.
         checkpoint: The file that keeps the state after every epoch and when a signal asks the process to stop.
-        validate: A function that measures the Dice of the network on the validation cases, if there are any.
 
     Returns:
         The network, and its record: the best and the final epoch, history, versions, times.
@@ -127,120 +124,119 @@ def train(
         OSError: The state could not be written.
     """
     # Trying convolution algorithms pays off for the many batches of a training, but not for the few of a prediction.
-    torch.backends.cudnn.benchmark = not device.deterministic
-    generator = torch.Generator().manual_seed(hyperparameters.seed)
-    model = UNet(**asdict(architecture))
-    model.initialize(generator)
-    model.to(device.torch_device, memory_format=torch.channels_last).train()
-    compiled = torch.compile(model) if hyperparameters.compile else model
-    optimizer = torch.optim.Adam(model.parameters(), hyperparameters.learning_rate, fused=True)
-    scaler = torch.amp.GradScaler(device.torch_device.type, enabled=device.precision == torch.float16)
-    scheduler = ReduceLROnPlateau(
-        optimizer,
-        factor=hyperparameters.scheduler_factor,
-        patience=hyperparameters.scheduler_patience,
-        threshold=hyperparameters.min_improvement,
-    )
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "scaler": scaler}
-    count, height, width = dataset.shape
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    order = torch.randperm(count, generator=generator)
-    now = Progress(started, [], math.inf, 0, order, 0, torch.zeros((), device=device.torch_device), 0.0)
-    best_weights: dict[str, Tensor] = {}
+    torch.backends.cudnn.benchmark = not task.device.deterministic
+    state, patience = State(task), task.hyperparameters.early_stopping_patience
     if checkpoint and (saved := checkpoint.load(report)):
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        generator.set_state(saved["generator"])
-        now, best_weights = Progress(**saved["progress"]), saved["best_weights"]
-        now.total = now.total.to(device.torch_device)
-        report(f"continues after {len(now.history)} epochs and {now.trained} slices")
-
-    def save() -> None:
+        state.restore(saved)
+        report(f"continues after {len(state.progress.history)} epochs and {state.progress.trained} slices")
+    progress = state.progress
+    reporter = Reporter(report, task.hyperparameters.epochs, progress.seconds)
+    while progress.epoch <= reporter.epochs and progress.since_best < patience:
+        loss = _train_epoch(task, state, reporter, checkpoint)
+        _accept_epoch(task, state, loss)
+        _begin_epoch(state)
         if checkpoint:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            states |= {"generator": generator.get_state(), "best_weights": best_weights}
-            checkpoint.save(states | {"progress": vars(now)})
+            checkpoint.save(state.save())
+        reporter.report_epoch(progress)
+    if progress.since_best >= patience:
+        better = "higher validation Dice" if task.validate else "lower loss"
+        report(f"stopped early: no {better} for {progress.since_best} epochs")
+    state.network.load_state_dict(state.best_weights)
+    return state.network, _make_record(task, state)
 
-    while len(now.history) < hyperparameters.epochs and now.since_best < hyperparameters.early_stopping_patience:
-        epoch, reported = len(now.history) + 1, time.time()
-        epoch_started = reported - now.seconds
-        for images, masks in dataset.load_batches(now.order[now.trained :], hyperparameters.batch_size):
-            if checkpoint and checkpoint.stop_asked:
-                now.seconds = time.time() - epoch_started
-                with suppress(OSError):  # of the state before, which the present one replaces
-                    checkpoint.finish()
-                save()
-                checkpoint.finish()
-                raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
-            if checkpoint:
-                checkpoint.check()
-            seen, truth = normalize(images, hu_window), masks.float().unsqueeze(1)
-            if hyperparameters.augmentation == "standard":
-                seen, truth = augment(seen, truth, (hyperparameters.seed, epoch, now.trained))
-            # For a short last batch, the network would be compiled once more.
-            network_step = compiled if len(images) == hyperparameters.batch_size else model
-            with device.autocast():
-                logits = network_step(seen)
-            loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            now.total += loss.detach() * len(images)
-            now.trained += len(images)
-            if now.trained < count and time.time() - reported > REPORT_SECONDS:
-                reported = time.time()
-                speed = now.trained / (reported - epoch_started)
-                report(
-                    f"epoch {epoch:2d}/{hyperparameters.epochs}  {now.trained / count:.0%} of its slices  "
-                    f"{speed:.3g} slices/s  {(count - now.trained) / speed / 60:.1f} min left in it"
-                )
-        loss_value, rate = now.total.item() / count, optimizer.param_groups[0]["lr"]
-        if not math.isfinite(loss_value):
-            narrow = ", or set precision: float32" if device.precision == torch.float16 else ""
-            raise UserError(f"the loss is {loss_value} in epoch {epoch}; lower training.learning_rate{narrow}")
-        seconds = time.time() - epoch_started
-        past = {"epoch": epoch, "loss": loss_value, "learning_rate": rate, "seconds": round(seconds, 3)}
-        followed = loss_value
-        if validate:
-            past["validation_dice"] = validate(model.eval())
-            followed = 1 - past["validation_dice"]
-            model.train()
-        now.history.append(past)
-        if find_best_epoch(now.history)["epoch"] == epoch:
-            best_weights = {name: value.clone() for name, value in model.state_dict().items()}
-        scheduler.step(followed)
-        if followed < now.best * (1 - hyperparameters.min_improvement):  # the scheduler's criterion
-            now.best, now.since_best = followed, 0
-        else:
-            now.since_best += 1
-        now.order, now.trained = torch.randperm(count, generator=generator), 0
-        now.total, now.seconds = torch.zeros_like(now.total), 0.0
-        save()
-        left = sum(past["seconds"] for past in now.history) / epoch * (hyperparameters.epochs - epoch)
-        dice = f"validation Dice {past['validation_dice']:.4f}  " if validate else ""
-        report(
-            f"epoch {epoch:2d}/{hyperparameters.epochs}  loss {loss_value:.4f}  {dice}learning rate {rate:.1e}  "
-            f"{count / seconds:.0f} slices/s  at most {left / 60:.1f} min left"
-        )
-    if now.since_best >= hyperparameters.early_stopping_patience:
-        better = "higher validation Dice" if validate else "lower loss"
-        report(f"stopped early: no {better} for {now.since_best} epochs")
-    model.load_state_dict(best_weights)
-    best = find_best_epoch(now.history)
-    record = {
-        "epochs_run": len(now.history),
+
+def _train_epoch(task: Task, state: State, reporter: Reporter, checkpoint: Checkpoint | None) -> float:
+    """Train on the slices that are left in the current epoch, and return the mean loss of the whole epoch."""
+    progress = state.progress
+    started = time.time() - progress.seconds
+    for images, masks in task.dataset.load_batches(progress.order[progress.trained :], task.hyperparameters.batch_size):
+        progress.seconds = time.time() - started
+        if checkpoint:
+            _stop_if_asked(state, checkpoint)
+        progress.total += _update_weights(task, state, images, masks) * len(images)
+        progress.trained += len(images)
+        progress.seconds = time.time() - started
+        reporter.report_slices(progress)
+    loss = progress.total.item() / progress.trained  # waits for the GPU, whose time counts
+    progress.seconds = time.time() - started
+    if not math.isfinite(loss):
+        narrow = ", or set precision: float32" if task.device.precision == torch.float16 else ""
+        raise UserError(f"the loss is {loss} in epoch {progress.epoch}; lower training.learning_rate{narrow}")
+    return loss
+
+
+def _stop_if_asked(state: State, checkpoint: Checkpoint) -> None:
+    """Save the state and end the training if a signal asked the process to stop."""
+    if not checkpoint.stop_asked:
+        checkpoint.check()
+        return
+    with suppress(OSError):  # of the state before, which the present one replaces
+        checkpoint.finish()
+    checkpoint.save(state.save())
+    checkpoint.finish()
+    epoch = state.progress.epoch
+    raise UserError(f"stopped in epoch {epoch}; the state is saved, run the same command again to continue")
+
+
+def _update_weights(task: Task, state: State, images: Tensor, masks: Tensor) -> Tensor:
+    """Update the weights by a batch, images and masks of shape (batch, H, W), and return its loss, shape ()."""
+    hyperparameters, progress = task.hyperparameters, state.progress
+    seen, truth = normalize(images, task.hu_window), masks.float().unsqueeze(1)
+    if hyperparameters.augmentation == "standard":
+        seen, truth = augment(seen, truth, (hyperparameters.seed, progress.epoch, progress.trained))
+    with task.device.autocast():
+        logits = state.network(seen)
+    loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return loss.detach()
+
+
+def _accept_epoch(task: Task, state: State, loss: float) -> None:
+    """Add an epoch to the history. Its loss, or its Dice, decides on the kept weights and on the learning rate."""
+    progress, rate = state.progress, state.optimizer.param_groups[0]["lr"]
+    epoch = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": round(progress.seconds, 6)}
+    followed = loss
+    if task.validate:
+        epoch["validation_dice"] = task.validate(state.network.eval())
+        followed = 1 - epoch["validation_dice"]
+        state.network.train()
+    progress.history.append(epoch)
+    if _find_best(progress.history) is epoch:
+        state.best_weights = {name: value.clone() for name, value in state.network.state_dict().items()}
+    before = state.scheduler.best
+    state.scheduler.step(followed)
+    progress.since_best = 0 if state.scheduler.best < before else progress.since_best + 1
+
+
+def _begin_epoch(state: State) -> None:
+    """Begin the next epoch, with the slices in another order."""
+    progress = state.progress
+    progress.order = torch.randperm(len(progress.order), generator=state.generator)
+    progress.total, progress.trained, progress.seconds = torch.zeros_like(progress.total), 0, 0.0
+
+
+def _find_best(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Find the record of the epoch with the highest validation Dice, or the lowest loss; of equal ones, the first."""
+    return min(history, key=lambda epoch: -epoch.get("validation_dice", -epoch["loss"]))
+
+
+def _make_record(task: Task, state: State) -> dict[str, Any]:
+    history, best = state.progress.history, _find_best(state.progress.history)
+    return {
+        "epochs_run": len(history),
         "best_epoch": best["epoch"],
         "best_loss": best["loss"],
-        "final_loss": now.history[-1]["loss"],
-        "training_slices": count,
-        "input_pixels": [height, width],
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "device": device.name,
-        "deterministic": device.deterministic,
-        "started": now.started,
-        "seconds": round(sum(epoch["seconds"] for epoch in now.history), 1),
+        "final_loss": history[-1]["loss"],
+        "training_slices": task.dataset.shape[0],
+        "input_pixels": list(task.dataset.shape[1:]),
+        "parameters": sum(parameter.numel() for parameter in state.network.parameters()),
+        "device": task.device.name,
+        "deterministic": task.device.deterministic,
+        "started": state.progress.started,
+        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
-        "history": now.history,
+        "history": history,
     }
-    return model, record

@@ -59,7 +59,7 @@ class UNet(nn.Module):
             else:
                 continue
             nn.init.normal_(module.weight, std=math.sqrt(variance), generator=generator)
-            nn.init.zeros_(module.bias)
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # each of these convolutions has a bias
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute the logits of images, both of shape (batch, 1, H, W), with H and W of at least 2 ** depth pixels."""
@@ -75,7 +75,8 @@ class UNet(nn.Module):
             if any(missing):  # pooling an odd size dropped a row or column
                 features = functional.pad(features, (0, missing[0], 0, missing[1]))
             features = convolve(torch.cat([skip, features], 1))
-        return self.output(features)
+        logits: Tensor = self.output(features)
+        return logits
 
 
 @torch.inference_mode()
@@ -91,10 +92,10 @@ def trace_features(network: UNet, rows: int, columns: int) -> list[tuple[str, in
         The part (`encoder`, `decoder` or `output`), channels, rows and columns of each level's features, in order.
     """
     found: list[tuple[str, int, int, int]] = []
-    watched = [("encoder", network.encoder), ("decoder", network.decoder), ("output", [network.output])]
+    watched = {"encoder": network.encoder, "decoder": network.decoder, "output": nn.ModuleList([network.output])}
     hooks = [
         module.register_forward_hook(lambda _, __, result, kind=kind: found.append((kind, *result.shape[1:])))
-        for kind, modules in watched
+        for kind, modules in watched.items()
         for module in modules
     ]
     network.eval()(torch.zeros(1, 1, rows, columns))

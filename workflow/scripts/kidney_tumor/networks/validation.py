@@ -10,7 +10,7 @@ from kidney_tumor.data.slices import load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.dataset import make_masks
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.models import Model, predict_slices
+from kidney_tumor.networks.models import Model, predict_probabilities
 
 
 def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:
@@ -55,6 +55,7 @@ def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_si
     dices = []
     for folder in folders:
         truth = make_masks(load_stored(folder, "labels.npy"), model.target, model.tumor_rows)
-        (mask,) = predict_slices([model], load_stored(folder, "images.npy"), device, batch_size, threshold)
+        images = load_stored(folder, "images.npy")
+        mask = predict_probabilities([model], images, device, batch_size)[0] > threshold
         dices.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     return float(np.mean(dices))

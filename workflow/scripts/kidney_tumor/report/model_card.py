@@ -100,7 +100,7 @@ def _list_failures(dice: pd.DataFrame) -> Iterator[str]:
 
 
 def _list_limits(records: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    if not records["kidney"]["training"].get("negatives"):
+    if not records["kidney"]["training"]["negatives"]:
         yield (
             "- The networks saw slices that show their target only; on others they find kidneys that are not there. "
             "The filter keeps the two largest."

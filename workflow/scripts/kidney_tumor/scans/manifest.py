@@ -14,14 +14,12 @@ from kidney_tumor.files import read_json
 
 NAME = "model.json"
 FORMAT = 2
-"""The version of the folder's contents, which grows when older code could not use newer networks, or the reverse."""
-READABLE = (1, FORMAT)
-"""The versions that are read: the first has no networks that see all rows."""
+"""The version of the folder's contents; it grows when code and networks of different versions do not fit together."""
 FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
 """What a segmentation reads from the folder, beside the manifest."""
-KEYS = ("format", "sha256", "size", "hu_window", "cohort")
-ALIKE = {"size": None, "tumor_rows": "lower_half"}
-"""What the networks of an ensemble must have in common, with the value that older manifests mean."""
+KEYS = ("format", "sha256", "size", "hu_window", "tumor_rows", "cohort")
+ALIKE = ("size", "tumor_rows")
+"""What the networks of an ensemble must have in common."""
 
 
 def compute_checksums(paths: list[Path]) -> dict[str, str]:
@@ -47,7 +45,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = read_json(folder / NAME, "format")
     except UserError as error:
         raise UserError(f"scans.models: {folder / NAME} is damaged; {copy}") from error
-    if manifest["format"] not in READABLE:
+    if manifest["format"] != FORMAT:
         raise UserError(
             f"scans.models: {folder / NAME} has format {manifest['format']}, but this version of the workflow reads "
             f"{FORMAT}; use the version that trained it (commit {manifest.get('commit', 'unknown')}), or train again"
@@ -72,9 +70,9 @@ def read_members(folders: Sequence[Path]) -> list[dict[str, Any]]:
         if sum(folder.resolve() == other.resolve() for other in folders) > 1:
             raise UserError(f"scans.models: {folder} is named more than once; name each folder once")
     members = [read_manifest(folder) for folder in folders]
-    for key, default in ALIKE.items():
+    for key in ALIKE:
         for folder, member in zip(folders, members, strict=True):
-            if (here := member.get(key, default)) != (first := members[0].get(key, default)):
+            if (here := member[key]) != (first := members[0][key]):
                 raise UserError(
                     f"scans.models: {folder} has networks for {key} {here}, {folders[0]} for {first}; "
                     "an ensemble needs the same"
