@@ -29,4 +29,4 @@ def list_problems() -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit("\n".join(list_problems()))
+    sys.exit("\n".join(list_problems()) or 0)
