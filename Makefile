@@ -60,7 +60,7 @@ lint: .venv
 	.venv/bin/python workflow/scripts/write_config.py --check
 	PYTHONPATH=workflow/scripts .venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/mypy
-	.venv/bin/python .ci/check_sizes.py
+	.venv/bin/python -m pytest tests/test_sizes.py
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
 
