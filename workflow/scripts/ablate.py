@@ -1,7 +1,5 @@
 """Filter the predictions of a run with a variant of the filter, and score the results."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import argparse
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from concurrent.futures import ProcessPoolExecutor
 
 from kidney_tumor import cli

@@ -1,7 +1,5 @@
 """Score a test case as one method segments it: Dice, surface Dice and error of the volume."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, tables

@@ -1,7 +1,5 @@
 """Fetch a volume of the cohort: resume an earlier download, try again after a failure, and verify the file."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.download import download
 

@@ -1,7 +1,5 @@
 """Resize every slice of a case and its labels, and store them for training and prediction."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import extract
 

@@ -1,7 +1,5 @@
 """Make a dataset of nnU-Net v2 from a cohort, by links but for volumes that it would not take their images."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.nnunet import link_cases
 

@@ -1,7 +1,5 @@
 """Write one phantom case in KiTS19 layout: imaging.nii.gz and segmentation.nii.gz."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.phantom.volumes import write_case
 

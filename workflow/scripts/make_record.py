@@ -1,7 +1,5 @@
 """Draw the clinical record of a phantom cohort, kits.json, from the measures of its labels and noise."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.phantom.record import draw_record
 

@@ -1,7 +1,5 @@
 """Write results/<run>/report.html, if the results there are those of a finished run's configuration, or of a file."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import json
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """Measure the kidneys and tumors of a segmented case: the true ones, and those before and after post-processing."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, tables

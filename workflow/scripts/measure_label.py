@@ -1,7 +1,5 @@
 """Measure the kidneys and tumors of a case's label volume: volumes, diameters, contact and shape."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 import pandas as pd
 

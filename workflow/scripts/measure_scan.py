@@ -1,7 +1,5 @@
 """Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, files, tables

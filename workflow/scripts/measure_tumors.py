@@ -1,7 +1,5 @@
 """Measure every connected component of the labeled tumors: its voxels, its eigenvalues and their ratio."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Write the manifest of trained networks: checksums, and on what they were trained; and put the range beside them."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import shutil
 
 from kidney_tumor import cli, files, tables

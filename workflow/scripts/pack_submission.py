@@ -1,7 +1,5 @@
 """Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import zipfile
 
 from kidney_tumor import cli, errors, files

@@ -1,7 +1,5 @@
 """Draw Figure 3, box plots of Dice before and after post-processing, and a plot of the same cases in pairs."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.figures.dice import plot_dice, plot_pairs

@@ -1,7 +1,5 @@
 """Draw Figure 2, the levels of a trained network."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 import torch
 

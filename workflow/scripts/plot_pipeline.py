@@ -1,7 +1,5 @@
 """Draw Figure 1, the pipeline, from the graph of its rules."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.figures.pipeline import plot_pipeline
 

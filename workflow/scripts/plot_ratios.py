@@ -1,7 +1,5 @@
 """Draw the distribution of the labeled tumors' eigenvalue ratios, with the accepted range and the paper's."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.figures.ratios import plot_ratios
 

@@ -1,7 +1,5 @@
 """Draw the Dice after post-processing beside results that others have published."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import scoring
 from kidney_tumor.figures.references import REFERENCE_COLUMNS, plot_references

@@ -1,7 +1,5 @@
 """Draw the slice of a case with the most tumor: image, true labels, before and after post-processing."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import open_slices, resize
 from kidney_tumor.data.stages import read_stages

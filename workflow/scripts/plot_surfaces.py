@@ -1,7 +1,5 @@
 """Draw Figure 4, the surfaces of the case from which the filter removed most false positives, before and after."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.stages import read_stages

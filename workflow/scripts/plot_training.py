@@ -1,7 +1,5 @@
 """Plot the loss and learning rate of a training, epoch by epoch."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, files
 from kidney_tumor.figures.training import plot_training
 

@@ -1,7 +1,5 @@
 """Filter the two raw masks of a case by anatomy and tumor shape, and merge them into one segmentation."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 
 from kidney_tumor import cli

@@ -1,7 +1,5 @@
 """Segment every slice of some cases with both networks, and write two masks of the input volume's size."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from itertools import chain
 
 from kidney_tumor import cli, errors

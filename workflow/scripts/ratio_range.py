@@ -1,7 +1,5 @@
 """Derive the range of accepted eigenvalue ratios from the labeled tumors."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 
 from kidney_tumor import cli, files, tables

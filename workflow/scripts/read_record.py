@@ -1,7 +1,5 @@
 """Check a cohort's clinical record, and write the tumors' stated sizes and the outcomes of its cases as a table."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.data import remedies
 from kidney_tumor.data.record import read_record

@@ -1,7 +1,5 @@
 """Extract the slices of a scan of any format, or record in their place why it cannot be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import sys
 
 from kidney_tumor import cli, errors

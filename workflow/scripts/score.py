@@ -1,7 +1,5 @@
 """Score a case: compute the Dice of kidney + tumor and of tumor, before and after post-processing."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import score_case
 from kidney_tumor.data.stages import read_stages

@@ -1,7 +1,5 @@
 """Print what was segmented and what to distrust; fail, with a line for each, if some scans could not be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, errors, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
 from kidney_tumor.scans.plausibility import SEPARATOR

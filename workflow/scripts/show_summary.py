@@ -1,7 +1,5 @@
 """Print a run's Dice before and after post-processing, what that changed, and where its figure and report lie."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import shlex
 
 import pandas as pd

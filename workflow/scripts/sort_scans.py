@@ -1,7 +1,5 @@
 """Sort scans into those that can be segmented and those that cannot, each with the reason."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Split the cases at random into training and test cases."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, errors
 from kidney_tumor.data.split import split_cases, write_split
 

@@ -1,7 +1,5 @@
 """Collect and summarize the cases' scores, test the effect of post-processing, and check the paper's claims."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, files, tables

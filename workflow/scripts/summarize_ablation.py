@@ -1,7 +1,5 @@
 """Collect the Dice under every variant of the filter, compare it with the configured one, and draw it."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.summary import compare_variants
 from kidney_tumor.figures.ablation import plot_ablation

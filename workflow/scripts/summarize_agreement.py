@@ -1,7 +1,5 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 
 from kidney_tumor import cli, tables

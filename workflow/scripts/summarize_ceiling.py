@@ -1,7 +1,5 @@
 """Collect and draw the oracle upper bound, which is what a perfect network would score after each step."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import numpy as np
 
 from kidney_tumor import cli, tables

@@ -1,7 +1,5 @@
 """Collect the scores of all methods, compare each with this run, draw them, and name the cases that are left out."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import comparison
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS

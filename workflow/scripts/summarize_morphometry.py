@@ -1,7 +1,5 @@
 """Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, tables

@@ -1,7 +1,5 @@
 """Measure the association of each tumor measure with each clinical outcome, in a table and a figure."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.outcomes import tabulate_outcomes
 from kidney_tumor.figures.outcomes import plot_outcomes

@@ -1,7 +1,5 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import pandas as pd
 
 from kidney_tumor import cli, tables

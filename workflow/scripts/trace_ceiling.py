@@ -1,7 +1,5 @@
 """Trace a case's oracle upper bound: send its true masks, without its image, through the method's own steps."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from dataclasses import asdict
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Train the kidney or the tumor network on the extracted slices of the training cases."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from dataclasses import asdict
 from pathlib import Path
 

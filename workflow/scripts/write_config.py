@@ -1,7 +1,5 @@
 """Write config/config.yaml and the tables in config/README.md from the schema of the configuration."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import argparse
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Write the splits of a run as nnU-Net v2 reads them: a fold for each, which validates the test cases."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, files
 from kidney_tumor.data.nnunet import list_folds
 from kidney_tumor.data.split import read_split

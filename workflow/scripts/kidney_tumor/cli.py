@@ -38,7 +38,7 @@ KINDS = {"integer": int, "number": float, "string": str}
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Parse the command line and call `main`; report problems that the user can fix without a traceback."""
     arguments = parser.parse_args()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the module `interrupt` sets it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the package sets it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(arguments)
