@@ -11,6 +11,9 @@ from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import trace_features
 
 
+@cli.run_main(output="figure, .png")
+@cli.take_file("model", "model that train.py wrote, .pt")
+@cli.take_option("target", choices=("kidney", "tumor"), required=True, help="target of the model")
 def main(arguments: cli.Arguments) -> None:
     model = models.load_model(arguments.model, arguments.target, Device(torch.device("cpu")))
     blank = np.zeros((1, model.size, model.size))
@@ -18,10 +21,3 @@ def main(arguments: cli.Arguments) -> None:
     count = sum(weights.numel() for weights in model.network.parameters())
     title = f"{arguments.target} network: {count:,} weights"
     plot_network(title, trace_features(model.network, rows, model.size), arguments.output)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="figure, .png")
-    cli.add_file(parser, "model", "model that train.py wrote, .pt")
-    parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="target of the model")
-    cli.run(main, parser)

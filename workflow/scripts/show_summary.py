@@ -8,6 +8,8 @@ from kidney_tumor import cli, errors
 from kidney_tumor.analysis.summary import describe_effect
 
 
+@cli.run_main()
+@cli.take_file("run", "folder of the run, results/<run>")
 def main(arguments: cli.Arguments) -> None:
     if not (arguments.run / "dice.tsv").exists():
         raise errors.UserError(f"{arguments.run} holds no results yet; run snakemake first")
@@ -35,9 +37,3 @@ def main(arguments: cli.Arguments) -> None:
         state = "older than these results" if report.exists() else "not written yet"
         made = f"`make report RUN={shlex.quote(arguments.run.name)}` writes it"
         print(f"report: {state}; {made}, `snakemake --report report.html` in a workflow that imports this one")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    cli.add_file(parser, "run", "folder of the run, results/<run>")
-    cli.run(main, parser)
