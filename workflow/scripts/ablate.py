@@ -2,14 +2,14 @@
 
 import argparse
 
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.ablation import score_variant
 from kidney_tumor.data.split import read_split
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
 from kidney_tumor.schema import fill_dataclass
+
+import pandas as pd
 
 
 @cli.run_main("postprocess", "components", output="table with a row for each case and target, .tsv")

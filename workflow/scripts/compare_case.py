@@ -1,11 +1,11 @@
 """Score a test case as one method segments it: Dice, surface Dice and error of the volume."""
 
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, list_targets, score_files, score_organs
 from kidney_tumor.data.places import check_places
 from kidney_tumor.volumes.masks import read_label_masks
+
+import pandas as pd
 
 
 def _pair(kidney: list | None, tumor: list | None) -> dict[str, list] | None:

@@ -1,10 +1,10 @@
 """Measure the kidneys and tumors of a segmented case: the true ones, and those before and after post-processing."""
 
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.stages import read_stages
+
+import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "case", "label", "kidney", "tumor", "segmentation")

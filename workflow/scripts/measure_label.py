@@ -1,12 +1,12 @@
 """Measure the kidneys and tumors of a case's label volume: volumes, diameters, contact and shape."""
 
-import numpy as np
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import cut_axial_slice, measure_masks
 from kidney_tumor.volumes.masks import read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
+
+import numpy as np
+import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "case", "label", output="table of the measures, .tsv")

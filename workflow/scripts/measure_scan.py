@@ -1,7 +1,5 @@
 """Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
 
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
@@ -9,6 +7,8 @@ from kidney_tumor.data.slices import get_geometry, read_description
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
 from kidney_tumor.volumes.masks import read_label_masks
+
+import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "segmentation", output="table of the measures, .tsv")

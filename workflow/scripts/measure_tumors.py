@@ -2,11 +2,11 @@
 
 from concurrent.futures import ProcessPoolExecutor
 
-import pandas as pd
-
 from kidney_tumor import cli, files
 from kidney_tumor.data import remedies
 from kidney_tumor.filter.tumors import measure_tumors
+
+import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "root", "cases", output="table with a row for each component, .tsv")

@@ -1,14 +1,14 @@
 """Draw Figure 2, the levels of a trained network."""
 
-import numpy as np
-import torch
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.figures.network import plot_network
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import trace_features
+
+import numpy as np
+import torch
 
 
 @cli.run_main(output="figure, .png")

@@ -1,7 +1,5 @@
 """Filter the two raw masks of a case by anatomy and tumor shape, and merge them into one segmentation."""
 
-import numpy as np
-
 from kidney_tumor import cli
 from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.filter.candidates import describe_verdict, write_candidates
@@ -9,6 +7,8 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_ratio_range
 from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.volumes.masks import read_mask
+
+import numpy as np
 
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""

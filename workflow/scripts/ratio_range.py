@@ -1,10 +1,10 @@
 """Derive the range of accepted eigenvalue ratios from the labeled tumors."""
 
-import numpy as np
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.filter.postprocessing import derive_ratio_range
+
+import numpy as np
 
 
 @cli.run_main("postprocess.percentiles", "components", output="range, .json")

@@ -2,10 +2,10 @@
 
 import shlex
 
-import pandas as pd
-
 from kidney_tumor import cli, errors
 from kidney_tumor.analysis.summary import describe_effect
+
+import pandas as pd
 
 
 @cli.run_main()

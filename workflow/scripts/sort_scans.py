@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from kidney_tumor import cli, errors, tables
 from kidney_tumor.data.slices import read_description
+
+import pandas as pd
 
 
 def find_problem(folder: Path) -> str:

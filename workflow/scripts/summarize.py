@@ -1,11 +1,11 @@
 """Collect and summarize the cases' scores, test the effect of post-processing, and check the paper's claims."""
 
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis import claims, summary
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.split import read_split
+
+import pandas as pd
 
 
 @cli.run_main("statistics.seed", "ratio-range", "source", output="folder for scores, dice, effect, summary (.tsv)")

@@ -1,10 +1,10 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
-import numpy as np
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
+
+import numpy as np
 
 WORST = 3
 """The number of cases that are drawn."""

@@ -1,10 +1,10 @@
 """Collect and draw the oracle upper bound, which is what a perfect network would score after each step."""
 
-import numpy as np
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import ceiling
 from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
+
+import numpy as np
 
 
 @cli.run_main("slices.tumor_rows", output="table of all cases, .tsv")

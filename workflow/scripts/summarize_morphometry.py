@@ -1,11 +1,11 @@
 """Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.agreement import pair_errors, tabulate_mask_agreement
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
+
+import pandas as pd
 
 
 @cli.run_main("measures", "scores", "source", output="table of all cases, .tsv")

@@ -1,9 +1,9 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import MEASURES
+
+import pandas as pd
 
 
 @cli.run_main(output="table with a row for each scan, .tsv")

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 
-import numpy as np
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.ceiling import trace_case
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 from kidney_tumor.schema import fill_dataclass
+
+import numpy as np
 
 
 @cli.run_main(

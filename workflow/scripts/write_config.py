@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kidney_tumor import cli, errors, schema
+
+import yaml
 
 CONFIG = schema.PATH.parents[2] / "config"
 

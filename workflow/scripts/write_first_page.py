@@ -2,11 +2,11 @@
 
 import json
 
-import pandas as pd
-
 from kidney_tumor import cli, files
 from kidney_tumor.report import first_page
 from kidney_tumor.tables import read_tables
+
+import pandas as pd
 
 
 def main(arguments: cli.Arguments) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
 from kidney_tumor import provenance
 from kidney_tumor.analysis.claims import NOT_STATED
 from kidney_tumor.analysis.statistics import format_p
 from kidney_tumor.analysis.summary import describe_effect
+
+import pandas as pd
 
 UNCHECKED = "cannot be checked: "
 SPACE = "\N{NO-BREAK SPACE}"

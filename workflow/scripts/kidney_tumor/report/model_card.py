@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.scans.plausibility import HU, LENGTHS
+
+import pandas as pd
 
 DATA = {
     "kits19": (

@@ -14,10 +14,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
-from nibabel.orientations import io_orientation
-
 from kidney_tumor.errors import UserError
 from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
@@ -25,6 +21,10 @@ from kidney_tumor.report.surfaces import encode_surface, trace_surface
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask
+
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import io_orientation
 
 LARGEST = 15_000_000
 """The most bytes of a page."""
