@@ -1,6 +1,7 @@
 """What all scripts share: options for the keys of the configuration, and errors that tell what to do."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,26 @@ def test_other_options_are_refused(capsys, words, says):
         read(*words)
     assert ended.value.code == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("module", "calls"), [("__main__", 1), ("script", 0)])
+def test_a_script_runs_with_its_options_in_their_order(monkeypatch, module, calls):
+    given = []
+
+    def main(arguments):
+        given.append(vars(arguments))
+
+    main.__module__ = module
+    monkeypatch.setattr("sys.argv", ["script.py", "--case", "a", "--size", "4", "--figure", "b", "c", "--output", "d"])
+    decorators = (
+        cli.take_option("name", default="e", help="a name"),
+        cli.take_file("figure", "figures", nargs="+"),
+        cli.run_main("two.size", "case", output="table"),
+    )
+    for decorate in decorators:
+        assert decorate(main) is main
+    expected = {"output": Path("d"), "size": 4, "case": "a", "figure": [Path("b"), Path("c")], "name": "e"}
+    assert [list(options.items()) for options in given] == [list(expected.items())] * calls
 
 
 def test_help_explains_each_key_and_its_default():

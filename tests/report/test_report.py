@@ -193,7 +193,15 @@ def show_claims(finished, tmp_path):
             shutil.copy(finished.folder / RESULTS / f"{name}.tsv", run)
         names = ["claim", "section", "paper", "here", "low", "high", "verdict"]
         pd.DataFrame(rows, columns=names).to_csv(run / "summary.tsv", sep="\t", index=False)
-        options = ["--results", run, "--name", "mine", "--records", run / "models/kidney.json", run / "models/tumor.json"]
+        options = [
+            "--results",
+            run,
+            "--name",
+            "mine",
+            "--records",
+            run / "models/kidney.json",
+            run / "models/tumor.json",
+        ]
         options += ["--template", RESOURCES / "first_page.html", "--style", ROOT / "workflow" / "report" / "style.css"]
         result = run_script("write_first_page", *options, "--output", page)
         assert result.returncode == 0, result.stderr

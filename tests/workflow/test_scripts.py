@@ -29,6 +29,13 @@ def test_help(name):
     assert torch == str(name in ("train", "predict", "plot_network"))
 
 
+@pytest.mark.parametrize(("program", "ends"), [("train.py", True), ("snakemake", False), ("-c", False), ("", False)])
+def test_ctrl_c_ends_a_script_at_once_and_no_other_program(monkeypatch, program, ends):
+    monkeypatch.chdir(SCRIPTS)
+    shown = python(f"import sys; sys.argv[0] = {program!r}; import kidney_tumor, signal; print(signal.getsignal(2))")
+    assert shown == f"{'0' if ends else '<built-in function default_int_handler>'}\n"
+
+
 def test_a_user_error_is_one_line_and_leaves_nothing(tmp_path):
     save(tmp_path / "case_00003" / "segmentation.nii.gz", np.zeros((2, 3, 4), np.uint8))
     result = run_script(

@@ -1,10 +1,6 @@
 """Filter the predictions of a run with a variant of the filter, and score the results."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import argparse
-
-import pandas as pd
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.ablation import score_variant
@@ -13,7 +9,13 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
 from kidney_tumor.schema import fill_dataclass
 
+import pandas as pd
 
+
+@cli.run_main("postprocess", "components", output="table with a row for each case and target, .tsv")
+@cli.take_file("predictions", "folders of raw masks, one per case", nargs="+")
+@cli.take_file("labels", "label volumes, one for each folder", nargs="+")
+@cli.take_option("fill-holes", action=argparse.BooleanOptionalAction, default=True, help="fill holes first")
 def main(arguments: cli.Arguments) -> None:
     variant = fill_dataclass(FilterOptions, vars(arguments))
     components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
@@ -27,12 +29,3 @@ def main(arguments: cli.Arguments) -> None:
     table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
     text = format_options(variant)
     tables.write_table(arguments.output, table.assign(**text)[[*text, *table.columns]])
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "postprocess", output="table with a row for each case and target, .tsv")
-    cli.add_shared(parser, "components")
-    cli.add_file(parser, "predictions", "folders of raw masks, one per case", nargs="+")
-    cli.add_file(parser, "labels", "label volumes, one for each folder", nargs="+")
-    parser.add_argument("--fill-holes", action=argparse.BooleanOptionalAction, default=True, help="fill holes first")
-    cli.run(main, parser)

@@ -1,7 +1,5 @@
 """Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from concurrent.futures import ProcessPoolExecutor
 
 from kidney_tumor import cli
@@ -9,6 +7,8 @@ from kidney_tumor.data import remedies
 from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 
 
+@cli.run_main("root", "cases", output="table of the cohort, .tsv")
+@cli.take_option("threads", type=int, default=1, help="number of cases to check at once")
 def main(arguments: cli.Arguments) -> None:
     check_folders(arguments.root, arguments.cases)
     with ProcessPoolExecutor(arguments.threads) as pool:
@@ -16,10 +16,3 @@ def main(arguments: cli.Arguments) -> None:
         rows = remedies.collect(jobs)
     write_cohort(arguments.output, rows)
     print(f"{len(rows)} cases: headers, shapes and labels are valid")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of the cohort, .tsv")
-    cli.add_shared(parser, "root", "cases")
-    parser.add_argument("--threads", type=int, default=1, help="number of cases to check at once")
-    cli.run(main, parser)

@@ -1,19 +1,12 @@
 """Make a dataset of nnU-Net v2 from a cohort, by links but for volumes that it would not take their images."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.nnunet import link_cases
 
 
+@cli.run_main("root", "cases", output="folder of the dataset, DatasetXXX_Name")
+@cli.take_option("description", default="", help="what the cases are, for dataset.json")
 def main(arguments: cli.Arguments) -> None:
     rewritten = link_cases(arguments.root, arguments.cases, arguments.output, arguments.description)
     changed = f"{rewritten} volumes written anew, which nnU-Net would not take"
     print(f"{len(arguments.cases)} cases in {arguments.output}; {changed}")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="folder of the dataset, DatasetXXX_Name")
-    cli.add_shared(parser, "root", "cases")
-    parser.add_argument("--description", default="", help="what the cases are, for dataset.json")
-    cli.run(main, parser)

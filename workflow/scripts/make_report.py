@@ -1,7 +1,5 @@
 """Write results/<run>/report.html, if the results there are those of a finished run's configuration, or of a file."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import json
 import shlex
 import subprocess
@@ -11,8 +9,7 @@ from pathlib import Path
 
 from kidney_tumor import cli, configuration, errors, files
 
-WORKFLOW = Path(__file__).parents[1]
-NOTHING_TO_DO = "Nothing to be done"
+STYLE = Path(__file__).parents[1] / "report" / "style.css"
 TRIGGERS = ("code", "input", "mtime", "params")
 """Why a job would run again: all that Snakemake knows but the software environment."""
 
@@ -40,33 +37,18 @@ def main(arguments: cli.Arguments) -> None:
 
 
 def write_report(run: Path, configfile: Path, name: str, remedy: str) -> None:
-    """Write the report of a run.
-
-    Args:
-        run: The folder of the run.
-        configfile: A file with the configuration that its results must have.
-        name: What the file is called in an error.
-        remedy: What to do if the results are others.
-
-    Raises:
-        UserError: They are, or snakemake failed.
-    """
+    """Write the report of a run, if its results are those of a configuration file, which errors call by a name."""
     plan = call_snakemake(configfile, "--dry-run", "--quiet", "rules", "--rerun-triggers", *TRIGGERS)
-    if NOTHING_TO_DO not in plan:
+    if "Nothing to be done" not in plan:
         jobs = next((line.split()[1] for line in plan.splitlines() if line.startswith("total ")), "some")
         raise errors.UserError(f"{run} does not belong to {name} and the present code: {jobs} jobs would run; {remedy}")
     with files.write_atomically(run / "report.html") as temporary:
-        style = WORKFLOW / "report" / "style.css"
-        call_snakemake(configfile, "--report", str(temporary), "--report-stylesheet", str(style))
+        call_snakemake(configfile, "--report", str(temporary), "--report-stylesheet", str(STYLE))
     print(f"report: {run / 'report.html'}")
 
 
 def call_snakemake(configfile: Path, *arguments: str) -> str:
-    """Call snakemake and return what it prints.
-
-    Raises:
-        UserError: It failed; the workflow's own errors, or the end of what it printed.
-    """
+    """Call snakemake and return what it prints; if it fails, raise its own errors, or the end of what it printed."""
     command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", str(configfile)]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:

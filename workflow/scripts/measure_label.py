@@ -1,16 +1,16 @@
 """Measure the kidneys and tumors of a case's label volume: volumes, diameters, contact and shape."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import cut_axial_slice, measure_masks
 from kidney_tumor.volumes.masks import read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
 
+import numpy as np
+import pandas as pd
 
+
+@cli.run_main("postprocess.min_component_voxels", "case", "label", output="table of the measures, .tsv")
+@cli.take_file("slice", "slice with the largest axial diameter, .npz")
 def main(arguments: cli.Arguments) -> None:
     kidney, tumor = read_label_masks(arguments.label)
     spacing = read_geometry(arguments.label).spacing
@@ -18,10 +18,3 @@ def main(arguments: cli.Arguments) -> None:
     with files.write_atomically(arguments.slice) as temporary:
         np.savez_compressed(temporary, **cut_axial_slice(kidney, tumor, axial, spacing))
     tables.write_table(arguments.output, pd.DataFrame([{"case": arguments.case, "stage": "truth", **measures}]))
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels", output="table of the measures, .tsv")
-    cli.add_shared(parser, "case", "label")
-    cli.add_file(parser, "slice", "slice with the largest axial diameter, .npz")
-    cli.run(main, parser)

@@ -1,9 +1,5 @@
 """Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
@@ -12,7 +8,12 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
 from kidney_tumor.volumes.masks import read_label_masks
 
+import pandas as pd
 
+
+@cli.run_main("postprocess.min_component_voxels", "segmentation", output="table of the measures, .tsv")
+@cli.take_file("slices", "folder of the scan's extracted slices")
+@cli.take_file("manifest", "manifest of the networks, model.json; of an ensemble all", nargs="+")
 def main(arguments: cli.Arguments) -> None:
     description = read_description(arguments.slices)
     members = [files.read_json(path, "cohort", "source", "sha256") for path in arguments.manifest]
@@ -30,11 +31,3 @@ def main(arguments: cli.Arguments) -> None:
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(warnings), "networks": used}
     tables.write_table(arguments.output, pd.DataFrame([row]))
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "postprocess.min_component_voxels", output="table of the measures, .tsv")
-    cli.add_shared(parser, "segmentation")
-    cli.add_file(parser, "slices", "folder of the scan's extracted slices")
-    cli.add_file(parser, "manifest", "manifest of the networks, model.json; of an ensemble all", nargs="+")
-    cli.run(main, parser)

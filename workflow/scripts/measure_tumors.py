@@ -1,16 +1,16 @@
 """Measure every connected component of the labeled tumors: its voxels, its eigenvalues and their ratio."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from concurrent.futures import ProcessPoolExecutor
-
-import pandas as pd
 
 from kidney_tumor import cli, files
 from kidney_tumor.data import remedies
 from kidney_tumor.filter.tumors import measure_tumors
 
+import pandas as pd
 
+
+@cli.run_main("postprocess.min_component_voxels", "root", "cases", output="table with a row for each component, .tsv")
+@cli.take_option("threads", type=int, default=1, help="number of label volumes to measure at once")
 def main(arguments: cli.Arguments) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     with ProcessPoolExecutor(arguments.threads) as pool:
@@ -19,12 +19,3 @@ def main(arguments: cli.Arguments) -> None:
     table = pd.concat(tables, keys=arguments.cases, names=["case", "component"])
     with files.write_atomically(arguments.output) as temporary:
         table.to_csv(temporary, sep="\t")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(
-        __doc__, "postprocess.min_component_voxels", output="table with a row for each component, .tsv"
-    )
-    cli.add_shared(parser, "root", "cases")
-    parser.add_argument("--threads", type=int, default=1, help="number of label volumes to measure at once")
-    cli.run(main, parser)

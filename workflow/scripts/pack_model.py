@@ -1,7 +1,5 @@
 """Write the manifest of trained networks: checksums, and on what they were trained; and put the range beside them."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import shutil
 
 from kidney_tumor import cli, files, tables
@@ -10,6 +8,8 @@ from kidney_tumor.scans import manifest
 from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
 
+@cli.run_main("measures", "ratio-range", "source", output="manifest, model.json, beside the two networks")
+@cli.take_file("slices", "records of the training cases' slices", nargs="+")
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.output.parent
     scans = [read_description(path.parent) for path in arguments.slices]
@@ -30,10 +30,3 @@ def main(arguments: cli.Arguments) -> None:
         "sha256": manifest.compute_checksums([folder / name for name in manifest.FILES]),
     }
     files.write_json(arguments.output, content)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="manifest, model.json, beside the two networks")
-    cli.add_shared(parser, "measures", "ratio-range", "source")
-    cli.add_file(parser, "slices", "records of the training cases' slices", nargs="+")
-    cli.run(main, parser)

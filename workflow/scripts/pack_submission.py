@@ -1,7 +1,5 @@
 """Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import zipfile
 
 from kidney_tumor import cli, errors, files
@@ -12,6 +10,8 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The time of every member, so that the same segmentations give the same bytes."""
 
 
+@cli.run_main(output="archive, .zip")
+@cli.take_file("segmentations", "<case>/segmentation.nii.gz", nargs="+")
 def main(arguments: cli.Arguments) -> None:
     with files.write_atomically(arguments.output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for path in arguments.segmentations:
@@ -20,9 +20,3 @@ def main(arguments: cli.Arguments) -> None:
             check_places(path)
             archive.writestr(zipfile.ZipInfo(f"prediction_{case[1]}.nii.gz", EARLIEST), path.read_bytes())
     print(f"{len(arguments.segmentations)} predictions in {arguments.output}")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="archive, .zip")
-    cli.add_file(parser, "segmentations", "<case>/segmentation.nii.gz", nargs="+")
-    cli.run(main, parser)

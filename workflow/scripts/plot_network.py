@@ -1,10 +1,5 @@
 """Draw Figure 2, the levels of a trained network."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-import torch
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.figures.network import plot_network
@@ -12,7 +7,13 @@ from kidney_tumor.networks import models
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import trace_features
 
+import numpy as np
+import torch
 
+
+@cli.run_main(output="figure, .png")
+@cli.take_file("model", "model that train.py wrote, .pt")
+@cli.take_option("target", choices=("kidney", "tumor"), required=True, help="target of the model")
 def main(arguments: cli.Arguments) -> None:
     model = models.load_model(arguments.model, arguments.target, Device(torch.device("cpu")))
     blank = np.zeros((1, model.size, model.size))
@@ -20,10 +21,3 @@ def main(arguments: cli.Arguments) -> None:
     count = sum(weights.numel() for weights in model.network.parameters())
     title = f"{arguments.target} network: {count:,} weights"
     plot_network(title, trace_features(model.network, rows, model.size), arguments.output)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="figure, .png")
-    cli.add_file(parser, "model", "model that train.py wrote, .pt")
-    parser.add_argument("--target", choices=("kidney", "tumor"), required=True, help="target of the model")
-    cli.run(main, parser)

@@ -1,7 +1,5 @@
 """Draw the slice of a case with the most tumor: image, true labels, before and after post-processing."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli
 from kidney_tumor.data.slices import open_slices, resize
 from kidney_tumor.data.stages import read_stages
@@ -9,6 +7,8 @@ from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.postprocessing import merge
 
 
+@cli.run_main("slices.hu_window", "slices.tumor_rows", "kidney", "tumor", "segmentation", output="figure, .png")
+@cli.take_file("slices", "folder of the case's extracted slices")
 def main(arguments: cli.Arguments) -> None:
     stored = open_slices(arguments.slices)
     size, labels = stored.images.shape[2], {"truth": stored.labels}
@@ -17,10 +17,3 @@ def main(arguments: cli.Arguments) -> None:
         labels[f"{stage} post-processing"] = resize(merge(*masks), size, size)
     window, rows = arguments.hu_window, arguments.tumor_rows
     plot_slice(arguments.slices.name, stored.images, labels, window, stored.geometry, arguments.output, rows)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "slices.hu_window", "slices.tumor_rows", output="figure, .png")
-    cli.add_shared(parser, "kidney", "tumor", "segmentation")
-    cli.add_file(parser, "slices", "folder of the case's extracted slices")
-    cli.run(main, parser)

@@ -1,7 +1,5 @@
 """Draw Figure 4, the surfaces of the case from which the filter removed most false positives, before and after."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.stages import read_stages
@@ -9,16 +7,11 @@ from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
 from kidney_tumor.filter.postprocessing import merge
 
 
+@cli.run_main("scores", output="figure, .png")
+@cli.take_file("run", "folder of the run with predictions and segmentations")
 def main(arguments: cli.Arguments) -> None:
     chosen = find_most_filtered(tables.read_tables([arguments.scores], *SCORE_COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     raw = [run / "predictions" / chosen["case"] / f"{name}.nii.gz" for name in ("kidney", "tumor")]
     stages, grid = read_stages(*raw, run / "segmentations" / f"{chosen['case']}.nii.gz")
     plot_surfaces(chosen["case"], *(merge(*masks) for masks in stages.values()), grid.spacing, arguments.output)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="figure, .png")
-    cli.add_shared(parser, "scores")
-    cli.add_file(parser, "run", "folder of the run with predictions and segmentations")
-    cli.run(main, parser)

@@ -1,9 +1,5 @@
 """Filter the two raw masks of a case by anatomy and tumor shape, and merge them into one segmentation."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-
 from kidney_tumor import cli
 from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.filter.candidates import describe_verdict, write_candidates
@@ -12,12 +8,18 @@ from kidney_tumor.filter.postprocessing import look_swapped, postprocess, read_r
 from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.volumes.masks import read_mask
 
+import numpy as np
+
 SEGMENTATION = "segmentation.nii.gz"
 """The name of the output of a scan, whose own name is that of the folder."""
 LISTED = 5
 """The number of largest tumor components that are reported; of smaller ones, those that are kept are."""
 
 
+@cli.run_main("postprocess", "kidney", "tumor", without=["percentiles", "ratio_cases"])
+@cli.take_file("output", "segmentation with the labels 0, 1 and 2, .nii.gz")
+@cli.take_file("ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
+@cli.take_file("candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
 def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     geometry = check_places(arguments.kidney, arguments.tumor)
@@ -45,16 +47,3 @@ def main(arguments: cli.Arguments) -> None:
         )
     if not listed.all():
         print(f"{name}: {(~listed).sum()} smaller tumor components: removed")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(
-        __doc__,
-        "postprocess",
-        without=["percentiles", "ratio_cases"],
-        output="segmentation with the labels 0, 1 and 2, .nii.gz",
-    )
-    cli.add_shared(parser, "kidney", "tumor")
-    cli.add_file(parser, "ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
-    cli.add_file(parser, "candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
-    cli.run(main, parser)

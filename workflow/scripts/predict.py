@@ -1,7 +1,5 @@
 """Segment every slice of some cases with both networks, and write two masks of the input volume's size."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from itertools import chain
 
 from kidney_tumor import cli, errors
@@ -14,6 +12,12 @@ from kidney_tumor.networks.device import KEYS, THREADS, choose_device
 from kidney_tumor.scans.folder import parse_name
 
 
+@cli.run_main("inference", *KEYS, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+@cli.take_file("slices", "extracted slices, a folder per case")
+@cli.take_option("cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
+@cli.take_file("kidney-model", "kidney model, .pt; the mean probability of several", nargs="+")
+@cli.take_file("tumor-model", "tumor model, .pt; the mean probability of several", nargs="+")
+@cli.take_option("threads", type=int, default=THREADS, help="number of CPU threads")
 def main(arguments: cli.Arguments) -> None:
     device = choose_device(arguments)
     if len(arguments.kidney_model) != len(arguments.tumor_model):
@@ -44,14 +48,3 @@ def main(arguments: cli.Arguments) -> None:
             else:
                 probabilities.unlink(missing_ok=True)  # of another network
         print(f"{case}: {len(stored.images)} slices, on {device.name}", flush=True)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "inference", *KEYS, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
-    cli.add_file(parser, "slices", "extracted slices, a folder per case")
-    parser.add_argument("--cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
-    several = "; the mean probability of several"
-    cli.add_file(parser, "kidney-model", f"kidney model, .pt{several}", nargs="+")
-    cli.add_file(parser, "tumor-model", f"tumor model, .pt{several}", nargs="+")
-    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
-    cli.run(main, parser)

@@ -1,14 +1,14 @@
 """Derive the range of accepted eigenvalue ratios from the labeled tumors."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.filter.postprocessing import derive_ratio_range
 
+import numpy as np
 
+
+@cli.run_main("postprocess.percentiles", "components", output="range, .json")
+@cli.take_option("cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
 def main(arguments: cli.Arguments) -> None:
     components = tables.read_tables([arguments.components], "case", "ratio")
     if arguments.cases:
@@ -20,10 +20,3 @@ def main(arguments: cli.Arguments) -> None:
     files.write_json(arguments.output, record)
     accepted = f"{low:.3f} to {high:.3f}" if arguments.percentiles else "any"
     print(f"{measured} tumor components: eigenvalue ratio {accepted}")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "postprocess.percentiles", output="range, .json")
-    cli.add_shared(parser, "components")
-    parser.add_argument("--cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
-    cli.run(main, parser)

@@ -1,13 +1,13 @@
 """Check a cohort's clinical record, and write the tumors' stated sizes and the outcomes of its cases as a table."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.data import remedies
 from kidney_tumor.data.record import read_record
 from kidney_tumor.volumes.nifti import read_geometry
 
 
+@cli.run_main("root", "cases", output="table with a row for each case, .tsv")
+@cli.take_file("record", "clinical record, kits.json")
 def main(arguments: cli.Arguments) -> None:
     labels = [arguments.root / case / "segmentation.nii.gz" for case in arguments.cases]
     found = remedies.collect(lambda path=path: read_geometry(path) for path in labels)
@@ -16,10 +16,3 @@ def main(arguments: cli.Arguments) -> None:
     tables.write_table(arguments.output, record)
     for column in record.columns[1:]:
         print(f"{column}: {record[column].count()} of {len(record)} cases")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each case, .tsv")
-    cli.add_shared(parser, "root", "cases")
-    cli.add_file(parser, "record", "clinical record, kits.json")
-    cli.run(main, parser)

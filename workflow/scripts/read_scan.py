@@ -1,7 +1,5 @@
 """Extract the slices of a scan of any format, or record in their place why it cannot be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import sys
 
 from kidney_tumor import cli, errors
@@ -11,6 +9,9 @@ from kidney_tumor.scans.dicom import convert_series
 from kidney_tumor.scans.rasters import convert_raster
 
 
+@cli.run_main("slices.size", output="folder for images.npy and slices.json")
+@cli.take_file("scan", "volume, or folder of a DICOM series")
+@cli.take_file("image", "volume to write, .nii.gz; for a scan that is not NIfTI", required=False)
 def main(arguments: cli.Arguments) -> None:
     try:
         notes = []
@@ -30,10 +31,3 @@ def main(arguments: cli.Arguments) -> None:
         if arguments.image and not arguments.image.exists():
             arguments.image.touch()  # the workflow expects a file
         print(f"refused: {problem}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "slices.size", output="folder for images.npy and slices.json")
-    cli.add_file(parser, "scan", "volume, or folder of a DICOM series")
-    cli.add_file(parser, "image", "volume to write, .nii.gz; for a scan that is not NIfTI", required=False)
-    cli.run(main, parser)

@@ -1,18 +1,12 @@
 """Score a case: compute the Dice of kidney + tumor and of tumor, before and after post-processing."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import score_case
 from kidney_tumor.data.stages import read_stages
 
 
+@cli.run_main("case", "label", "kidney", "tumor", "segmentation")
+@cli.take_file("output", "table with a row for each stage and target, .tsv")
 def main(arguments: cli.Arguments) -> None:
     stages, _ = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
     tables.write_table(arguments.output, score_case(arguments.case, **stages))
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each stage and target, .tsv")
-    cli.add_shared(parser, "case", "label", "kidney", "tumor", "segmentation")
-    cli.run(main, parser)

@@ -1,12 +1,12 @@
 """Print what was segmented and what to distrust; fail, with a line for each, if some scans could not be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, errors, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
 from kidney_tumor.scans.plausibility import SEPARATOR
 
 
+@cli.run_main()
+@cli.take_file("scans", "table of all scans, scans.tsv")
 def main(arguments: cli.Arguments) -> None:
     texts = ("scan", "warnings", "problem")
     table = tables.read_tables([arguments.scans], *MEASURES, *texts, texts=texts)
@@ -19,9 +19,3 @@ def main(arguments: cli.Arguments) -> None:
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")
     if len(refused):
         raise errors.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    cli.add_file(parser, "scans", "table of all scans, scans.tsv")
-    cli.run(main, parser)

@@ -1,15 +1,15 @@
 """Print a run's Dice before and after post-processing, what that changed, and where its figure and report lie."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import shlex
-
-import pandas as pd
 
 from kidney_tumor import cli, errors
 from kidney_tumor.analysis.summary import describe_effect
 
+import pandas as pd
 
+
+@cli.run_main()
+@cli.take_file("run", "folder of the run, results/<run>")
 def main(arguments: cli.Arguments) -> None:
     if not (arguments.run / "dice.tsv").exists():
         raise errors.UserError(f"{arguments.run} holds no results yet; run snakemake first")
@@ -37,9 +37,3 @@ def main(arguments: cli.Arguments) -> None:
         state = "older than these results" if report.exists() else "not written yet"
         made = f"`make report RUN={shlex.quote(arguments.run.name)}` writes it"
         print(f"report: {state}; {made}, `snakemake --report report.html` in a workflow that imports this one")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    cli.add_file(parser, "run", "folder of the run, results/<run>")
-    cli.run(main, parser)

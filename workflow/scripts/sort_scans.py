@@ -1,13 +1,11 @@
 """Sort scans into those that can be segmented and those that cannot, each with the reason."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from pathlib import Path
-
-import pandas as pd
 
 from kidney_tumor import cli, errors, tables
 from kidney_tumor.data.slices import read_description
+
+import pandas as pd
 
 
 def find_problem(folder: Path) -> str:
@@ -19,15 +17,11 @@ def find_problem(folder: Path) -> str:
     return ""
 
 
+@cli.run_main(output="table of scans and problems, .tsv")
+@cli.take_file("records", "records of the scans' slices, slices.json", nargs="*", default=[], required=False)
+@cli.take_option("unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
 def main(arguments: cli.Arguments) -> None:
     rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.records]
     rows += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
     table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
     tables.write_table(arguments.output, table, undefined="")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of scans and problems, .tsv")
-    cli.add_file(parser, "records", "records of the scans' slices, slices.json", nargs="*", default=[], required=False)
-    parser.add_argument("--unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
-    cli.run(main, parser)

@@ -1,15 +1,19 @@
 """Collect and summarize the cases' scores, test the effect of post-processing, and check the paper's claims."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import pandas as pd
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis import claims, summary
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.data.split import read_split
 
+import pandas as pd
 
+
+@cli.run_main("statistics.seed", "ratio-range", "source", output="folder for scores, dice, effect, summary (.tsv)")
+@cli.take_file("scores", "tables of score.py, one per case", nargs="+")
+@cli.take_file("splits", "table split.tsv of each split", nargs="+")
+@cli.take_file("records", "records of the first split's models", nargs="+")
+@cli.take_file("paper", "table of the paper's claims, .tsv")
+@cli.take_option("deviations", nargs="*", default=[], help="keys whose values are not the paper's")
 def main(arguments: cli.Arguments) -> None:
     scores = tables.read_tables(arguments.scores, *SCORE_COLUMNS)
     dice = summary.summarize_dice(scores, arguments.seed)
@@ -31,14 +35,3 @@ def main(arguments: cli.Arguments) -> None:
     }.items():
         tables.write_table(arguments.output / f"{name}.tsv", table)
     tables.write_table(arguments.output / "summary.tsv", checked, digits="%.4g", undefined="")  # rounded for readers
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "statistics.seed", output="folder for scores, dice, effect, summary (.tsv)")
-    cli.add_shared(parser, "ratio-range", "source")
-    cli.add_file(parser, "scores", "tables of score.py, one per case", nargs="+")
-    cli.add_file(parser, "splits", "table split.tsv of each split", nargs="+")
-    cli.add_file(parser, "records", "records of the first split's models", nargs="+")
-    cli.add_file(parser, "paper", "table of the paper's claims, .tsv")
-    parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    cli.run(main, parser)

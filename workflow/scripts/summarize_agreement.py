@@ -1,17 +1,20 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
+
+import numpy as np
 
 WORST = 3
 """The number of cases that are drawn."""
 
 
+@cli.run_main("measures", "record", "source", output="table of agreement, .tsv")
+@cli.take_file("slices", "slices of measure_label.py, .npz", nargs="+")
+@cli.take_file("output-cases", "table of cases outside the limits, .tsv")
+@cli.take_file("figure", "Bland-Altman plots, .png")
+@cli.take_file("figure-cases", "slices of the worst cases, .png")
 def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
@@ -28,13 +31,3 @@ def main(arguments: cli.Arguments) -> None:
         with np.load(files[case]) as content:
             drawn[case] = dict(content)
     plot_outliers(axial, drawn, phantom, arguments.figure_cases)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of agreement, .tsv")
-    cli.add_shared(parser, "measures", "record", "source")
-    cli.add_file(parser, "slices", "slices of measure_label.py, .npz", nargs="+")
-    cli.add_file(parser, "output-cases", "table of cases outside the limits, .tsv")
-    cli.add_file(parser, "figure", "Bland-Altman plots, .png")
-    cli.add_file(parser, "figure-cases", "slices of the worst cases, .png")
-    cli.run(main, parser)

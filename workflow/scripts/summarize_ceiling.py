@@ -1,14 +1,18 @@
 """Collect and draw the oracle upper bound, which is what a perfect network would score after each step."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import numpy as np
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import ceiling
 from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 
+import numpy as np
 
+
+@cli.run_main("slices.tumor_rows", output="table of all cases, .tsv")
+@cli.take_file("cases", "tables of trace_ceiling.py, one per case", nargs="+")
+@cli.take_file("slices", "slices of trace_ceiling.py, .npz", nargs="+")
+@cli.take_file("output-summary", "table of each step's mean and cost, .tsv")
+@cli.take_file("figure", "plot of Dice after each step, .png")
+@cli.take_file("figure-cases", "plot of the three cases that lose most, .png")
 def main(arguments: cli.Arguments) -> None:
     table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
     summary = ceiling.summarize_steps(table)
@@ -22,13 +26,3 @@ def main(arguments: cli.Arguments) -> None:
     plot_ceiling(table, summary, arguments.figure)
     plot_losses(table, losses, arguments.figure_cases, arguments.tumor_rows)
     print(summary.round(3).to_string(index=False))
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "slices.tumor_rows", output="table of all cases, .tsv")
-    cli.add_file(parser, "cases", "tables of trace_ceiling.py, one per case", nargs="+")
-    cli.add_file(parser, "slices", "slices of trace_ceiling.py, .npz", nargs="+")
-    cli.add_file(parser, "output-summary", "table of each step's mean and cost, .tsv")
-    cli.add_file(parser, "figure", "plot of Dice after each step, .png")
-    cli.add_file(parser, "figure-cases", "plot of the three cases that lose most, .png")
-    cli.run(main, parser)

@@ -1,13 +1,18 @@
 """Collect the scores of all methods, compare each with this run, draw them, and name the cases that are left out."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis import comparison
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS
 from kidney_tumor.figures.comparison import plot_comparison
 
 
+@cli.run_main("statistics.seed", output="table of all cases, .tsv")
+@cli.take_file("folder", "folder of compare_case.py's <method>/<case>.tsv")
+@cli.take_option("methods", nargs="+", required=True, help="names of the methods, that of this run first")
+@cli.take_option("cases", nargs="+", required=True, help="names of the test cases")
+@cli.take_file("output-summary", "table of means and medians, .tsv")
+@cli.take_file("output-differences", "table of paired differences, .tsv")
+@cli.take_file("figure", "figures of both Dice, .png or .svg", nargs="+")
 def main(arguments: cli.Arguments) -> None:
     paths = [arguments.folder / method / f"{case}.tsv" for method in arguments.methods for case in arguments.cases]
     table = tables.read_tables(paths, *COMPARISON_COLUMNS, texts=TEXT_COLUMNS)
@@ -21,14 +26,3 @@ def main(arguments: cli.Arguments) -> None:
         print(comparison.describe_difference(row, arguments.methods[0]))
     for warning in comparison.list_warnings(table):
         print(f"warning: {warning}")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "statistics.seed", output="table of all cases, .tsv")
-    cli.add_file(parser, "folder", "folder of compare_case.py's <method>/<case>.tsv")
-    parser.add_argument("--methods", nargs="+", required=True, help="names of the methods, that of this run first")
-    parser.add_argument("--cases", nargs="+", required=True, help="names of the test cases")
-    cli.add_file(parser, "output-summary", "table of means and medians, .tsv")
-    cli.add_file(parser, "output-differences", "table of paired differences, .tsv")
-    cli.add_file(parser, "figure", "figures of both Dice, .png or .svg", nargs="+")
-    cli.run(main, parser)

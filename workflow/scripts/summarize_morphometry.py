@@ -1,15 +1,19 @@
 """Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.agreement import pair_errors, tabulate_mask_agreement
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
 
+import pandas as pd
 
+
+@cli.run_main("measures", "scores", "source", output="table of all cases, .tsv")
+@cli.take_file("cases", "tables of measure_case.py", nargs="+")
+@cli.take_file("record", "table of read_record.py, if there is a clinical record", required=False)
+@cli.take_file("output-agreement", "table of agreement, .tsv")
+@cli.take_file("figure", "Bland-Altman plots of the tumor volume, .png")
+@cli.take_file("figure-errors", "error of the diameter over the Dice, .png")
 def main(arguments: cli.Arguments) -> None:
     truth = tables.read_tables(arguments.measures, "case", *MEASURES)
     masks = tables.read_tables(arguments.cases, "case", *MEASURES)
@@ -32,14 +36,3 @@ def main(arguments: cli.Arguments) -> None:
         limits = rows.loc[("truth", "tumor_axial_mm", "radiographic_mm"), ["lower", "upper"]]
         readers = float(limits["upper"] - limits["lower"]) / 2 if limits.notna().all() else None
     plot_errors(pair_errors(masks, scores), readers, arguments.source == "phantom", arguments.figure_errors)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table of all cases, .tsv")
-    cli.add_shared(parser, "measures", "scores", "source")
-    cli.add_file(parser, "cases", "tables of measure_case.py", nargs="+")
-    cli.add_file(parser, "record", "table of read_record.py, if there is a clinical record", required=False)
-    cli.add_file(parser, "output-agreement", "table of agreement, .tsv")
-    cli.add_file(parser, "figure", "Bland-Altman plots of the tumor volume, .png")
-    cli.add_file(parser, "figure-errors", "error of the diameter over the Dice, .png")
-    cli.run(main, parser)

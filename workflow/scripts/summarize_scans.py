@@ -1,13 +1,14 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import pandas as pd
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.morphometry import MEASURES
 
+import pandas as pd
 
+
+@cli.run_main(output="table with a row for each scan, .tsv")
+@cli.take_file("scans", "table of scans and problems, .tsv")
+@cli.take_file("measures", "tables of the segmented scans, .tsv", nargs="*", default=[], required=False)
 def main(arguments: cli.Arguments) -> None:
     table = tables.read_tables([arguments.scans], "scan", "problem", texts=["scan", "problem"])
     measured = pd.DataFrame(columns=["scan", *MEASURES, "warnings", "networks"])
@@ -15,10 +16,3 @@ def main(arguments: cli.Arguments) -> None:
         measured = tables.read_tables(arguments.measures, *measured.columns, texts=["scan", "warnings", "networks"])
     joined = table.merge(measured, on="scan", how="left")
     tables.write_table(arguments.output, joined[["scan", *MEASURES, "warnings", "problem", "networks"]], undefined="")
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="table with a row for each scan, .tsv")
-    cli.add_file(parser, "scans", "table of scans and problems, .tsv")
-    cli.add_file(parser, "measures", "tables of the segmented scans, .tsv", nargs="*", default=[], required=False)
-    cli.run(main, parser)

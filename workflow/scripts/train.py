@@ -1,7 +1,5 @@
 """Train the kidney or the tumor network on the extracted slices of the training cases."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,6 +16,22 @@ from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
 
 
+@cli.run_main(
+    "slices.hu_window",
+    "slices.tumor_rows",
+    "network",
+    "training",
+    "inference.threshold",
+    *KEYS,
+    "cases",
+    without=["slices"],
+)
+@cli.take_file("output", "model, .pt; its record, .json, lies beside it")
+@cli.take_option("target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
+@cli.take_file("slices", "extracted slices, a folder per case")
+@cli.take_option("threads", type=int, default=THREADS, help="number of CPU threads")
+@cli.take_option("keep-state", action="store_true", help="keep <model>.resume.pt of the finished training")
+@cli.take_option("negatives", type=float, required=True, help="share of slices without the target to use")
 def main(arguments: cli.Arguments) -> None:
     target, window, rows = arguments.target, arguments.hu_window, arguments.tumor_rows
     hyperparameters = fill_dataclass(Hyperparameters, vars(arguments))
@@ -61,15 +75,3 @@ def main(arguments: cli.Arguments) -> None:
         header["validation_cases"] = validation_cases
     files.write_json(arguments.output.with_suffix(".json"), header | record)
     checkpoint.close(remove=not arguments.keep_state)
-
-
-if __name__ == "__main__":
-    keys = ("slices.hu_window", "slices.tumor_rows", "network", "training", "inference.threshold", *KEYS)
-    parser = cli.make_parser(__doc__, *keys, without=["slices"], output="model, .pt; its record, .json, lies beside it")
-    parser.add_argument("--target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
-    cli.add_shared(parser, "cases")
-    cli.add_file(parser, "slices", "extracted slices, a folder per case")
-    parser.add_argument("--threads", type=int, default=THREADS, help="number of CPU threads")
-    parser.add_argument("--keep-state", action="store_true", help="keep <model>.resume.pt of the finished training")
-    parser.add_argument("--negatives", type=float, required=True, help="share of slices without the target to use")
-    cli.run(main, parser)

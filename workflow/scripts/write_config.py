@@ -1,29 +1,15 @@
 """Write config/config.yaml and the tables in config/README.md from the schema of the configuration."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
-import argparse
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kidney_tumor import cli, errors, schema
 
+import yaml
+
 CONFIG = schema.PATH.parents[2] / "config"
-
-
-def main(arguments: argparse.Namespace) -> None:
-    tables = (arguments.folder / "README.md").read_text(encoding="utf-8")
-    for name, text in {"config.yaml": write_yaml(), "README.md": fill_tables(tables)}.items():
-        path = arguments.folder / name
-        if not arguments.check:
-            path.write_text(text, encoding="utf-8")
-        elif path.read_text(encoding="utf-8") != text:
-            remedy = "run .venv/bin/python workflow/scripts/write_config.py"
-            raise errors.UserError(f"{path} is not what {schema.PATH.name} says; {remedy}")
 
 
 def write_yaml() -> str:
@@ -71,8 +57,15 @@ def list_rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
         yield from list_rows(f"{name}.{key}", item)
 
 
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail if a file would change")
-    parser.add_argument("--folder", type=Path, default=CONFIG, help="folder of config.yaml and README.md")
-    cli.run(main, parser)
+@cli.run_main()
+@cli.take_option("check", action="store_true", help="write nothing, and fail if a file would change")
+@cli.take_option("folder", type=Path, default=CONFIG, help="folder of config.yaml and README.md")
+def main(arguments: cli.Arguments) -> None:
+    tables = (arguments.folder / "README.md").read_text(encoding="utf-8")
+    for name, text in {"config.yaml": write_yaml(), "README.md": fill_tables(tables)}.items():
+        path = arguments.folder / name
+        if not arguments.check:
+            path.write_text(text, encoding="utf-8")
+        elif path.read_text(encoding="utf-8") != text:
+            remedy = "run .venv/bin/python workflow/scripts/write_config.py"
+            raise errors.UserError(f"{path} is not what {schema.PATH.name} says; {remedy}")

@@ -1,7 +1,5 @@
 """Write the first page of the report, in HTML, from a run's tables and figures."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 import json
 
 from kidney_tumor import cli, files

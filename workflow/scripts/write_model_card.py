@@ -1,7 +1,5 @@
 """Write the model card of trained networks: data, settings, Dice with intervals, intended use and limits."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from kidney_tumor import cli, files, tables
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.report.model_card import write_card

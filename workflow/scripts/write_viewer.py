@@ -1,7 +1,5 @@
 """Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
 
-import kidney_tumor.interrupt  # noqa: F401
-
 from pathlib import Path
 
 from kidney_tumor import cli, files, tables

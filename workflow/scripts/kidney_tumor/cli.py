@@ -13,6 +13,9 @@ from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
 
 Arguments = argparse.Namespace
+Main = Callable[[Arguments], None]
+OPTIONS: dict[Main, list[tuple[str, dict[str, Any]]]] = {}
+"""The options that a function takes beside those of `run_main`, each with the settings of `add_argument`."""
 FILE: dict[str, Any] = {"type": Path, "required": True}
 SHARED: dict[str, dict[str, Any]] = {
     "case": {"required": True, "help": "name of the case"},
@@ -35,10 +38,50 @@ KINDS = {"integer": int, "number": float, "string": str}
 """The types of JSON Schema that an option can have."""
 
 
-def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+def run_main(*names: str, without: Collection[str] = (), output: str = "") -> Callable[[Main], Main]:
+    """Run the function below this decorator if its file is the script that Python runs; at once, so it stands last.
+
+    Args:
+        names: What has an option: keys of the configuration, as in `make_parser`, and those of the table `SHARED`.
+        without: Keys of a section that have none.
+        output: The explanation of the option `--output`; empty if there is none, or if `take_file` gives it.
+    """
+
+    def run_if_script(main: Main) -> Main:
+        if main.__module__ == "__main__":
+            keys = [name for name in names if name not in SHARED]
+            parser = make_parser(main.__globals__["__doc__"], *keys, without=without, output=output)
+            add_shared(parser, *(name for name in names if name in SHARED))
+            for name, settings in OPTIONS.get(main, []):
+                parser.add_argument(f"--{name}", **settings)
+            run(main, parser)
+        return main
+
+    return run_if_script
+
+
+def take_option(name: str, **settings: Any) -> Callable[[Main], Main]:
+    """Give the function below this decorator an option, with the settings of `add_argument`."""
+
+    def take(main: Main) -> Main:
+        OPTIONS.setdefault(main, []).insert(0, (name, settings))  # Python calls the lowest decorator first
+        return main
+
+    return take
+
+
+def take_file(name: str, explanation: str, **settings: Any) -> Callable[[Main], Main]:
+    """Give the function below this decorator an option that names a file or folder, or several (`nargs`).
+
+    It is required unless the settings say no.
+    """
+    return take_option(name, **FILE | settings, help=explanation)
+
+
+def run(main: Main, parser: argparse.ArgumentParser) -> None:
     """Parse the command line and call `main`; report problems that the user can fix without a traceback."""
     arguments = parser.parse_args()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the module `interrupt` sets it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the package sets it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(arguments)

@@ -11,7 +11,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent.name
 NEUTRAL = frozenset(
-    {"cli", "data.remedies", "errors", "files", "interrupt", "locks", "provenance", "schema", "sources"}
+    {"cli", "data.remedies", "errors", "files", "locks", "provenance", "schema", "sources"}
     | {"networks.gpu", "networks.checkpoint"}
 )
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
