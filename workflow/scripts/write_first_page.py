@@ -6,6 +6,15 @@ from kidney_tumor import cli, files
 from kidney_tumor.report.first_page import write_page
 
 
+@cli.run_main("source", output="page to write, .html")
+@cli.take_file("template", "the page's template, first_page.html")
+@cli.take_file("results", "folder of the run")
+@cli.take_option("name", required=True, help="name of the run")
+@cli.take_file("records", "records of the models, .json", nargs="+")
+@cli.take_option("changes", default="{}", help="JSON with the keys that differ, each with both values")
+@cli.take_option("deviations", nargs="*", default=[], help="keys whose values are not the paper's")
+@cli.take_file("viewers", "pages of the cases, .html", nargs="*", default=[], required=False)
+@cli.take_file("style", "stylesheet")
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.results
     records = {}
@@ -24,17 +33,3 @@ def main(arguments: cli.Arguments) -> None:
         is_phantom=arguments.source == "phantom",
     )
     files.write_text(arguments.output, page)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="page to write, .html")
-    cli.add_shared(parser, "source")
-    cli.add_file(parser, "template", "the page's template, first_page.html")
-    cli.add_file(parser, "results", "folder of the run")
-    parser.add_argument("--name", required=True, help="name of the run")
-    cli.add_file(parser, "records", "records of the models, .json", nargs="+")
-    parser.add_argument("--changes", default="{}", help="JSON with the keys that differ, each with both values")
-    parser.add_argument("--deviations", nargs="*", default=[], help="keys whose values are not the paper's")
-    cli.add_file(parser, "viewers", "pages of the cases, .html", nargs="*", default=[], required=False)
-    cli.add_file(parser, "style", "stylesheet")
-    cli.run(main, parser)

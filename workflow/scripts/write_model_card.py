@@ -6,6 +6,11 @@ from kidney_tumor.report.model_card import write_card
 from kidney_tumor.scans import manifest
 
 
+@cli.run_main(output="model card, .md")
+@cli.take_file("template", "the card's template, model_card.md")
+@cli.take_file("manifest", "manifest of the networks, model.json")
+@cli.take_file("dice", "Dice over the test cases, dice.tsv")
+@cli.take_option("splits", type=int, default=1, help="number of splits over which the Dice is pooled")
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.manifest.parent
     keys = ("network", "training", "hu_window", "tumor_rows", "input_pixels", "training_slices", "epochs_run")
@@ -18,12 +23,3 @@ def main(arguments: cli.Arguments) -> None:
         arguments.splits,
     )
     files.write_text(arguments.output, card)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, output="model card, .md")
-    cli.add_file(parser, "template", "the card's template, model_card.md")
-    cli.add_file(parser, "manifest", "manifest of the networks, model.json")
-    cli.add_file(parser, "dice", "Dice over the test cases, dice.tsv")
-    parser.add_argument("--splits", type=int, default=1, help="number of splits over which the Dice is pooled")
-    cli.run(main, parser)

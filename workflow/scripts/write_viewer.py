@@ -18,6 +18,12 @@ def read_notes(path: Path) -> list[str]:
     return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
 
 
+@cli.run_main("slices.hu_window", "image", "kidney", "tumor", "segmentation", output="page to write, .html")
+@cli.take_option("name", required=True, help="name of the case or scan, any text")
+@cli.take_file("label", "true labels, .nii.gz; without them, truth is left out", required=False)
+@cli.take_option("notes", nargs="*", default=[], help="lines of text to show above the picture")
+@cli.take_file("measures", "measures of a scan, shown with its warnings, .tsv", required=False)
+@cli.take_file("template", "the page's template, viewer.html")
 def main(arguments: cli.Arguments) -> None:
     stages, geometry = read_stages(
         arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label, arguments.image
@@ -33,14 +39,3 @@ def main(arguments: cli.Arguments) -> None:
         arguments.template,
     )
     files.write_text(arguments.output, page)
-
-
-if __name__ == "__main__":
-    parser = cli.make_parser(__doc__, "slices.hu_window", output="page to write, .html")
-    cli.add_shared(parser, "image", "kidney", "tumor", "segmentation")
-    parser.add_argument("--name", required=True, help="name of the case or scan, any text")
-    cli.add_file(parser, "label", "true labels, .nii.gz; without them, truth is left out", required=False)
-    parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
-    cli.add_file(parser, "measures", "measures of a scan, shown with its warnings, .tsv", required=False)
-    cli.add_file(parser, "template", "the page's template, viewer.html")
-    cli.run(main, parser)

@@ -50,9 +50,10 @@ def run_main(*names: str, without: Collection[str] = (), output: str = "") -> Ca
     def run_if_script(main: Main) -> Main:
         if main.__module__ == "__main__":
             keys = [name for name in names if name not in SHARED]
-            parser = make_parser(main.__globals__["__doc__"], *keys, without=without, output=output)
-            add_shared(parser, *(name for name in names if name in SHARED))
-            for name, settings in OPTIONS.get(main, []):
+            parser = make_parser(main.__globals__["__doc__"], *keys, without=without)
+            shared = [(name, SHARED[name]) for name in names if name in SHARED]
+            given = [("output", FILE | {"help": output})] if output else []
+            for name, settings in given + shared + OPTIONS.get(main, []):
                 parser.add_argument(f"--{name}", **settings)
             run(main, parser)
         return main
@@ -103,29 +104,14 @@ class Formatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None else super()._get_help_string(action)
 
 
-def add_file(parser: argparse.ArgumentParser, name: str, explanation: str, **settings: Any) -> None:
-    """Add an option that names a file or folder, or several (`nargs`); it is required unless the settings say no."""
-    parser.add_argument(f"--{name}", **FILE | settings, help=explanation)
-
-
-def add_shared(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Add options of the table `SHARED`, all of which the script requires but for `source`."""
-    for name in names:
-        parser.add_argument(f"--{name}", **SHARED[name])
-
-
-def make_parser(
-    description: str, *keys: str, without: Collection[str] = (), output: str = ""
-) -> argparse.ArgumentParser:
-    """Make a parser that shows each option's default in `--help`; `output` explains the option of this name.
+def make_parser(description: str, *keys: str, without: Collection[str] = ()) -> argparse.ArgumentParser:
+    """Make a parser that shows each option's default in `--help`.
 
     It has an option for each of some keys of the configuration, `slices.size` for example, or of all in a section. The
     option has the name of the key without its section, and its type, default and explanation from the schema. A key
     that may be null gets a second option, `--no-<name>`, which sets it to None.
     """
     parser = argparse.ArgumentParser(description=description.strip().splitlines()[0], formatter_class=Formatter)
-    if output:
-        add_file(parser, "output", output)
     for name, key in schema.list_keys().items() if keys else ():
         section, _, last = name.rpartition(".")
         if not {name, section} & set(keys) or last in without:

@@ -9,12 +9,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.errors import UserError
-from kidney_tumor.schema import get_value, list_keys, read_defaults, read_schema
-
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
+
+from kidney_tumor.errors import UserError
+from kidney_tumor.schema import get_value, list_keys, read_defaults, read_schema
 
 # JSON Schema accepts 3.0 as an integer, and YAML's .nan and .inf as numbers, but the scripts do not.
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(

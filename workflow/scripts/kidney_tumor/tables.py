@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import suggest_remake, write_atomically
-
-import pandas as pd
 
 SPLIT = re.compile(r"split_(\d+)")
 """The name of the folder of one of several splits."""

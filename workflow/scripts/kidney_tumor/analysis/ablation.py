@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
@@ -9,8 +11,6 @@ from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import Filtered, derive_ratio_range, postprocess
 from kidney_tumor.volumes.labels import TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing, read_label_masks, read_mask
-
-import numpy as np
 
 
 def apply_variant(

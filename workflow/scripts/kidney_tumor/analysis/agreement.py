@@ -1,12 +1,12 @@
 """The agreement of two measurements of the same tumors (Bland and Altman, Lancet 327, 1986)."""
 
-from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.scoring import STAGES
-from kidney_tumor.analysis.statistics import CONFIDENCE
-
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.scoring import STAGES
+from kidney_tumor.analysis.statistics import CONFIDENCE
 
 SIZES = ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
 """The measures that can be compared with the size in mm that a radiologist or a pathologist states."""

@@ -2,11 +2,11 @@
 
 from itertools import product
 
-from kidney_tumor.volumes.components import find_components
-from kidney_tumor.volumes.masks import Box, RunLengthMask, Shape, Spacing
-
 import numpy as np
 from scipy.spatial import ConvexHull, SphericalVoronoi
+
+from kidney_tumor.volumes.components import find_components
+from kidney_tumor.volumes.masks import Box, RunLengthMask, Shape, Spacing
 
 EXOPHYTIC, ENDOPHYTIC = 0.5, 0.01
 """The exophytic share from which a tumor has class 1 of E, and the share below which it is entirely endophytic.

@@ -6,6 +6,10 @@ Files, rules and scripts call it `ceiling`.
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
@@ -16,10 +20,6 @@ from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import TUMOR, read_label_columns
 from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
-
-import numpy as np
-import pandas as pd
-from scipy import ndimage
 
 STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
 SOFTNESS = 0.7

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import pandas as pd
+
 from kidney_tumor.analysis.scoring import STAGES, average_by_case, count_false_positives
 from kidney_tumor.analysis.statistics import bound_next_mean, bound_next_median
 from kidney_tumor.data.cohort import KITS19_LABELED
 from kidney_tumor.data.targets import TARGETS
-
-import pandas as pd
 
 NOT_STATED = "no figure in the paper"
 TOO_FEW = "cannot be checked: Dice is defined in too few cases"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from kidney_tumor.analysis.method_scores import MEASURES
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
@@ -16,8 +18,6 @@ from kidney_tumor.analysis.statistics import (
 from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.errors import UserError
-
-import pandas as pd
 
 
 def count_unusable(table: pd.DataFrame) -> dict[str, int]:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import pandas as pd
+
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
 from kidney_tumor.data.places import check_places
@@ -12,9 +15,6 @@ from kidney_tumor.errors import VolumeError
 from kidney_tumor.volumes.labels import read_integer_columns
 from kidney_tumor.volumes.masks import Masks, RunLengthMask, Shape, Spacing, read_label_masks, read_mask
 from kidney_tumor.volumes.nifti import read_geometry
-
-import numpy as np
-import pandas as pd
 
 T = TypeVar("T")
 

@@ -9,6 +9,10 @@ posterior, the coronal plane of the kidney, and L, the location to the polar lin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist, squareform
+
 from kidney_tumor.analysis.attachment import (
     classify_exophytic,
     list_face_centers,
@@ -18,10 +22,6 @@ from kidney_tumor.analysis.attachment import (
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
-
-import numpy as np
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 MEASURES = (
     "kidney_ml",

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.statistics import CONFIDENCE
-from kidney_tumor.data.record import BINARY, CONTINUOUS
-
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.statistics import CONFIDENCE
+from kidney_tumor.data.record import BINARY, CONTINUOUS
 
 BASELINE = "radiographic_mm"
 """The measure with which the others are compared: the size that the radiologist states."""

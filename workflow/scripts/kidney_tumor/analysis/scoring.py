@@ -1,9 +1,9 @@
 """The Dice coefficient as the official KiTS19 evaluation computes it."""
 
+import pandas as pd
+
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.volumes.masks import Mask, Masks, encode
-
-import pandas as pd
 
 STAGES = ("before", "after")
 SCORE_COLUMNS = ("case", "stage", "target", "dice", "label_voxels", "predicted_voxels")

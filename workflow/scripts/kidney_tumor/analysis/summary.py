@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from kidney_tumor.analysis.scoring import STAGES, average_by_case
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
@@ -15,8 +17,6 @@ from kidney_tumor.analysis.statistics import (
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import OFF
 from kidney_tumor.filter.variants import name_change
-
-import pandas as pd
 
 
 def count_emptied(scores: pd.DataFrame) -> pd.Series:

@@ -6,14 +6,14 @@ from the library. Its own function computes a distance for each voxel of the box
 positives far away make as large as the volume; here a tree searches the distances between corners of surfaces only.
 """
 
-from kidney_tumor.volumes.masks import Box, Mask, RunLengthMask, Spacing, encode
-
 import numpy as np
 from scipy.spatial import cKDTree
 from surface_distance.lookup_tables import (
     ENCODE_NEIGHBOURHOOD_3D_KERNEL,
     create_table_neighbour_code_to_surface_area,
 )
+
+from kidney_tumor.volumes.masks import Box, Mask, RunLengthMask, Spacing, encode
 
 
 def compute_surface_dice(truth: Mask, prediction: Mask, spacing: Spacing, tolerance_mm: float) -> float:

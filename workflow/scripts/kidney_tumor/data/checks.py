@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.remedies import collect
@@ -12,8 +14,6 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.nifti import read_geometry
-
-import numpy as np
 
 
 def check_folders(root: Path, cases: Sequence[str]) -> None:

@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.errors import UserError
-from kidney_tumor.files import name_errors, write_text
-from kidney_tumor.volumes.nifti import CUT, read_geometry, read_volume
-
 from filelock import FileLock
 from huggingface_hub.errors import HfHubHTTPError, HTTPError
 from huggingface_hub.utils import http_stream_backoff
 from isal import igzip
+
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import name_errors, write_text
+from kidney_tumor.volumes.nifti import CUT, read_geometry, read_volume
 
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "kidney-tumor-segmentation workflow"}
 CHUNK = 2**16

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kidney_tumor.data.places import check_places, write_mask
 from kidney_tumor.files import write_atomically, write_json
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.nifti import read_columns, read_volume, write_volume
-
-import numpy as np
 
 ENDING = ".nii.gz"
 READER = "NibabelIOWithReorient"

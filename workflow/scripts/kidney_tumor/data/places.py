@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.data.cohort import name_mask
 from kidney_tumor.errors import VolumeError
 from kidney_tumor.files import suggest_remake
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.nifti import read_volume, write_volume
-
-import numpy as np
 
 WRITER = "kidney_tumor: "
 """What the description in the header of this workflow's masks begins with; the name of the mask follows."""

@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.volumes.grid import Geometry
-
-import pandas as pd
 
 Entry = Mapping[str, Any]
 

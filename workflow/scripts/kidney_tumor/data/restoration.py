@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from kidney_tumor.data.slices import sample_nearest, transpose
-
 import numpy as np
+
+from kidney_tumor.data.slices import sample_nearest, transpose
 
 NEAREST, LINEAR = "nearest", "linear"
 """How a voxel between the sampled ones gets its value: from one pixel, or interpolated between its neighbors."""

@@ -11,15 +11,15 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from isal import isal_zlib
+
 from kidney_tumor.data.places import check_places
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json, suggest_remake, write_atomically, write_json
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import read_label_columns
 from kidney_tumor.volumes.nifti import read_columns
-
-import numpy as np
-from isal import isal_zlib
 
 Slices = TypeVar("Slices", bound=Any)
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import TITLES, save
 from kidney_tumor.filter.constraints import CONSTRAINTS
 from kidney_tumor.filter.variants import EVERYTHING, NOTHING, OFF_TEXTS
-
-import matplotlib.pyplot as plt
-import pandas as pd
-from matplotlib.axes import Axes
 
 NAMES = {constraint.key: constraint.without for constraint in CONSTRAINTS} | {EVERYTHING: "no filter"}
 

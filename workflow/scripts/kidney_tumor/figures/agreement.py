@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.analysis.agreement import REFERENCES, SIZES
-from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+
+from kidney_tumor.analysis.agreement import REFERENCES, SIZES
+from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
 
 NAMES = {
     "tumor_axial_mm": "diameter in an axial slice",

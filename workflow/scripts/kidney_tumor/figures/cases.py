@@ -2,12 +2,6 @@
 
 from pathlib import Path
 
-from kidney_tumor.analysis.scoring import count_false_positives
-from kidney_tumor.data.slices import LOWER_HALF
-from kidney_tumor.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
-from kidney_tumor.volumes.grid import Geometry
-from kidney_tumor.volumes.labels import KIDNEY, TUMOR
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -19,6 +13,12 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
+
+from kidney_tumor.analysis.scoring import count_false_positives
+from kidney_tumor.data.slices import LOWER_HALF
+from kidney_tumor.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
+from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 
 FINEST = 96
 """Voxels along an edge of what is drawn in 3-D: more take minutes."""

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from kidney_tumor.analysis.ceiling import STEPS, Loss, find_costliest_step
-from kidney_tumor.data.slices import LOWER_HALF
-from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+
+from kidney_tumor.analysis.ceiling import STEPS, Loss, find_costliest_step
+from kidney_tumor.data.slices import LOWER_HALF
+from kidney_tumor.data.targets import TARGETS
+from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
 
 START = "truth"
 """The name of what the first step is given."""

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import pandas as pd
+
 from kidney_tumor.analysis.comparison import average_measure
 from kidney_tumor.analysis.method_scores import TOLERANCES_MM
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
 from kidney_tumor.figures.style import COLORS, TITLES, save
-
-import matplotlib.pyplot as plt
-import pandas as pd
 
 ROWS = {"dice": "Dice", "surface_dice": "surface Dice"}
 OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")

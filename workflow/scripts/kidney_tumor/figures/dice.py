@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kidney_tumor.analysis.scoring import STAGES, average_by_case
-from kidney_tumor.analysis.statistics import format_p
-from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.figures.style import COLORS, TITLES, save
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+
+from kidney_tumor.analysis.scoring import STAGES, average_by_case
+from kidney_tumor.analysis.statistics import format_p
+from kidney_tumor.data.targets import TARGETS
+from kidney_tumor.figures.style import COLORS, TITLES, save
 
 FALLS, OTHERS = "tab:red", "tab:gray"
 """The colors of cases whose Dice falls, and of all others."""

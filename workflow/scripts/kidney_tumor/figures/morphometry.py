@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import pandas as pd
+
 from kidney_tumor.analysis.agreement import measure_agreement
 from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.figures.agreement import draw_bland_altman
 from kidney_tumor.figures.style import COLORS, mark_phantom, save
-
-import matplotlib.pyplot as plt
-import pandas as pd
 
 
 def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:

@@ -5,12 +5,12 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from kidney_tumor.figures.style import save
-
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+
+from kidney_tumor.figures.style import save
 
 
 def plot_network(title: str, features: Sequence[tuple[str, int, int, int]], path: Path) -> None:

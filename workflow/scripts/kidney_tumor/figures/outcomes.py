@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.outcomes import BASELINE, SIGNIFICANT
-from kidney_tumor.data.record import BINARY, CONTINUOUS
-from kidney_tumor.figures.style import mark_phantom, save
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
+
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.outcomes import BASELINE, SIGNIFICANT
+from kidney_tumor.data.record import BINARY, CONTINUOUS
+from kidney_tumor.figures.style import mark_phantom, save
 
 FEWEST = 10
 """The number of patients on each side of a binary outcome below which no cell is colored."""

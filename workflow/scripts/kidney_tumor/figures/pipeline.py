@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kidney_tumor.figures.style import save
-
 import matplotlib.pyplot as plt
 import networkx as nx
+
+from kidney_tumor.figures.style import save
 
 
 def plot_pipeline(edges: Iterable[tuple[str, str]], paths: Sequence[Path]) -> None:

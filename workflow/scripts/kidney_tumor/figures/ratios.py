@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from kidney_tumor.figures.style import mark_phantom, save
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+
+from kidney_tumor.figures.style import mark_phantom, save
 
 Range = tuple[float, float]
 LARGEST = 6.0

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import pandas as pd
+
 from kidney_tumor.analysis.scoring import average_by_case
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
 from kidney_tumor.figures.style import COLORS, TITLES, save
-
-import matplotlib.pyplot as plt
-import pandas as pd
 
 REFERENCE_COLUMNS = ("method", "data", "cases", *TARGETS, "kidney", "mean", "source", "differs")
 """The columns of the table of published results."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.files import write_atomically
-
 import matplotlib
 import numpy as np
+
+from kidney_tumor.files import write_atomically
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.figures.style import save
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
+
+from kidney_tumor.figures.style import save
 
 
 def plot_training(record: dict[str, Any], path: Path) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kidney_tumor.files import write_atomically
 from kidney_tumor.filter.constraints import ON_COMPONENTS
 from kidney_tumor.filter.postprocessing import Filtered
-
-import numpy as np
 
 SHAPES = [constraint.measure for constraint in ON_COMPONENTS if constraint.measure != "voxels"]
 """The measures of a candidate beside its size."""

@@ -7,6 +7,8 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
 from kidney_tumor.filter.constraints import CONSTRAINTS, ON_COMPONENTS, Bounds, FilterOptions
@@ -20,8 +22,6 @@ from kidney_tumor.volumes.components import (
 )
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
-
-import numpy as np
 
 EXAMPLE = '{"low": 1.07, "high": 2.8}'
 """The paper's range, as the file has it."""

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components
 from kidney_tumor.volumes.masks import read_label_masks
-
-import pandas as pd
 
 
 def measure_tumors(path: Path, min_voxels: int) -> pd.DataFrame:

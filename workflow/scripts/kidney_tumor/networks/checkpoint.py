@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+from filelock import FileLock, Timeout
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import read_tensors, write_tensors
-
-import torch
-from filelock import FileLock, Timeout
 
 
 @dataclass

@@ -5,14 +5,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from kidney_tumor.data.slices import crop_to_view, describe_damage, load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
 from kidney_tumor.volumes.labels import TUMOR
-
-import numpy as np
-import torch
-from torch import Tensor
 
 MEMORY_SHARE = 0.5
 """The largest share of the device's free memory that slices may take; networks need the rest."""

@@ -6,12 +6,12 @@ import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from kidney_tumor.errors import UserError
-from kidney_tumor.networks.gpu import claim_gpu, find_gpu
-
 import psutil
 import torch
 from torch import nn
+
+from kidney_tumor.errors import UserError
+from kidney_tumor.networks.gpu import claim_gpu, find_gpu
 
 KEYS = ("device", "precision", "deterministic")
 """The keys of the configuration whose options `choose_device` reads, besides `--threads`."""

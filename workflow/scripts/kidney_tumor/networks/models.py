@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from kidney_tumor.data.slices import crop_to_view, describe_damage
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.unet import Architecture, UNet
-
-import numpy as np
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
@@ -17,11 +22,6 @@ from kidney_tumor.networks.loss import compute_loss
 from kidney_tumor.networks.models import normalize
 from kidney_tumor.networks.progress import Progress, Reporter
 from kidney_tumor.networks.unet import Architecture, UNet
-
-import numpy as np
-import torch
-from torch import Tensor
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.data.cohort import check_validation
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.dataset import make_masks
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.models import Model, predict_probabilities
-
-import numpy as np
 
 
 def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:

@@ -7,9 +7,9 @@ Nothing is placed to mislead a network: heart, spleen, bowel, bladder and muscle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
-
 import numpy as np
+
+from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
 
 FAT, MUSCLE = -100, 55
 """The attenuation of two tissues in HU."""

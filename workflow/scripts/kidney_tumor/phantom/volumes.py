@@ -6,12 +6,12 @@ The anatomy is warped by a smooth random field and painted one slab of slices at
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy import ndimage
+
 from kidney_tumor.data.cohort import CASE
 from kidney_tumor.phantom.anatomy import Ellipsoid, make_anatomy
 from kidney_tumor.volumes.nifti import write_volume
-
-import numpy as np
-from scipy import ndimage
 
 AIR = -1000
 """The attenuation of air in HU."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Box, RunLengthMask, Shape, Spacing
 from kidney_tumor.volumes.nifti import read_columns
-
-import numpy as np
 
 CHUNK = 2**24
 """The voxels of a label volume that are decoded at once."""

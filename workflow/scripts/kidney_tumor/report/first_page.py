@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kidney_tumor import provenance
 from kidney_tumor.analysis.claims import NOT_STATED
 from kidney_tumor.analysis.statistics import format_p
 from kidney_tumor.analysis.summary import describe_effect
 from kidney_tumor.report.templates import fill
 from kidney_tumor.tables import read_tables
-
-import pandas as pd
 
 TABLES = ("effect", "dice", "ceiling_summary")
 FIGURES = ("fig3", "references", "ablation")

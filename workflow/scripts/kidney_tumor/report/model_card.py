@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.report.templates import fill
 from kidney_tumor.scans.plausibility import HU, LENGTHS
-
-import pandas as pd
 
 
 def write_card(

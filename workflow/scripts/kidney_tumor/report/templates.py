@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.errors import UserError
-
 import jinja2
+
+from kidney_tumor.errors import UserError
 
 
 def fill(template: Path, **parts: Any) -> str:

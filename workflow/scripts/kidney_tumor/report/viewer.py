@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
+from nibabel.orientations import io_orientation
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
@@ -20,10 +24,6 @@ from kidney_tumor.report.templates import fill
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask
-
-import nibabel as nib
-import numpy as np
-from nibabel.orientations import io_orientation
 
 LARGEST = 15_000_000
 """The most bytes of a page."""

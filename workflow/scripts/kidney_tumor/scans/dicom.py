@@ -6,14 +6,14 @@ Each slice is scaled by its own slope and intercept, and put where its header sa
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.scans.headers import Slice
 from kidney_tumor.scans.pixels import read_frames
 from kidney_tumor.scans.refusals import refuse, silence
 from kidney_tumor.scans.stack import Stack, read_stack
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.nifti import write_volume
-
-import numpy as np
 
 AIR_HU = -1024
 """The lowest HU of CT, that of pixels outside of the field of view."""

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kidney_tumor.scans.refusals import silence
-
 import gdcm
 import numpy as np
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
+
+from kidney_tumor.scans.refusals import silence
 
 CORRUPT = re.compile("Corrupt JPEG data: (?:premature end|bad).*")
 """What a library prints about a frame that it decodes wrongly."""

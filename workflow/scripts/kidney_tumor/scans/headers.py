@@ -9,9 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kidney_tumor.scans.folder import is_dicom
-from kidney_tumor.scans.refusals import refuse
-
 import numpy as np
 import pydicom
 from pydicom.datadict import keyword_for_tag
@@ -21,6 +18,9 @@ from pydicom.uid import (
     LegacyConvertedEnhancedCTImageStorage,
     MediaStorageDirectoryStorage,
 )
+
+from kidney_tumor.scans.folder import is_dicom
+from kidney_tumor.scans.refusals import refuse
 
 CT_CLASSES = ("", CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage)
 """The classes of objects that hold CT images; some files leave theirs blank."""

@@ -7,10 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kidney_tumor.errors import UserError
-from kidney_tumor.scans.gdcm_process import decode_extended, decode_frame, run_apart
-from kidney_tumor.scans.refusals import refuse
-
 import numpy as np
 import pydicom
 from pydicom.encaps import generate_frames
@@ -25,6 +21,10 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLSTransferSyntaxes,
 )
+
+from kidney_tumor.errors import UserError
+from kidney_tumor.scans.gdcm_process import decode_extended, decode_frame, run_apart
+from kidney_tumor.scans.refusals import refuse
 
 PLUGINS = ("pylibjpeg", "gdcm")
 """The plug-ins of pydicom that decode compressed pixels, the preferred first."""

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import nrrd
+import numpy as np
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.scans.dicom import shrink
 from kidney_tumor.scans.folder import HEADER_BYTES, find_detached
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.nifti import write_volume
-
-import nrrd
-import numpy as np
 
 LPS = "left-posterior-superior"
 SPACES = {LPS: (-1, -1, 1), "right-anterior-superior": (1, 1, 1), "left-anterior-superior": (-1, 1, 1)}

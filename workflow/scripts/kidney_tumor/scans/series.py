@@ -7,12 +7,12 @@ from itertools import groupby, zip_longest
 from os.path import commonpath
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.errors import UserError
 from kidney_tumor.scans.headers import Item, Slice
 from kidney_tumor.scans.pixels import read_frames
 from kidney_tumor.scans.refusals import refuse
-
-import numpy as np
 
 LISTED = 5
 """The most series that a message lists."""

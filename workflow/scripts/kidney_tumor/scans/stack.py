@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.scans.headers import NEEDED, Slice, read_items
 from kidney_tumor.scans.refusals import refuse, silence
 from kidney_tumor.scans.series import choose_series, drop_copies
-
-import numpy as np
 
 ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 """The attributes that all slices of a volume share."""

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from kidney_tumor.volumes.masks import RunLengthMask, Spacing
-
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as graph_components
+
+from kidney_tumor.volumes.masks import RunLengthMask, Spacing
 
 FLAT = 1e-9
 """An eigenvalue below this share of the largest comes from rounding, not from extent."""

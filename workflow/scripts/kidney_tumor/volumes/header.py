@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedIOBase
 
-from kidney_tumor.volumes.grid import Geometry, find_fault, locate_voxels
-
 import nibabel as nib
 import numpy as np
 from nibabel.nifti1 import data_type_codes
 from nibabel.spatialimages import HeaderDataError
 from nibabel.volumeutils import apply_read_scaling
+
+from kidney_tumor.volumes.grid import Geometry, find_fault, locate_voxels
 
 
 class HeaderError(Exception):

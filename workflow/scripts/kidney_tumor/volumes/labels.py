@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.errors import VolumeError
 from kidney_tumor.volumes.nifti import read_columns, read_geometry, read_volume
-
-import numpy as np
 
 BACKGROUND, KIDNEY, TUMOR = LABELS = (0, 1, 2)
 """The labels of KiTS19."""

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.errors import VolumeError
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_integer_columns, read_label_columns
 from kidney_tumor.volumes.nifti import read_geometry
-
-import numpy as np
 
 Shape = tuple[int, int, int]
 Spacing = tuple[float, float, float]

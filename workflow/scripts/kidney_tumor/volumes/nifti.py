@@ -16,14 +16,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
+from isal import igzip, isal_zlib
+
 from kidney_tumor.errors import UserError, VolumeError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.volumes.grid import Geometry, restore_axes
 from kidney_tumor.volumes.header import HeaderError, Volume, read_header
-
-import nibabel as nib
-import numpy as np
-from isal import igzip, isal_zlib
 
 GZIP = b"\x1f\x8b"
 DEFLATE = 1032
