@@ -75,7 +75,6 @@ bench: .venv
 	$(BENCH)/inference.py --device cpu --threads 1
 	$(BENCH)/extraction.py
 	$(BENCH)/scans.py --rounds 3
-	$(BENCH)/workflow.py
 	$(BENCH)/postprocessing.py $(if $(LABEL),--label $(LABEL))
 	$(BENCH)/tables.py
 

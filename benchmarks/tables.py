@@ -18,8 +18,6 @@ COHORT = {"minutes": "minutes", "cores": "cores", "busy_share": "cores busy", "i
           "slices": "slices, GB", "results": "all results, GB", "snakemake": "Snakemake's records, GB"}  # fmt: skip
 RULE = {"rule": "rule", "jobs": "jobs", "seconds": "all of them, s", "longest": "the longest, s",
         "peak_mb": "peak memory, MB", "asked_mb": "asked, MB"}  # fmt: skip
-OVERHEAD = {"cases": "cases", "cores": "cores", "run_seconds": "run, s", "dry_run_seconds": "dry run, s",
-            "files_per_case": "files a case", "snakemake_records_per_case": "Snakemake's records a case"}  # fmt: skip
 """The columns of tables: the key of each, and its head."""
 
 
@@ -135,7 +133,6 @@ def render(document: str) -> str:
         "postprocessing": lambda: tabulate_ratios(records["postprocessing"]),
         "scans": lambda: tabulate_scans(records["scans"]),
         "cohort": lambda: tabulate_cohort(records["cohort"]),
-        "overhead": lambda: tabulate([records["workflow"]], OVERHEAD) + describe_source(records["workflow"]),
         "projection": lambda: describe_projection(records["training"]),
         "precision_demo": lambda: tabulate_switches(records["precision_demo"], "before", "after"),
         "precision_real": lambda: tabulate_switches(records["precision_real"], "before", "after"),

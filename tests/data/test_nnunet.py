@@ -8,12 +8,11 @@ import os
 import shutil
 import struct
 import subprocess
-import sys
 
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import AFFINE, RESULTS, ROOT, SHARED, TINY, merged, run_script, turn
+from conftest import AFFINE, RESULTS, SHARED, TINY, merged, run_script, turn
 
 from kidney_tumor.data.nnunet import link_cases, link_file
 from kidney_tumor.errors import UserError
@@ -164,7 +163,7 @@ def test_the_target_leaves_the_cohort_alone_and_another_split_links_nothing(fini
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("nnUNetv2_plan_and_preprocess"), reason="no nnU-Net (benchmarks/nnunet.txt)")
+@pytest.mark.skipif(not shutil.which("nnUNetv2_plan_and_preprocess"), reason="no nnU-Net (envs/nnunet.txt)")
 def test_nnunet_takes_labels_that_were_written_anew(cohort, tmp_path):
     root, _ = cohort
     link_cases(root, CASES, tmp_path / "nnUNet_raw" / "Dataset719_KidneyTumor", "")
@@ -172,7 +171,7 @@ def test_nnunet_takes_labels_that_were_written_anew(cohort, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("nnUNetv2_plan_and_preprocess"), reason="no nnU-Net (benchmarks/nnunet.txt)")
+@pytest.mark.skipif(not shutil.which("nnUNetv2_plan_and_preprocess"), reason="no nnU-Net (envs/nnunet.txt)")
 @pytest.mark.skipif(not MINI.is_dir(), reason="no kits19-mini beside the repository")
 def test_nnunet_takes_real_slices(tmp_path):
     cases = ["case_00025", "case_00047", "case_00151", "case_00160"]
@@ -191,34 +190,3 @@ def verify(folder):
     assert "Error" not in result.stdout
     assert "Warning" not in result.stdout
     return result.stdout
-
-
-@pytest.mark.parametrize("predicted", [("case_00001", "case_00004"), ("case_00001",)])
-def test_the_benchmark_ends_with_the_predictions_of_all_test_cases(tmp_path, predicted):
-    """With commands in the place of nnU-Net's: the second writes predictions where nnU-Net does."""
-    dataset = "Dataset719_KidneyTumor"
-    (tmp_path / "run" / "nnUNet_raw" / dataset).mkdir(parents=True)
-    (tmp_path / "run" / "nnUNet_raw" / dataset / "dataset.json").write_text("{}")
-    folds = [{"train": ["case_00000"], "val": ["case_00001", "case_00004"]}]
-    (tmp_path / "run" / "nnUNet_raw" / dataset / "splits_final.json").write_text(json.dumps(folds))
-    place = f"{dataset}/nnUNetTrainer__nnUNetPlans__2d/fold_0/validation"
-    files = " ".join(f'"$nnUNet_results"/{place}/{case}.nii.gz' for case in predicted)
-    (tmp_path / "bin").mkdir()
-    for name, work in (("plan_and_preprocess", ""), ("train", f'mkdir -p "$nnUNet_results"/{place}\ntouch {files}')):
-        program = tmp_path / "bin" / f"nnUNetv2_{name}"
-        program.write_text(f'#!/bin/sh\necho "$@"\n{work}\n')
-        program.chmod(0o755)
-    words = ["run", "--commands", "bin", "--device", "cpu", "--processes", "2"]
-    command = [sys.executable, ROOT / "benchmarks" / "nnunet.py", *words]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    lines = [line for line in result.stdout.splitlines() if not line.startswith("nnUNetv2_")]
-    assert lines[:2] == [
-        "-d 719 --verify_dataset_integrity -c 2d -np 2 -npfp 2",
-        "719 2d 0 -tr nnUNetTrainer -device cpu",
-    ]
-    if len(predicted) == 2:
-        assert result.returncode == 0, result.stderr
-        assert lines[2:] == ["2 test cases predicted in", f"run/nnUNet_results/{place}"]
-    else:
-        assert result.returncode == 1
-        assert result.stderr == f"error: {tmp_path}/run/nnUNet_results/{place} lacks case_00004\n"

@@ -40,7 +40,7 @@ def test_a_figure_changed_by_hand_is_noticed(tables):
 
 def test_every_figure_has_its_place_and_date(tables):
     paths = list((ROOT / "benchmarks" / "results").glob("*.json"))
-    stages = {"training", "inference", "extraction", "postprocessing", "scans", "workflow"}
+    stages = {"training", "inference", "extraction", "postprocessing", "scans"}
     assert stages <= {path.stem for path in paths}
     for path in paths:
         record = json.loads(path.read_text())
