@@ -16,6 +16,7 @@ from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.volumes.nifti import read_geometry, write_volume
 
 SLICES, SIZE, WINDOW = 1059, 96, (-79.0, 304.0)
+TEMPLATE = measure.ROOT / "workflow" / "resources" / "viewer.html"
 REFERENCE = "NIfTI in KiTS19's axes"
 RAS = [[0.8, 0, 0, 0], [0, 0.8, 0, 0], [0, 0, 0.5, 0], [0, 0, 0, 1]]
 IPL = [[0, 0, -0.8, 0], [0, -0.8, 0, 0], [-0.5, 0, 0, 0], [0, 0, 0, 1]]
@@ -78,7 +79,7 @@ def run_stages(scan, image, label, networks, folder):
     found["postprocess"] = run(measure.SCRIPTS / "postprocess.py", *masks, *words)
     words = ["--slices", out, *segmentation, "--manifest", folder / "model.json", "--output", folder / "m.tsv"]
     found["measure_scan"] = run(measure.SCRIPTS / "measure_scan.py", *words)
-    words = ["--name", "scan", "--image", volume, "--output", folder / "view.html"]
+    words = ["--name", "scan", "--image", volume, "--template", TEMPLATE, "--output", folder / "view.html"]
     found["write_viewer"] = run(measure.SCRIPTS / "write_viewer.py", *masks, *segmentation, *words)
     return found
 

@@ -26,6 +26,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
+RESOURCES = ROOT / "workflow" / "resources"
 SHARED = ROOT.parent / "shared"
 
 AFFINE = np.array([[0, 0, -0.75, 10], [0, -0.75, 0, 20], [-3.0, 0, 0, 30], [0, 0, 0, 1]])

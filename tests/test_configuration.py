@@ -156,6 +156,7 @@ def test_options():
 
 PROVIDERS = {
     "gdcm": "python-gdcm",
+    "jinja2": "Jinja2",
     "mpl_toolkits": "matplotlib",
     "nrrd": "pynrrd",
     "skimage": "scikit-image",

@@ -1,7 +1,7 @@
 """A case whose page is tested: its volumes, and the script that writes the page."""
 
 import numpy as np
-from conftest import run_script, save
+from conftest import RESOURCES, run_script, save
 
 HOSTILE = "\"><script>alert('1')</script>&amp;{{facts}}"
 SHAPE = (30, 40, 50)
@@ -37,6 +37,7 @@ def write(case, *arguments, label=True):
     files = {name: case / f"{name}.nii.gz" for name in ("image", "kidney", "tumor", "segmentation")}
     if label:
         files["label"] = case / "label.nii.gz"
+    files["template"] = RESOURCES / "viewer.html"
     options = [text for name, path in files.items() for text in (f"--{name}", path)]
     result = run_script("write_viewer", "--name", HOSTILE, *options, "--output", page, *arguments)
     return result, page

@@ -6,9 +6,11 @@ import re
 
 import numpy as np
 import pandas as pd
-from conftest import RESULTS, list_training_cases
+from conftest import RESOURCES, RESULTS, list_training_cases
 
 from kidney_tumor.report.model_card import write_card
+
+TEMPLATE = RESOURCES / "model_card.md"
 
 
 def test_the_manifest_is_true(finished):
@@ -55,7 +57,7 @@ def test_the_card_has_the_limits_of_its_networks(finished):
     for record in records:
         record |= {"tumor_rows": "all", "training": record["training"] | {"negatives": 0.5}}
         record["validation_cases"] = record["training_cases"][:1]
-    card = write_card(manifest, dict(zip(("kidney", "tumor"), records, strict=True)), ratios, pd.DataFrame())
+    card = write_card(TEMPLATE, manifest, dict(zip(("kidney", "tumor"), records, strict=True)), ratios, pd.DataFrame())
     assert "## Limits" in card
     assert "lower half" not in card
     assert "show their target only" not in card
@@ -72,6 +74,6 @@ def test_the_card_says_that_nothing_was_found(finished):
     failed = dice.copy()
     failed.loc[failed["target"] == "tumor", ["found", "mean", "median"]] = 0
     says = "**Tumor: nothing was found, Dice is 0 in all 2 test cases after post-processing."
-    assert write_card(manifest, records, ratios, failed).count(says) == 1
+    assert write_card(TEMPLATE, manifest, records, ratios, failed).count(says) == 1
     dice["found"] = 1
-    assert "nothing was found" not in write_card(manifest, records, ratios, dice)
+    assert "nothing was found" not in write_card(TEMPLATE, manifest, records, ratios, dice)

@@ -10,14 +10,13 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 import yaml
-from conftest import RESULTS, ROOT, TINY, merged, run_script
+from conftest import RESOURCES, RESULTS, ROOT, TINY, merged, run_script
 from helpers.browser import check_nothing_was_loaded, start
 from selenium.webdriver.support.ui import WebDriverWait
 
 from kidney_tumor.analysis.claims import NOT_STATED
 from kidney_tumor.analysis.summary import describe_effect
 from kidney_tumor.configuration import fill_defaults, list_changes
-from kidney_tumor.report import first_page
 
 pytestmark = pytest.mark.slow
 
@@ -182,17 +181,41 @@ def test_every_figure_is_shown(browser):
         assert browser.execute_script("return results[arguments[0]].caption.length > 0", path), path
 
 
-def read_claims(rows):
-    names = ["claim", "section", "paper", "here", "low", "high", "verdict"]
-    html = first_page.show_claims(pd.DataFrame(rows, columns=names))
-    section = ElementTree.fromstring(f"<section>{html}</section>")
-    rows = [["".join(cell.itertext()) for cell in row] for row in section.iter("tr")]
-    return rows, ["".join(text.itertext()) for text in section.iter("p")]
+@pytest.fixture
+def show_claims(finished, tmp_path):
+    """A function that writes the first page of the finished run with other claims; it reads what it says of them."""
+
+    def show(rows):
+        run, page = tmp_path / "run", tmp_path / "page.html"
+        shutil.copytree(finished.folder / RESULTS / "figures", run / "figures")
+        shutil.copytree(finished.folder / RESULTS / "models", run / "models")
+        for name in ("effect", "dice", "ceiling_summary"):
+            shutil.copy(finished.folder / RESULTS / f"{name}.tsv", run)
+        names = ["claim", "section", "paper", "here", "low", "high", "verdict"]
+        pd.DataFrame(rows, columns=names).to_csv(run / "summary.tsv", sep="\t", index=False)
+        options = [
+            "--results",
+            run,
+            "--name",
+            "mine",
+            "--records",
+            run / "models/kidney.json",
+            run / "models/tumor.json",
+        ]
+        options += ["--template", RESOURCES / "first_page.html", "--style", ROOT / "workflow" / "report" / "style.css"]
+        result = run_script("write_first_page", *options, "--output", page)
+        assert result.returncode == 0, result.stderr
+        html = page.read_text().split("<h2>Does the paper hold?</h2>")[1].split("<h2>")[0]
+        section = ElementTree.fromstring(f"<section>{html}</section>")
+        rows = [["".join(cell.itertext()) for cell in row] for row in section.iter("tr")]
+        return rows, [" ".join("".join(text.itertext()).split()) for text in section.iter("p")]
+
+    return show
 
 
-def test_verdicts_are_shown_where_there_are_some():
+def test_verdicts_are_shown_where_there_are_some(show_claims):
     none = float("nan")
-    rows, texts = read_claims(
+    rows, texts = show_claims(
         [
             ("test cases", "3", "20", "20", none, none, "agrees"),
             ("mean Dice, tumor, after", "3", "0.61", "0.5", 0.4, 0.62, "compatible"),
@@ -207,10 +230,10 @@ def test_verdicts_are_shown_where_there_are_some():
     assert texts[1:] == ["Not judged, a & b not as in the paper: ratio <low>; ratio, high."]
 
 
-def test_why_no_claim_is_judged_is_said_once():
+def test_why_no_claim_is_judged_is_said_once(show_claims):
     none = float("nan")
     unchecked = [(f"claim {n}", "3", "20", "4", none, none, "cannot be checked: 4 of 210 cases") for n in range(9)]
-    rows, texts = read_claims([*unchecked, ("mean", "3", "not stated", "0.4", none, none, NOT_STATED)])
+    rows, texts = show_claims([*unchecked, ("mean", "3", "not stated", "0.4", none, none, NOT_STATED)])
     assert rows == []
     assert texts == ["No claim of the paper is judged here: 4 of 210 cases."]
 

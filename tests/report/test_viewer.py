@@ -11,7 +11,7 @@ from itertools import product
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import AFFINE, ROOT, save
+from conftest import AFFINE, RESOURCES, save
 from helpers.pages import AFTER, HOSTILE, SHAPE, TRUTH, WINDOW, put, write
 from nibabel.affines import apply_affine
 
@@ -19,6 +19,7 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.report import viewer
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kidney_tumor.report.surfaces import encode_surface, trace_surface
+from kidney_tumor.report.templates import fill
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.masks import RunLengthMask
 from kidney_tumor.volumes.nifti import read_geometry
@@ -183,9 +184,8 @@ def test_without_a_label_there_is_no_truth(case):
 
 
 def make(path, labels, name="name"):
-    template = (ROOT / "workflow" / "resources" / "viewer.html").read_text()
     layers = [viewer.Layer("after", "After", *encode(labels), visible=True)]
-    return viewer.make_page(name, path, read_geometry(path), layers, WINDOW, [], template)
+    return viewer.make_page(name, path, read_geometry(path), layers, WINDOW, [], RESOURCES / "viewer.html")
 
 
 def test_a_page_that_would_be_too_large_is_coarsened(tmp_path, rng, monkeypatch):
@@ -210,8 +210,14 @@ def test_problems_are_one_line(case, tmp_path, monkeypatch):
     assert result.stderr.splitlines() == [
         f"error: {other} has shape (3, 4, 5), but {case}/image.nii.gz has (30, 40, 50); copy or export it again"
     ]
-    with pytest.raises(UserError, match="differ in name; use the template of this repository"):
-        viewer.fill("{{facts}}", facts="", name="")
+    template = tmp_path / "template.html"
+    for text, what in (
+        ("{{ name }}{{ part }}", "'part' is undefined"),
+        ("{% if name %}", "Unexpected end of template"),
+    ):
+        template.write_text(text)
+        with pytest.raises(UserError, match=f"^{template}: {what}.*; use the template of this repository$"):
+            fill(template, name="")
     monkeypatch.setattr(viewer, "NEEDED", ("loadVolumes", "drawAll"))
     with pytest.raises(UserError, match=r"widget.js lacks drawAll; install .*ipyniivue"):
         viewer.read_bundle()

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 import yaml
-from conftest import ROOT, SCRIPTS, TINY, merged
+from conftest import RESOURCES, ROOT, SCRIPTS, TINY, merged
 
 from kidney_tumor.sources import digest_code
 
@@ -128,10 +128,10 @@ KEYS = [
     ("phantom.slices", [13, 14], {"make_phantom"}),
     ("phantom.seed", 4, {"make_phantom"}),
 ]
-RESOURCES = ROOT / "workflow" / "resources"
 FILES = {
     "write_viewer": [RESOURCES / "viewer.html"],
-    "write_first_page": [ROOT / "workflow" / "report" / "style.css"],
+    "write_first_page": [RESOURCES / "first_page.html", ROOT / "workflow" / "report" / "style.css"],
+    "write_model_card": [RESOURCES / "model_card.md"],
     "summarize": [RESOURCES / "paper_claims.tsv"],
     "plot_ratios": [RESOURCES / "paper_claims.tsv"],
     "plot_references": [RESOURCES / "references.tsv"],
@@ -256,6 +256,7 @@ def test_edited_code_reruns_what_reads_it(planner):
         "scripts/kidney_tumor/data/split.py": {"split_cases", "ablate", "summarize"},
         "scripts/plot_ratios.py": {"plot_ratios"},
         "resources/viewer.html": {"write_viewer"},
+        "resources/model_card.md": {"write_model_card"},
         "scripts/kidney_tumor/networks/checkpoint.py": set(),
     }
     for name, rules in edits.items():

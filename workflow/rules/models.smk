@@ -40,7 +40,10 @@ rule write_model_card:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **use_script("write_model_card"),
+        **use_script("write_model_card", template=RESOURCES / "model_card.md"),
         splits=len(COHORT.splits),
     shell:
-        run_script("--manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits} --output {output:q}")
+        run_script(
+            "--manifest {input.manifest:q} --dice {input.dice:q} --splits {params.splits}"
+            " --template {params.template:q} --output {output:q}"
+        )

@@ -11,7 +11,6 @@ from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.scans.plausibility import SEPARATOR
 
 TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
-TEMPLATE = Path(__file__).parents[1] / "resources" / "viewer.html"
 
 
 def read_notes(path: Path) -> list[str]:
@@ -33,7 +32,7 @@ def main(arguments: cli.Arguments) -> None:
         layers,
         tuple(arguments.hu_window),
         arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
-        arguments.template.read_text(encoding="utf-8"),
+        arguments.template,
     )
     files.write_text(arguments.output, page)
 
@@ -45,5 +44,5 @@ if __name__ == "__main__":
     cli.add_file(parser, "label", "true labels, .nii.gz; without them, truth is left out", required=False)
     parser.add_argument("--notes", nargs="*", default=[], help="lines of text to show above the picture")
     cli.add_file(parser, "measures", "measures of a scan, shown with its warnings, .tsv", required=False)
-    cli.add_file(parser, "template", "the page's HTML", default=TEMPLATE, required=False)
+    cli.add_file(parser, "template", "the page's template, viewer.html")
     cli.run(main, parser)

@@ -6,11 +6,9 @@ NiiVue draws it, the JavaScript that the package ipyniivue brings.
 import gzip
 import importlib.metadata
 import json
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kidney_tumor.report.surfaces import encode_surface, trace_surface
+from kidney_tumor.report.templates import fill
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask
@@ -91,7 +90,7 @@ def make_page(
     layers: Sequence[Layer],
     window: tuple[float, float],
     notes: Sequence[str],
-    template: str,
+    template: Path,
 ) -> str:
     """Make the page of a case, coarsened by whole steps if it would be larger than `LARGEST` otherwise.
 
@@ -102,7 +101,7 @@ def make_page(
         layers: The labels, of which those called `before` decide what is shown only if all others are empty.
         window: The HU that are black and white at first.
         notes: Lines of text to show above the picture.
-        template: The page's HTML with a place for each part, such as `{{name}}`.
+        template: `viewer.html`.
 
     Raises:
         UserError: The image's file is broken, or NiiVue is missing.
@@ -119,15 +118,12 @@ def make_page(
         files, facts = encode_case(image, geometry, layers, window, crop)
         page = fill(
             template,
-            name=escape(name),
-            notes="".join(f"<p>{escape(note)}</p>" for note in notes),
-            part=escape(describe_part(crop, geometry, preferred + others)),
-            colors="".join(f"--{label}: {color};" for label, color in LABEL_COLORS.items()),
+            name=name,
+            notes=notes,
+            part=describe_part(crop, geometry, preferred + others),
+            colors=LABEL_COLORS,
             facts=json.dumps(facts).replace("<", "\\u003c"),
-            files="\n".join(
-                f'<script type="text/plain" data-file="{file}">{b64encode(content).decode()}</script>'
-                for file, content in (files | {"niivue.js.gz": bundle}).items()
-            ),
+            files={file: b64encode(content).decode() for file, content in (files | {"niivue.js.gz": bundle}).items()},
         )
         voxels = np.prod(crop.shape)
         if len(page.encode()) <= LARGEST or voxels == 1:
@@ -218,16 +214,3 @@ def describe_part(crop: Crop, geometry: Geometry, masks: Sequence[RunLengthMask]
         steps = ", ".join(f"{step} {name}" for step, name in zip(crop.steps, names, strict=True) if step > 1)
         text += f" Coarsened, since the page would be too large for a browser otherwise: {steps} are drawn as one."
     return text
-
-
-def fill(template: str, **parts: str) -> str:
-    """Put parts into the places of a template that have their names, such as `{{name}}`.
-
-    Raises:
-        UserError: The template has another place, or lacks one.
-    """
-    places = set(re.findall(r"\{\{(\w+)\}\}", template))
-    if places != set(parts):
-        differing = ", ".join(sorted(places ^ set(parts)))
-        raise UserError(f"the page's template and its parts differ in {differing}; use the template of this repository")
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
