@@ -187,21 +187,10 @@ def show_claims(finished, tmp_path):
 
     def show(rows):
         run, page = tmp_path / "run", tmp_path / "page.html"
-        shutil.copytree(finished.folder / RESULTS / "figures", run / "figures")
-        shutil.copytree(finished.folder / RESULTS / "models", run / "models")
-        for name in ("effect", "dice", "ceiling_summary"):
-            shutil.copy(finished.folder / RESULTS / f"{name}.tsv", run)
+        shutil.copytree(finished.folder / RESULTS, run, symlinks=True)
         names = ["claim", "section", "paper", "here", "low", "high", "verdict"]
         pd.DataFrame(rows, columns=names).to_csv(run / "summary.tsv", sep="\t", index=False)
-        options = [
-            "--results",
-            run,
-            "--name",
-            "mine",
-            "--records",
-            run / "models/kidney.json",
-            run / "models/tumor.json",
-        ]
+        options = ["--name", "mine", "--results", run, "--records", run / "models/kidney.json"]
         options += ["--template", RESOURCES / "first_page.html", "--style", ROOT / "workflow" / "report" / "style.css"]
         result = run_script("write_first_page", *options, "--output", page)
         assert result.returncode == 0, result.stderr

@@ -211,10 +211,8 @@ def test_problems_are_one_line(case, tmp_path, monkeypatch):
         f"error: {other} has shape (3, 4, 5), but {case}/image.nii.gz has (30, 40, 50); copy or export it again"
     ]
     template = tmp_path / "template.html"
-    for text, what in (
-        ("{{ name }}{{ part }}", "'part' is undefined"),
-        ("{% if name %}", "Unexpected end of template"),
-    ):
+    problems = {"{{ name }}{{ part }}": "'part' is undefined", "{% if name %}": "Unexpected end of template"}
+    for text, what in problems.items():
         template.write_text(text)
         with pytest.raises(UserError, match=f"^{template}: {what}.*; use the template of this repository$"):
             fill(template, name="")

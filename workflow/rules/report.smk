@@ -13,11 +13,7 @@ rule write_first_page:
     conda:
         "../../envs/imaging.yaml"
     params:
-        **use_script(
-            "write_first_page",
-            template=RESOURCES / "first_page.html",
-            style=WORKFLOW / "report" / "style.css",
-        ),
+        **use_script("write_first_page", template=RESOURCES / "first_page.html", style=WORKFLOW / "report/style.css"),
         # A key that decides a result repeats this rule through its inputs, and no other key should.
         changes=leave_unrecorded(json.dumps(configuration.list_changes(config))),
         folder=subpath(output[0], parent=True),
