@@ -131,6 +131,14 @@ def test_ratio_of_a_box_by_hand():
     assert compute_ratio(values)[0] == pytest.approx(255 / 63)
 
 
+def test_eigenvalues_in_millimeters_are_numpys(rng):
+    mask, spacing = rng.random((6, 7, 8)) < 0.8, (3.0, 0.75, 0.5)
+    components = connected_components(mask)
+    assert len(components) == 1
+    expected = np.linalg.eigvalsh(np.cov((np.argwhere(mask) * spacing).T))[::-1]
+    np.testing.assert_allclose(compute_eigenvalues(components, spacing)[0], expected)
+
+
 def test_far_from_the_origin_nothing_is_lost():
     mask = np.zeros((3, 3, 4000), bool)
     near = mask.copy()
