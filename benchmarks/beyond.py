@@ -230,7 +230,7 @@ def main(arguments):
     for row in rows:
         after = (row["after_kidney_tumor"], row["after_tumor"])
         print(f"  {row['setting']:40s}", *(f"{part['dice']:.3f} ({part['change']:+.3f})" for part in after))
-    measure.write_record("beyond", arguments, rows, seeds=arguments.seeds, test_cases=int(rows[0]["n"]))
+    measure.write_result("beyond", arguments, rows, seeds=arguments.seeds, test_cases=int(rows[0]["n"]))
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def run_cohort(arguments, root, copy):
         "rules": rows,
     }
     print({key: value for key, value in facts.items() if key != "rules"})
-    measure.write_record("cohort", arguments, [], **facts)
+    measure.write_result("cohort", arguments, [], **facts)
 
 
 def main(arguments):

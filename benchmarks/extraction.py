@@ -73,7 +73,7 @@ def main(arguments):
             comparison["peak_mib"] = measure.run_job(measure.SCRIPTS / "extract_slices.py", *words)["peak_mib"]
             print(f"  peak memory of the script: {comparison['peak_mib']} MiB")
             comparisons.append(comparison)
-    measure.write_record("extraction", arguments, comparisons)
+    measure.write_result("extraction", arguments, comparisons)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def main(arguments):
     }
     print(f"{arguments.slices} slices of {size} pixels, on {device.name}")
     comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **scale)
-    measure.write_record("inference", arguments, [comparison], device=device.name)
+    measure.write_result("inference", arguments, [comparison], device=device.name)
 
 
 if __name__ == "__main__":

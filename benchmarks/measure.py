@@ -1,4 +1,4 @@
-"""The helpers of all benchmarks, which measure time in interleaved rounds and peak memory, and write a record."""
+"""The helpers of all benchmarks, which measure time in interleaved rounds and peak memory, and write the result."""
 
 import argparse
 import json
@@ -66,7 +66,7 @@ def compare(
     """Time contenders in turn, round by round, and print how many times faster than the reference each is.
 
     A ratio compares two measurements of one round, so that what slows the machine for a while slows both. Each
-    contender runs once before the first round, unless `warm` says that all have run already. The returned record of the
+    contender runs once before the first round, unless `warm` says that all have run already. The returned result of the
     comparison also holds `facts`.
     """
     for name, work in () if warm else contenders.items():
@@ -125,7 +125,7 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def write_record(name: str, arguments: argparse.Namespace, comparisons: list[dict[str, Any]], **facts: Any) -> None:
+def write_result(name: str, arguments: argparse.Namespace, comparisons: list[dict[str, Any]], **facts: Any) -> None:
     """Write what a benchmark measured, with the machine, the commit and the command that it comes from."""
     content = {
         "benchmark": name,

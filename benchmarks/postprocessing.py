@@ -128,7 +128,7 @@ def main(arguments):
         print(f"  peak memory of the script: {comparison['peak_mib']} MiB")
         comparisons.append(comparison)
     source = arguments.label.resolve().parent.name if arguments.label else "phantom"
-    measure.write_record("postprocessing", arguments, comparisons, label=source)
+    measure.write_result("postprocessing", arguments, comparisons, label=source)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def main(arguments):
                 row["times_the_reference"] = measure.summarize_values(ratios)
                 stages.append(row)
                 print(f"  {stage:14s} {name:26s} {row['seconds']['median']:7.2f} s {statistics.median(ratios):5.2f} x")
-    measure.write_record("scans", arguments, [], voxels=list(image.shape), stages=stages)
+    measure.write_result("scans", arguments, [], voxels=list(image.shape), stages=stages)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def main(arguments):
         rate = round(measure_matmul_rate(device) / 1e9, 1)
         print(f"{scale}, on {device.name}; matrix product {rate} GFLOP/s")
         comparison = measure.compare(contenders, reference, arguments.rounds, **scale)
-    measure.write_record("training", arguments, [comparison], device=device.name, matmul_gflop_s=rate)
+    measure.write_result("training", arguments, [comparison], device=device.name, matmul_gflop_s=rate)
 
 
 if __name__ == "__main__":
