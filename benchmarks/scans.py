@@ -64,9 +64,8 @@ def run_stages(scan, image, label, networks, folder):
     out, run = folder / "out" / "scan", measure.run_job
     masks = {"kidney": label > 0, "tumor": label == 2}
     converts = ["--image", out / "imaging.nii.gz"] if scan.is_dir() else []
-    found = {
-        "read_scan": run(measure.SCRIPTS / "read_scan.py", "--scan", scan, *converts, "--size", SIZE, "--output", out)
-    }
+    words = ["--scan", scan, *converts, "--size", SIZE, "--output", out]
+    found = {"read_scan": run(measure.SCRIPTS / "read_scan.py", *words)}
     volume = out / "imaging.nii.gz" if converts else image
     words = ["--slices", out.parent, "--cases", "scan", *networks, "--output", folder / "raw", "--device", "cpu"]
     found["predict"] = run(measure.SCRIPTS / "predict.py", *words, "--threads", 1)

@@ -11,8 +11,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent.name
 NEUTRAL = frozenset(
-    {"cli", "data.remedies", "errors", "files", "locks", "provenance", "schema", "sources"}
-    | {"networks.gpu", "networks.checkpoint"}
+    "cli errors files locks provenance schema sources data.remedies networks.gpu networks.checkpoint".split()
 )
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 

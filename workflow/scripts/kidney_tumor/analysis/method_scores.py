@@ -104,7 +104,6 @@ def score_files(
         A table with the columns `COMPARISON_COLUMNS` and a row for each file and target; a target for which the method
         has no label has none. A file that cannot be used has no scores, but a problem in words.
     """
-
     rows = []
     for path in paths:
         scores, problem = {}, ""
