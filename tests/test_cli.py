@@ -118,7 +118,7 @@ def test_a_script_runs_with_its_options_in_their_order(monkeypatch, module, call
     )
     for decorate in decorators:
         assert decorate(main) is main
-    expected = {"output": Path("d"), "size": 4, "case": "a", "figure": [Path("b"), Path("c")], "name": "e"}
+    expected = {"size": 4, "output": Path("d"), "case": "a", "figure": [Path("b"), Path("c")], "name": "e"}
     assert [list(options.items()) for options in given] == [list(expected.items())] * calls
 
 
