@@ -4,6 +4,7 @@ import json
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import AFFINE, run_script, save
 from helpers.filters import box, merge, postprocess, run
@@ -101,21 +102,15 @@ def test_each_candidate_has_its_verdict(tmp_path):
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
     files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
     run("postprocess", *files, "--candidates", "c.tsv", cwd=tmp_path)
-    lines = [line.split("\t") for line in (tmp_path / "c.tsv").read_text().splitlines()]
+    table = pd.read_csv(tmp_path / "c.tsv", sep="\t", dtype=str)
     voxel = 3 * 0.75 * 0.75 / 1000
-    assert lines[0] == ["component", "voxels", "ml", "slice", "row", "column", "ratio", "inside", "verdict"]
-    places = [line[:6] for line in lines[1:]]
-    assert places == [
+    assert table[["component", "voxels", "ml", "slice", "row", "column"]].to_numpy().tolist() == [
         ["3", "64", f"{64 * voxel:.3f}", "6.5", "11.5", "5.5"],
         ["2", "18", f"{18 * voxel:.3f}", "2.5", "4.0", "4.0"],
         ["1", "2", f"{2 * voxel:.3f}", "10.0", "10.0", "2.5"],
     ]
-    assert [line[6] for line in lines[1:]] == [
-        "1.000",
-        "1.000",
-        "inf",
-    ]  # the two longest sides are equal, or one is alone
-    assert [line[7:] for line in lines[1:]] == [
+    assert table["ratio"].tolist() == ["1.000", "1.000", "inf"]  # the two longest sides are equal, or one is alone
+    assert table[["inside", "verdict"]].to_numpy().tolist() == [
         ["0.500", "removed: too little inside the kidney mask"],
         ["1.000", "kept"],
         ["1.000", "removed: too small, ratio out of range"],

@@ -67,13 +67,7 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
 
 
 def trace_case(
-    case: str,
-    label_path: Path,
-    size: int,
-    tumor_rows: str,
-    method: str,
-    ratios: Bounds | None,
-    options: FilterOptions,
+    case: str, label_path: Path, size: int, tumor_rows: str, method: str, ratios: Bounds | None, options: FilterOptions
 ) -> tuple[pd.DataFrame, Loss]:
     """Send a case's true masks through every step, as if both networks were perfect.
 

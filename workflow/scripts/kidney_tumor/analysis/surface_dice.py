@@ -8,10 +8,7 @@ positives far away make as large as the volume; here a tree searches the distanc
 
 import numpy as np
 from scipy.spatial import cKDTree
-from surface_distance.lookup_tables import (
-    ENCODE_NEIGHBOURHOOD_3D_KERNEL,
-    create_table_neighbour_code_to_surface_area,
-)
+from surface_distance.lookup_tables import ENCODE_NEIGHBOURHOOD_3D_KERNEL, create_table_neighbour_code_to_surface_area
 
 from kidney_tumor.volumes.masks import Box, Mask, RunLengthMask, Spacing, encode
 

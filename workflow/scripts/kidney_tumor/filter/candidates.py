@@ -22,7 +22,7 @@ def describe_verdict(tumor: Any) -> str:
         return "kept: none passes, and this is nearest"
     if tumor["kept"]:
         return "kept"
-    return f"removed: {', '.join(one.reason for one in ON_COMPONENTS if not tumor[one.key])}"
+    return f"removed: {', '.join(one.reason for one in ON_COMPONENTS if not tumor[one.verdict])}"
 
 
 def list_candidates(filtered: Filtered) -> Iterator[tuple[Any, ...]]:

@@ -35,7 +35,7 @@ class Constraint:
         step: The step of the filter at which it counts.
         reason: Why a tumor component that fails it is removed, in words for a table.
         measure: The measure of a component, an attribute of `postprocessing.Candidates`, that must lie between bounds;
-            empty if the constraint is on no single component.
+            empty if the constraint is on no single component. A measure is positive, and may be infinite.
         bounds: The bounds that follow from a value of the key.
     """
 
@@ -46,6 +46,11 @@ class Constraint:
     reason: str = ""
     measure: str = ""
     bounds: Callable[[Any], Bounds] = lambda value: value
+
+    @property
+    def verdict(self) -> str:
+        """The field of `Filtered.tests` that says whether a component passes."""
+        return f"passes_{self.key}"
 
 
 def at_least(value: float) -> Bounds:

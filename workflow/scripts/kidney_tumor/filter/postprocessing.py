@@ -4,14 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
-from kidney_tumor.filter.constraints import CONSTRAINTS, ON_COMPONENTS, Bounds, FilterOptions
+from kidney_tumor.filter.constraints import CONSTRAINTS, ON_COMPONENTS, STEPS, Bounds, FilterOptions
 from kidney_tumor.volumes.components import (
     Components,
     compute_eigenvalues,
@@ -71,7 +70,7 @@ class Filtered:
         kept_kidneys: Which kidney components are kept, shape (kidneys,), bool.
         spacing: The distance between neighboring slices, rows and columns in mm.
         tests: A record for each tumor component: what each constraint measures; whether it passes, by the constraint's
-            key; whether it is rescued, which is kept although it fails one; and whether it is kept.
+            verdict; whether it is rescued, which is kept although it fails one; and whether it is kept.
     """
 
     kidneys: Components
@@ -83,10 +82,10 @@ class Filtered:
     def apply_steps(self) -> Iterator[tuple[str, RunLengthMask, RunLengthMask]]:
         """Apply one step after the other; yield its name, the kidney + tumor mask and the tumor mask."""
         kidney, kept = self.kidneys.runs, np.ones(len(self.tumors), bool)
-        for step, constraints in groupby(CONSTRAINTS, lambda constraint: constraint.step):
-            for constraint in constraints:
+        for step in STEPS:
+            for constraint in (one for one in CONSTRAINTS if one.step == step):
                 if constraint.measure:
-                    kept = kept & self.tests[constraint.key]
+                    kept = kept & self.tests[constraint.verdict]
                 elif constraint.key == "kidney_components":
                     kidney = self.kidneys.select(self.kept_kidneys)
             yield step, kidney, self.tumors.select(kept | self.tests.rescued)
@@ -164,8 +163,7 @@ def judge(candidates: Candidates, bounds: Mapping[str, Bounds], keep_best: bool)
 
     With `keep_best`, if none passes, the one that is nearest to passing is rescued; of equally near ones, the largest,
     then the first. A constraint is missed by a factor, of 2 for half the voxels that it asks for, and the distance is
-    the product of a component's factors. It is infinite outside the kidney mask, and, where the ratio counts, for a
-    component without a second axis.
+    the product of a component's factors: infinite outside the kidney mask, for example.
 
     Args:
         candidates: The tumor components.
@@ -180,8 +178,8 @@ def judge(candidates: Candidates, bounds: Mapping[str, Bounds], keep_best: bool)
     for constraint in ON_COMPONENTS:
         low, high = bounds.get(constraint.key, (-np.inf, np.inf))
         measure = columns[constraint.measure]
-        columns[constraint.key] = (low <= measure) & (measure <= high)
-        passed &= columns[constraint.key]
+        columns[constraint.verdict] = (low <= measure) & (measure <= high)
+        passed &= columns[constraint.verdict]
         if constraint.key in bounds:
             with np.errstate(divide="ignore", over="ignore"):
                 distance *= np.maximum(low / measure, 1) * np.maximum(measure / high, 1)
