@@ -9,6 +9,8 @@ and log (the memory asked for).
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -23,7 +25,6 @@ from extraction import NOISE
 from isal import igzip
 
 from kidney_tumor.data import cohort
-from workflow import Copy
 
 AIR, SOFT, KIDNEY, TUMOR = -1000, 40, 180, 90
 """The attenuation of air, soft tissue, kidney and tumor in HU."""
@@ -104,8 +105,8 @@ def measure_folder(path):
     return sum(file.stat().st_size for file in files if not file.is_symlink())
 
 
-def run_cohort(arguments, root, copy):
-    """Make the cohort in a folder, run a copy of the workflow through it, and write what that took."""
+def run_cohort(arguments, root, folder):
+    """Make the cohort in a folder, run the workflow through it in another, and write what that took."""
     found = cohort.find_cases(arguments.labels)
     cases = arguments.cases or [int(case.removeprefix("case_")) for case in found]
     start = time.perf_counter()
@@ -116,9 +117,16 @@ def run_cohort(arguments, root, copy):
     config |= {"slices": {"size": arguments.size}, "training": {"epochs": 1}}
     config["network"] = {"base_channels": arguments.base_channels}
     config["split"] = {"test_cases": max(1, len(cases) // 10)}
-    wall, log = copy.run_snakemake(config, "--cores", str(arguments.cores), base="config/config.yaml")
-    results = copy.folder / "results" / "size"
-    jobs, requests, peaks = read_jobs(copy.folder), read_requests(log), read_peaks(results)
+    folder.mkdir()
+    (folder / "size.json").write_text(json.dumps(config))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", measure.ROOT / "Snakefile", "--directory", folder]
+    command += ["--cores", str(arguments.cores), "--configfile", folder / "size.json"]
+    start = time.perf_counter()
+    run = subprocess.run(command, text=True, capture_output=True)
+    if run.returncode:
+        sys.exit(run.stderr[-3000:])
+    wall, results = time.perf_counter() - start, folder / "results" / "size"
+    jobs, requests, peaks = read_jobs(folder), read_requests(run.stdout + run.stderr), read_peaks(results)
     rows = [
         {
             "rule": rule,
@@ -143,7 +151,7 @@ def run_cohort(arguments, root, copy):
             "images": measure_folder(root),
             "slices": measure_folder(results / "slices"),
             "results": measure_folder(results),
-            "snakemake": measure_folder(copy.folder / ".snakemake"),
+            "snakemake": measure_folder(folder / ".snakemake"),
         },
         "rules": rows,
     }
@@ -155,7 +163,7 @@ def main(arguments):
     if arguments.work:
         arguments.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.work) as temporary:
-        run_cohort(arguments, ((arguments.work or Path(temporary)) / "cohort").resolve(), Copy(Path(temporary) / "run"))
+        run_cohort(arguments, ((arguments.work or Path(temporary)) / "cohort").resolve(), Path(temporary) / "run")
 
 
 if __name__ == "__main__":

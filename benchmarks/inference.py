@@ -11,7 +11,7 @@ from training import SCALES, WINDOW, make_peer, make_phantoms
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
 from kidney_tumor.networks.unet import Architecture, UNet
 
 
@@ -66,7 +66,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__, *KEYS)
+    parser = measure.make_parser(__doc__, *DEVICE_KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slice size and batch size are used"
     )

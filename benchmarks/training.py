@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
-from kidney_tumor.networks.device import KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
 from kidney_tumor.networks.loss import compute_loss
 from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
@@ -152,7 +152,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    parser = measure.make_parser(__doc__, *KEYS)
+    parser = measure.make_parser(__doc__, *DEVICE_KEYS)
     parser.add_argument(
         "--scale", choices=SCALES, default="demo", help="run whose network, slices and batch size are used"
     )

@@ -5,7 +5,7 @@ import torch
 
 from kidney_tumor import cli
 from kidney_tumor.networks.dataset import MemoryDataset
-from kidney_tumor.networks.device import KEYS, Device, choose_device
+from kidney_tumor.networks.device import DEVICE_KEYS, Device, choose_device
 from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture
 from kidney_tumor.schema import fill_dataclass, read_defaults
@@ -45,7 +45,7 @@ class Counted:
 
 def chosen(*options):
     """Choose the device for these options of a script; by default, the CPU in float32."""
-    parser = cli.make_parser("Toys.", *KEYS)
+    parser = cli.make_parser("Toys.", *DEVICE_KEYS)
     parser.add_argument("--threads", type=int)
     return choose_device(parser.parse_args(["--device", "cpu", "--precision", "float32", "--threads", "1", *options]))
 

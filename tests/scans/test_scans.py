@@ -104,7 +104,7 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
         assert result.stderr.splitlines() == [f"refused: {read_refusal(tmp_path / 'out' / name)}"]
     records = [tmp_path / "out" / name / "slices.json" for name in ("one", "text", "no")]
     result = run_script(
-        "sort_scans", "--records", *records, "--unusable", "z", "two of them", "--output", tmp_path / "scans.tsv"
+        "sort_scans", "--descriptions", *records, "--unusable", "z", "two of them", "--output", tmp_path / "scans.tsv"
     )
     assert result.returncode == 0, result.stderr
     table = pd.read_csv(tmp_path / "scans.tsv", sep="\t").set_index("scan")["problem"]

@@ -66,7 +66,7 @@ checkpoint sort_scans:
         "../../envs/imaging.yaml"
     params:
         **use_script("sort_scans"),
-        records=lambda wildcards, input: input[: len(SCANS)],
+        descriptions=lambda wildcards, input: input[: len(SCANS)],
         unusable=lambda wildcards: [word for pair in UNUSABLE.items() for word in pair],  # which may have braces
     shell:
-        run_script("--records {params.records:q} --unusable {params.unusable:q} --output {output:q}")
+        run_script("--descriptions {params.descriptions:q} --unusable {params.unusable:q} --output {output:q}")

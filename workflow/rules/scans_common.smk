@@ -81,7 +81,7 @@ def find_slice_size(wildcards):
 
 
 def require_scans(wildcards):
-    """Return the records of all scans; if there is no scan, end with an error when jobs are planned."""
+    """Return the descriptions of all scans' slices; if there is no scan, end with an error when jobs are planned."""
     if MISSING_SCANS:
         errors.fail(MISSING_SCANS)
     return expand("<results>/scans/{scan}/slices.json", scan=SCANS)

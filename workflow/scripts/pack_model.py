@@ -9,7 +9,7 @@ from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 
 
 @cli.run_main("measures", "ratio-range", "source", output="manifest, model.json, beside the two networks")
-@cli.take_file("slices", "records of the training cases' slices", nargs="+")
+@cli.take_file("slices", "descriptions of the training cases' slices, slices.json", nargs="+")
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.output.parent
     scans = [read_description(path.parent) for path in arguments.slices]

@@ -8,8 +8,8 @@ from kidney_tumor.figures.ratios import plot_ratios
 @cli.take_file("paper", "the paper's claims, paper_claims.tsv")
 def main(arguments: cli.Arguments) -> None:
     components = tables.read_tables([arguments.components], "ratio")
-    accepted = files.read_json(arguments.ratio_range, "low", "high", "percentiles")
+    accepted = files.read_json(arguments.ratio_range, "low", "high")
     claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
     paper = float(claims["accepted ratio, low"]), float(claims["accepted ratio, high"])
-    ratios = (accepted["low"], accepted["high"]) if accepted["percentiles"] else None
+    ratios = (accepted["low"], accepted["high"]) if accepted["low"] is not None else None
     plot_ratios(components, ratios, paper, arguments.source == "phantom", arguments.output)

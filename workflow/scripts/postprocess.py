@@ -22,6 +22,8 @@ LISTED = 5
 @cli.take_file("candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
 def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
+    if not ratios:
+        print("tumors of any eigenvalue ratio are accepted")
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
     options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})

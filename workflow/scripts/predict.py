@@ -8,11 +8,11 @@ from kidney_tumor.data.restoration import restore, restore_probabilities
 from kidney_tumor.data.slices import open_slices
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
 from kidney_tumor.scans.folder import parse_name
 
 
-@cli.run_main("inference", *KEYS, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
+@cli.run_main("inference", *DEVICE_KEYS, output="folder for <case>/kidney.nii.gz and tumor.nii.gz")
 @cli.take_file("slices", "extracted slices, a folder per case")
 @cli.take_option("cases", type=parse_name, nargs="+", required=True, help="names of cases or scans")
 @cli.take_file("kidney-model", "kidney model, .pt; the mean probability of several", nargs="+")

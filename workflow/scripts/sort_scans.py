@@ -18,10 +18,10 @@ def find_problem(folder: Path) -> str:
 
 
 @cli.run_main(output="table of scans and problems, .tsv")
-@cli.take_file("records", "records of the scans' slices, slices.json", nargs="*", default=[], required=False)
+@cli.take_file("descriptions", "descriptions of the scans' slices, slices.json", nargs="*", default=[], required=False)
 @cli.take_option("unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
 def main(arguments: cli.Arguments) -> None:
-    rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.records]
+    rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.descriptions]
     rows += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
     table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
     tables.write_table(arguments.output, table, undefined="")

@@ -8,7 +8,7 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
-from kidney_tumor.networks.device import KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
 from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import Architecture, UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
@@ -22,7 +22,7 @@ from kidney_tumor.sources import digest_code
     "network",
     "training",
     "inference.threshold",
-    *KEYS,
+    *DEVICE_KEYS,
     "cases",
     without=["slices"],
 )

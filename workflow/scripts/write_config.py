@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor import cli, errors, schema
+from kidney_tumor import cli, errors, files, schema
 
 import yaml
 
@@ -65,7 +65,7 @@ def main(arguments: cli.Arguments) -> None:
     for name, text in {"config.yaml": write_yaml(), "README.md": fill_tables(tables)}.items():
         path = arguments.folder / name
         if not arguments.check:
-            path.write_text(text, encoding="utf-8")
+            files.write_text(path, text)
         elif path.read_text(encoding="utf-8") != text:
             remedy = "run .venv/bin/python workflow/scripts/write_config.py"
             raise errors.UserError(f"{path} is not what {schema.PATH.name} says; {remedy}")

@@ -128,7 +128,7 @@ def make_parser(description: str, *keys: str, without: Collection[str] = ()) -> 
             settings["type"] = next(kind for word, kind in KINDS.items() if word in kinds)
         parser.add_argument(f"--{flag}", default=default, **settings)
         if "null" in kinds:
-            parser.add_argument(f"--no-{flag}", dest=last, action="store_const", const=None, help="set no limit")
+            parser.add_argument(f"--no-{flag}", dest=last, action="store_const", const=None, help="set it to null")
     return parser
 
 

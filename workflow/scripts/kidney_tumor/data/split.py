@@ -17,13 +17,7 @@ SUBSET = re.compile(rf"{CASE.pattern}\t(train|test)")
 
 
 def split_cases(
-    cases: Sequence[str],
-    *,
-    scheme: str,
-    repeats: int,
-    test_cases: int | None,
-    test_fraction: float | None,
-    seed: int,
+    cases: Sequence[str], *, scheme: str, repeats: int, test_cases: int | None, test_fraction: float | None, seed: int
 ) -> list[dict[str, str]]:
     """Hold out whole cases at random (paper, section 2: 90 % and 10 %, "on a case basis"), once or several times.
 

@@ -120,13 +120,7 @@ def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
     return volume
 
 
-def postprocess(
-    kidney: Mask,
-    tumor: Mask,
-    spacing: Spacing,
-    ratios: Bounds | None,
-    options: FilterOptions,
-) -> Filtered:
+def postprocess(kidney: Mask, tumor: Mask, spacing: Spacing, ratios: Bounds | None, options: FilterOptions) -> Filtered:
     """Fill holes, keep the largest kidney components, and filter the tumor components by size, shape and place.
 
     Args:

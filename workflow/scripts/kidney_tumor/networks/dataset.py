@@ -109,14 +109,7 @@ def make_masks(labels: np.ndarray, target: str, tumor_rows: str) -> np.ndarray:
 
 
 def load_dataset(
-    folders: Sequence[Path],
-    target: str,
-    device: Device,
-    loading: str,
-    *,
-    tumor_rows: str,
-    negatives: float,
-    seed: int,
+    folders: Sequence[Path], target: str, device: Device, loading: str, *, tumor_rows: str, negatives: float, seed: int
 ) -> Dataset:
     """Load the slices that show the target, cropped to what its network sees.
 

@@ -13,7 +13,7 @@ from torch import nn
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.gpu import claim_gpu, find_gpu
 
-KEYS = ("device", "precision", "deterministic")
+DEVICE_KEYS = ("device", "precision", "deterministic")
 """The keys of the configuration whose options `choose_device` reads, besides `--threads`."""
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """The number of CPU threads that this process may use at once."""
@@ -67,7 +67,7 @@ def computes_bfloat16(name: str) -> bool:
 
 
 def choose_device(arguments: argparse.Namespace) -> Device:
-    """Choose device and precision by the options of `KEYS` and `--threads`, and set threads and determinism.
+    """Choose device and precision by the options of `DEVICE_KEYS` and `--threads`, and set threads and determinism.
 
     Among several GPUs, it chooses one that no other job uses.
 

@@ -40,7 +40,7 @@ def write_page(
         deviations: The keys among them whose values the paper states.
         parts: What else the template shows: `run`, the run's name; `style`, a stylesheet; `is_phantom`.
     """
-    claims = pd.read_csv(folder / "summary.tsv", sep="\t", dtype={"section": str, "paper": str, "here": str})
+    claims = read_tables([folder / "summary.tsv"], texts=["claim", "section", "paper", "here", "verdict"])
     judged, reasons = sort_claims(claims)
     return fill(
         template,

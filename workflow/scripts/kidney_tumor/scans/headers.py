@@ -35,14 +35,7 @@ NEEDED = {
 }
 """The attributes that each slice of a CT series must have, with the number of their values."""
 NUMBERS = NEEDED | {"SeriesNumber": 1, "SamplesPerPixel": 1, "NumberOfFrames": 1}
-TEXTS = (
-    "SOPClassUID",
-    "SeriesInstanceUID",
-    "Modality",
-    "ImageType",
-    "RescaleType",
-    "PhotometricInterpretation",
-)
+TEXTS = ("SOPClassUID", "SeriesInstanceUID", "Modality", "ImageType", "RescaleType", "PhotometricInterpretation")
 DISTINCTIONS = (
     "TemporalPositionIndex",
     "TemporalPositionIdentifier",

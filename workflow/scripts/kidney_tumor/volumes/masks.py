@@ -171,7 +171,7 @@ def encode(mask: Mask) -> RunLengthMask:
 
 
 def read_mask(path: Path) -> RunLengthMask:
-    """Read a mask from a file of whole numbers, in which everything above 0 is foreground.
+    """Read a mask from a file of whole numbers, in which everything above 0 is foreground; of any case.
 
     Raises:
         UserError: The reasons are those of `nifti.read_integer_columns`, or the file has more values than a mask.
