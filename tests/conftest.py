@@ -42,6 +42,7 @@ TINY = {
     "network": {"base_channels": 2, "depth": 2},
     "training": {"epochs": 2, "batch_size": 8},
     "ablation": {"percentiles": [[0, 100]], "tumor_kidney_overlap": [0.5]},
+    "scans": {"models": None},
     "phantom": {"cases": 5, "size": 40, "slices": [12, 14], "seed": 3},
 }
 NO_SWEEP = {"percentiles": [], "tumor_kidney_overlap": []}

@@ -15,7 +15,7 @@ COHORT = describe_cohort([SCAN, describe_scan(GEOMETRY, (-1020, -150, 900))], [2
 
 def test_a_scan_in_numbers():
     assert SCAN == {
-        "slice_mm": 3.0, "pixel_mm": 0.75, "height_mm": 300.0, "width_mm": 384.0,
+        "slice_mm": 3.0, "height_mm": 300.0, "width_mm": 384.0,
         "hu_low": -1000.0, "hu_middle": -100.0, "hu_high": 800.0,
     }  # fmt: skip
     assert COHORT["cases"] == 2
@@ -27,9 +27,9 @@ def test_a_scan_in_numbers():
 
 def test_a_scan_like_the_others_raises_no_doubt():
     assert list_warnings(SCAN, 300, COHORT) == []
+    assert list_warnings(SCAN, 0, COHORT) == []  # this is a fault, not a difference
     near = {
         "slice_mm": 3.7,
-        "pixel_mm": 0.61,
         "height_mm": 370.0,
         "width_mm": 310.0,
         "hu_middle": 90.0,
@@ -38,7 +38,6 @@ def test_a_scan_like_the_others_raises_no_doubt():
     assert list_warnings(SCAN | near, 170, COHORT) == []
     assert list_warnings(SCAN | {"hu_low": -1210.0}, 590, COHORT) == []
     flat = Geometry((100, 512, 400), [[0, 0, -0.75, 0], [0, -0.9, 0, 0], [-3.0, 0, 0, 0], [0, 0, 0, 1]])
-    assert describe_scan(flat, (0, 0, 0))["pixel_mm"] == pytest.approx(0.9)
     assert describe_scan(flat, (0, 0, 0))["width_mm"] == pytest.approx(300)
 
 
@@ -53,10 +52,8 @@ def test_a_scan_like_the_others_raises_no_doubt():
         ({"slice_mm": 2.3}, 300, "the distance between slices is 2.3 mm"),
         ({"hu_middle": 500.0}, 300, "the median of all voxels is 500 HU, in the training cases -150 to -100"),
         ({"slice_mm": 10.0}, 300, "the distance between slices is 10 mm, in the training cases 3 to 3"),
-        ({"pixel_mm": 2.0}, 300, "the size of a pixel is 2 mm"),
         ({"height_mm": 40.0}, 300, "the height of the scan is 40 mm, in the training cases 300 to 300"),
         ({"width_mm": 900.0}, 300, "the width of its field of view is 900 mm"),
-        ({}, 0, "no kidney was found"),
         ({}, 160, "the kidneys measure 160 mL"),
         ({}, 610, "the kidneys measure 610 mL"),
         ({}, 20, "the kidneys measure 20 mL, in the training cases 250 to 400"),

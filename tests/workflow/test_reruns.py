@@ -126,6 +126,7 @@ KEYS = [
     ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
     ("phantom.size", 48, {"make_phantom"}),
     ("phantom.slices", [13, 14], {"make_phantom"}),
+    ("phantom.variety", "wide", {"make_phantom"}),
     ("phantom.seed", 4, {"make_phantom"}),
 ]
 FILES = {

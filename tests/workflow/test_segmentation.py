@@ -279,5 +279,5 @@ def test_without_scans_segment_says_so(project, scans, says):
 
 def test_without_networks_and_cohort_segment_says_so(project):
     save(project.folder / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
-    line = refused(project.snakemake({"scans": {"root": "scans"}}, "segment", "--dry-run"))
+    line = refused(project.snakemake({"scans": {"root": "scans", "models": None}}, "segment", "--dry-run"))
     assert line.startswith("error: scans.models: name a folder with trained networks, or have a cohort to train on")

@@ -15,7 +15,7 @@ if COHORT.is_phantom:
         params:
             **use_script("make_phantom"),
             folder=subpath(output[0], parent=True),
-            options=list_options("phantom", "size", "slices", "seed"),
+            options=list_options("phantom", "size", "slices", "variety", "seed"),
         shell:
             run_script("--output {params.folder:q} {params.options:q}")
 

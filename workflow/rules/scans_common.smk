@@ -20,25 +20,36 @@ SCAN = "<results>/scans/{scan}"
 OWN_MODELS = [f"<results>/{folder}models" for folder in COHORT.splits]
 
 
-def list_models():
-    """List the folders of the networks, of which the mean probability counts; the first also gives the range of ratios."""
-    models = config["scans"]["models"] or OWN_MODELS
+def list_models(scan=""):
+    """List the folders of the networks, of which the mean probability counts; the first also gives the range of ratios.
+
+    KiTS19's hidden cases are segmented with the networks of this run, unless others are named.
+    """
+    models = config["scans"]["models"]
+    if models == manifest.SYNTHETIC and scan not in COHORT.hidden:
+        return [str(RESOURCES / "models" / models)]
+    models = OWN_MODELS if models in (None, manifest.SYNTHETIC) else models
     return [
         os.path.normpath(os.path.expanduser(folder)) for folder in ([models] if isinstance(models, str) else models)
     ]
 
 
-MODELS = list_models()
+def has_own_models(scan=""):
+    """Return whether the networks are those of this run."""
+    return list_models(scan) == OWN_MODELS
 
 
-def read_models():
+def read_models(scan=""):
     """Read the manifest of the first of the named folders of networks; end with an error if one cannot be used."""
-    places, own_places = ([os.path.relpath(locate(folder)) for folder in part] for part in (MODELS, OWN_MODELS))
+    places, own_places = (
+        [os.path.relpath(folder if os.path.isabs(folder) else locate(folder)) for folder in part]
+        for part in (list_models(scan), OWN_MODELS)
+    )
     if own := [folder for folder in places if folder in own_places]:
         # They are results of this run, so they would be trained again by the settings of this command.
         errors.fail(
             f"scans.models: {own[0]} has the networks of this run, {config['run']}; "
-            "give the segmentation another name with --config run=..., or leave scans.models out to use or train them"
+            "give the segmentation another name with --config run=..., or set scans.models to null to use or train them"
         )
     try:
         return manifest.read_members([Path(place) for place in places])[0]
@@ -46,20 +57,21 @@ def read_models():
         errors.fail(str(error))
 
 
-def require_models(wildcards):
+def require_models(scan=""):
     """Return the networks' files; if they cannot be used or trained, end with an error when jobs are planned."""
-    if config["scans"]["models"]:
-        read_models()
+    if not has_own_models(scan):
+        read_models(scan)
     elif COHORT.missing:
         errors.fail(
             f"scans.models: name a folder with trained networks, or have a cohort to train on ({COHORT.missing})"
         )
-    return expand("{folder}/{name}", folder=MODELS, name=manifest.FILES)
+    return list_model_files(scan, *manifest.FILES)
 
 
-def list_networks(wildcards, target):
-    """List the networks of a target that segment a scan."""
-    return [path for path in require_models(wildcards) if os.path.basename(path) == f"{target}.pt"]
+def list_model_files(scan, *names):
+    """List files by their names in all folders of networks."""
+    files = expand("{folder}/{name}", folder=list_models(scan), name=names)
+    return mark_located(files) if os.path.isabs(files[0]) else files
 
 
 def find_image(scan):
@@ -69,15 +81,16 @@ def find_image(scan):
     return mark_located([str(PLACES[scan])])
 
 
-def list_window_options():
+def list_window_options(scan):
     """List the command-line options for the HU window in which the networks see a scan."""
-    window = read_models()["hu_window"] if config["scans"]["models"] else config["slices"]["hu_window"]
+    window = config["slices"]["hu_window"] if has_own_models(scan) else read_models(scan)["hu_window"]
     return configuration.make_options({"hu_window": window})
 
 
 def find_slice_size(wildcards):
     """Find the size of slices, in pixels, on which the networks were trained."""
-    return read_models()["size"] if config["scans"]["models"] else config["slices"]["size"]
+    own = has_own_models(wildcards.scan)
+    return config["slices"]["size"] if own else read_models(wildcards.scan)["size"]
 
 
 def require_scans(wildcards):

@@ -5,8 +5,8 @@ use rule predict as predict_scan with:
     """Segment the slices of a scan with trained networks: the raw masks, which the filter reads."""
     input:
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
-        kidney=lambda wildcards: list_networks(wildcards, "kidney"),
-        tumor=lambda wildcards: list_networks(wildcards, "tumor"),
+        kidney=lambda wildcards: require_models(wildcards.scan) and list_model_files(wildcards.scan, "kidney.pt"),
+        tumor=lambda wildcards: require_models(wildcards.scan) and list_model_files(wildcards.scan, "tumor.pt"),
     output:
         multiext(f"{SCAN}/", *PREDICTED),
     log:
@@ -26,7 +26,7 @@ use rule postprocess as postprocess_scan with:
     input:
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
-        ratio_range=f"{MODELS[0]}/ratio_range.json" if HAS_RANGE else [],
+        ratio_range=lambda wildcards: list_model_files(wildcards.scan, "ratio_range.json")[:1] if HAS_RANGE else [],
     output:
         segmentation=f"{SCAN}/segmentation.nii.gz",
         candidates=f"{SCAN}/candidates.tsv",
@@ -41,7 +41,7 @@ rule measure_scan:
     input:
         slices=f"{SCAN}/slices.json",
         segmentation=f"{SCAN}/segmentation.nii.gz",
-        manifests=expand(f"{{folder}}/{manifest.NAME}", folder=MODELS),
+        manifests=lambda wildcards: list_model_files(wildcards.scan, manifest.NAME),
     output:
         f"{SCAN}/measures.tsv",
     log:
@@ -79,7 +79,7 @@ use rule write_viewer as write_viewer_scan with:
         **use_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input: ["--measures", input.measures],
-        options=lambda wildcards: list_window_options(),
+        options=lambda wildcards: list_window_options(wildcards.scan),
 
 
 rule summarize_scans:
@@ -103,7 +103,7 @@ rule summarize_scans:
 rule segment:
     """Segment the user's scans, and show what was found in them and what to distrust."""
     input:
-        lambda wildcards: require_scans(wildcards) and require_models(wildcards),
+        lambda wildcards: require_scans(wildcards) and require_models(),
         scans="<results>/scans.tsv",
         viewers=expand_scans(f"{SCAN}/view.html"),
         predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),

@@ -4,7 +4,7 @@
 rule pack_submission:
     """Pack the segmentations of KiTS19's hidden cases into an archive as the challenge takes it."""
     input:
-        lambda wildcards: require_hidden(wildcards) and require_models(wildcards),
+        lambda wildcards: require_hidden(wildcards) and require_models(*list(COHORT.hidden)[:1]),
         segmentations=require_hidden,
     output:
         "<results>/submission.zip",

@@ -6,4 +6,4 @@ from kidney_tumor.phantom.volumes import write_case
 
 @cli.run_main("phantom", without=["cases"], output="folder of the case, named case_XXXXX")
 def main(arguments: cli.Arguments) -> None:
-    write_case(arguments.output, arguments.size, tuple(arguments.slices), arguments.seed)
+    write_case(arguments.output, arguments.size, tuple(arguments.slices), arguments.variety, arguments.seed)

@@ -1,11 +1,12 @@
-"""Measure the kidneys and tumors of a segmented scan, and list why its segmentation should be distrusted."""
+"""Measure the kidneys and tumors of a segmented scan, and list why to distrust its segmentation or not to use it."""
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
-from kidney_tumor.data.slices import get_geometry, read_description
+from kidney_tumor.data.slices import get_geometry, load_stored, read_description
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
+from kidney_tumor.scans.usability import list_faults
 from kidney_tumor.volumes.masks import read_label_masks
 
 import pandas as pd
@@ -28,6 +29,8 @@ def main(arguments: cli.Arguments) -> None:
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
         warnings.insert(0, f"{some} networks were trained on phantoms; they know no patient")
+    faults = list_faults(*masks, geometry.spacing, load_stored(arguments.slices, "images.npy"))
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
-    row = {"scan": arguments.slices.name, **measures, "warnings": SEPARATOR.join(warnings), "networks": used}
+    texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}
+    row = {"scan": arguments.slices.name, **measures, **texts}
     tables.write_table(arguments.output, pd.DataFrame([row]))

@@ -8,12 +8,13 @@ from kidney_tumor.scans.plausibility import SEPARATOR
 @cli.run_main()
 @cli.take_file("scans", "table of all scans, scans.tsv")
 def main(arguments: cli.Arguments) -> None:
-    texts = ("scan", "warnings", "problem")
+    texts = ("scan", "faults", "warnings", "problem")
     table = tables.read_tables([arguments.scans], *MEASURES, *texts, texts=texts)
     good, refused = table[table["problem"] == ""], table[table["problem"] != ""]
     for _, row in good.iterrows():
         page = arguments.scans.parent / "scans" / row["scan"] / "view.html"
-        print(f"{row['scan']}: {describe_measures(row)}; {page}")
+        unusable = f"not usable: {row['faults'].replace(SEPARATOR, '; ')}; " if row["faults"] else ""
+        print(f"{row['scan']}: {unusable}{describe_measures(row)}; {page}")
         for warning in filter(None, row["warnings"].split(SEPARATOR)):
             print(f"warning: {row['scan']}: {warning}")
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")

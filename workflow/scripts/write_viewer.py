@@ -12,10 +12,14 @@ TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After 
 
 
 def read_notes(path: Path) -> list[str]:
-    """Read what a scan measures, and each warning about it, from the table of `measure_scan.py`."""
-    row = tables.read_tables([path], *MEASURES, "warnings", texts=["warnings"]).iloc[0]
-    warnings = filter(None, row["warnings"].split(SEPARATOR))
-    return [f"Measured: {describe_measures(row)}.", *(f"Warning: {warning}" for warning in warnings)]
+    """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it."""
+    row = tables.read_tables([path], *MEASURES, "faults", "warnings", texts=["faults", "warnings"]).iloc[0]
+    faults, warnings = (filter(None, row[name].split(SEPARATOR)) for name in ("faults", "warnings"))
+    return [
+        *(f"Not usable: {fault}." for fault in faults),
+        f"Measured: {describe_measures(row)}.",
+        *(f"Warning: {warning}" for warning in warnings),
+    ]
 
 
 @cli.run_main("slices.hu_window", "image", "kidney", "tumor", "segmentation", output="page to write, .html")

@@ -13,6 +13,8 @@ from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
 
 NAME = "model.json"
+SYNTHETIC = "synthetic"
+"""The name of the networks that come with the workflow, in its resources, which were trained on phantoms."""
 FORMAT = 2
 """The version of the folder's contents; it grows when code and networks of different versions do not fit together."""
 FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")

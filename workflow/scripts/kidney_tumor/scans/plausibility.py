@@ -23,7 +23,6 @@ SEPARATOR = " | "
 """What separates the warnings about a scan in a table."""
 LENGTHS = {
     "slice_mm": "the distance between slices",
-    "pixel_mm": "the size of a pixel",
     "height_mm": "the height of the scan",
     "width_mm": "the width of its field of view",
 }
@@ -35,10 +34,13 @@ HU = {
 
 
 def describe_scan(geometry: Geometry, hu: Sequence[int]) -> dict[str, float]:
-    """Describe a scan by its lengths in mm and its percentiles in HU, by the names in `LENGTHS` and `HU`."""
-    slice_mm, row_mm, column_mm = geometry.spacing
+    """Describe a scan by its lengths in mm and its percentiles in HU, by the names in `LENGTHS` and `HU`.
+
+    The size of a pixel is none of them, since the networks see slices of one number of pixels.
+    """
+    slice_mm, _, column_mm = geometry.spacing
     slices, _, columns = geometry.shape
-    lengths = (slice_mm, max(row_mm, column_mm), slices * slice_mm, columns * column_mm)
+    lengths = (slice_mm, slices * slice_mm, columns * column_mm)
     return dict(zip(LENGTHS, map(float, lengths), strict=True)) | dict(zip(HU, map(float, hu), strict=True))
 
 
@@ -90,9 +92,7 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
         if not cohort[key][0] / TOLERANCE <= scan[key] <= cohort[key][1] * TOLERANCE
     ]
     low, high = cohort["kidney_ml"]
-    if kidney_ml == 0:
-        warnings.append("no kidney was found; are the kidneys in its field of view?")
-    elif not low / VOLUME_TOLERANCE <= kidney_ml <= high * VOLUME_TOLERANCE:
+    if kidney_ml and not low / VOLUME_TOLERANCE <= kidney_ml <= high * VOLUME_TOLERANCE:
         warnings.append(
             f"the kidneys measure {kidney_ml:.0f} mL, in the training cases {low:.0f} to {high:.0f}; "
             "are the kidneys in its field of view, and whole?"

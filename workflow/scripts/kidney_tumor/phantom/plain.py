@@ -1,57 +1,14 @@
-"""The anatomy of a phantom: ellipsoids in mm, painted in order, what comes later over what came before.
+"""The plain anatomy of a phantom (`phantom.variety: plain`): the same ellipsoids in each body, slightly moved.
 
-Coordinates are (z, y, x): downwards from the kidneys' level, backwards and to the image's right from the body's axis.
 Nothing is placed to mislead a network: heart, spleen, bowel, bladder and muscle are where a body has them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from kidney_tumor.phantom.solids import FAT, MUSCLE, Ellipsoid, draw_rotation
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
-
-FAT, MUSCLE = -100, 55
-"""The attenuation of two tissues in HU."""
-
-
-@dataclass(frozen=True)
-class Ellipsoid:
-    """A solid of one label.
-
-    Attributes:
-        center: The center, (z, y, x), in mm.
-        radii: The radii along its own axes in mm.
-        hu: The mean attenuation in HU.
-        label: The KiTS19 label of its voxels.
-        tilt: The rotation, shape (3, 3), from its own axes to (z, y, x).
-        texture: The standard deviation of its inner structure in HU.
-    """
-
-    center: Sequence[float] | np.ndarray
-    radii: Sequence[float] | np.ndarray
-    hu: float
-    label: int = BACKGROUND
-    tilt: np.ndarray | None = None
-    texture: float = 0.0
-
-    def contains(self, position: np.ndarray) -> np.ndarray:
-        """Return which positions, shape (3, ...) in mm, lie inside: shape (...), bool."""
-        offset = position - np.reshape(np.asarray(self.center, np.float32), (3,) + (1,) * (position.ndim - 1))
-        if self.tilt is not None:
-            offset = np.tensordot(self.tilt.T.astype(np.float32), offset, 1)
-        scale = np.reshape(1 / np.asarray(self.radii, np.float32), (3,) + (1,) * (position.ndim - 1))
-        return ((offset * scale) ** 2).sum(0) < 1
-
-
-def draw_rotation(rng: np.random.Generator, spread: float) -> np.ndarray:
-    """Draw a rotation matrix; `spread` is the standard deviation of each of three Euler angles in radians."""
-    matrix = np.eye(3)
-    for (i, j), angle in zip(((0, 1), (0, 2), (1, 2)), rng.normal(0, spread, 3), strict=True):
-        turn = np.eye(3)
-        turn[[i, i, j, j], [i, j, i, j]] = np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)
-        matrix = matrix @ turn
-    return matrix
 
 
 def make_kidney(rng: np.random.Generator, side: int, enhancement: float) -> list[Ellipsoid]:

@@ -1,0 +1,82 @@
+"""What is said of a segmentation that cannot be a body's, by blocks whose volumes and places are known."""
+
+import numpy as np
+import pytest
+
+from kidney_tumor.scans.usability import list_faults
+
+SPACING = (3.0, 2.0, 2.0)
+SHAPE = (120, 128, 160)  # 36 cm high, 25.6 cm deep, 32 cm wide
+
+
+def scan():
+    """A body of water, 28 cm wide, in air."""
+    images = np.full((120, 80, 80), -1000, np.int16)
+    images[:, 10:70, 5:75] = 40
+    return images
+
+
+def block(center, extent):
+    """A block with its center in mm, and how far it extends in mm along each axis."""
+    mask = np.zeros(SHAPE, bool)
+    low = [round((middle - size / 2) / step) for middle, size, step in zip(center, extent, SPACING, strict=True)]
+    high = [round((middle + size / 2) / step) for middle, size, step in zip(center, extent, SPACING, strict=True)]
+    mask[tuple(slice(*ends) for ends in zip(low, high, strict=True))] = True
+    return mask
+
+
+RIGHT, LEFT = block((150, 160, 90), (108, 44, 44)), block((135, 160, 230), (108, 44, 44))
+NONE = np.zeros(SHAPE, bool)
+
+
+def faults(*pieces, tumor=NONE, images=None):
+    return list_faults(np.any(pieces, 0), tumor, SPACING, scan() if images is None else images)
+
+
+def test_two_kidneys_of_a_body_have_no_fault():
+    assert faults(RIGHT, LEFT) == []
+    assert faults(RIGHT) == []  # a single one
+    crumb = block((30, 160, 160), (9, 10, 10))
+    assert faults(RIGHT, LEFT, crumb) == []
+    tumor = block((150, 130, 90), (120, 120, 80))
+    assert faults(RIGHT, LEFT, tumor, tumor=tumor) == []  # 1,152 mL, of which the tumor's do not count
+
+
+def test_a_horseshoe_kidney_may_cross_the_axis():
+    assert faults(RIGHT, LEFT, block((180, 140, 160), (30, 40, 200))) == []
+
+
+@pytest.mark.parametrize(
+    ("pieces", "says"),
+    [
+        ([NONE], "no kidney was found"),
+        ([block((150, 160, 90), (30, 30, 30))], "the kidneys measure 27 mL, a body's 50 to 1100"),
+        ([block((150, 160, 90), (180, 100, 80))], "the kidneys measure 1440 mL"),
+        ([block((180, 160, 90), (240, 40, 40))], "one kidney is 240 mm high"),
+        ([RIGHT, LEFT, block((300, 100, 70), (60, 60, 60))], "there are 3 kidneys"),
+        ([block((150, 160, 166), (108, 40, 40))], "one kidney lies 6 mm from the body's axis"),
+        (
+            [block((100, 160, 80), (108, 40, 40)), block((250, 160, 100), (108, 40, 40))],
+            "20 mm apart from side to side",
+        ),
+        ([block((60, 160, 90), (108, 44, 44)), block((240, 160, 230), (108, 44, 44))], "180 mm above the other"),
+    ],
+)
+def test_each_impossibility_is_said(pieces, says):
+    (fault,) = faults(*pieces)
+    assert says in fault
+
+
+def test_a_kidney_and_its_tumor_cannot_be_larger_than_a_trunk():
+    tumor = block((180, 128, 100), (200, 160, 100))
+    said = faults(RIGHT, LEFT, tumor, tumor=tumor)
+    assert any("one kidney with its tumors measures" in fault for fault in said)
+
+
+@pytest.mark.parametrize("hu", [-600, 700])
+def test_air_and_bone_are_no_kidneys(hu):
+    images = scan()
+    images[images > -1000] = hu
+    assert any(
+        f"the median of what is called kidney is {hu} HU" in fault for fault in faults(RIGHT, LEFT, images=images)
+    )
