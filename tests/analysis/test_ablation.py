@@ -139,6 +139,12 @@ def test_summary_by_hand():
     assert tumor["difference_high"].tolist() == pytest.approx([0, -0.1, 0.5])
 
 
+def test_a_case_that_is_empty_in_one_of_its_splits_is_empty():
+    splits = [table(0.5, 0.7, 0.0), table(0.0, 0.7, 0.0)]
+    summary = compare_variants([pd.concat(splits)], seed=1)
+    assert summary[["n", "empty"]].to_numpy().tolist() == [[3, 2], [3, 2]]
+
+
 def test_differences_are_paired_by_case():
     """Widely different cases that all lose 0.05 leave no doubt; else the interval is that of every resample."""
     dices = np.array([0.1, 0.9, 0.5, 0.3, 0.7])

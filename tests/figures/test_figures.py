@@ -193,12 +193,18 @@ def test_training_shows_what_the_validation_cases_lack(drawn, tmp_path):
 
 
 def test_ablation_names_what_is_off(drawn, tmp_path):
+    """The 27 resamples of 1, 1 and 4 have means from 1, 8 of them, to 4, one of them, which are the interval's ends."""
     base = filter_options(percentiles=(5, 95), tumor_kidney_overlap=0.95)
     variants = [base, replace(base, percentiles=None), replace(base, **OFF)]
-    variants += [replace(base, percentiles=(0, 100)), replace(base, tumor_kidney_overlap=0.5)]
+    variants += [replace(base, percentiles=(10, 90)), replace(base, percentiles=(0, 100))]
+    variants.append(replace(base, tumor_kidney_overlap=0.5))
     tables = [
         pd.DataFrame(
-            [(case, target, 0.1 * number, 1) for case in "ab" for target in ("kidney_tumor", "tumor")],
+            [
+                (case, target, 0.05 * share * number, 1)
+                for case, share in (("a", 1), ("b", 1), ("c", 4))
+                for target in ("kidney_tumor", "tumor")
+            ],
             columns=["case", "target", "dice", "predicted_voxels"],
         ).assign(**format_options(variant))
         for number, variant in enumerate(variants, 1)
@@ -208,12 +214,14 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         shown = []
         for axis in row:
             names = [label.get_text() for label in axis.get_xticklabels()]
-            heights = axis.lines[0].get_ydata()
-            shown.append(dict(zip(names, np.round(heights.astype(float), 6), strict=True)))
+            heights = axis.lines[0].get_ydata().astype(float)
+            shown.append(list(zip(names, np.round(heights, 6), strict=True)))
+            ends = [segment[:, 1] for segment in axis.collections[0].get_segments()]
+            np.testing.assert_allclose(ends, np.outer(heights, [0.5, 2]))
         assert shown == [
-            {"as configured": 0.1, "any tumor shape": 0.2, "no filter": 0.3},
-            {"0-100": 0.4, "5-95": 0.1},
-            {"0.5": 0.5, "0.95": 0.1},
+            [("as configured", 0.1), ("any tumor shape", 0.2), ("no filter", 0.3)],
+            [("0-100", 0.5), ("5-95", 0.1), ("10-90", 0.4)],
+            [("0.5", 0.6), ("0.95", 0.1)],
         ]
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_json
-from kidney_tumor.filter.postprocessing import derive_ratio_range
+from kidney_tumor.filter.postprocessing import derive_ratio_range, look_swapped
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components
 from kidney_tumor.volumes.masks import RunLengthMask
 
@@ -149,6 +149,15 @@ def test_shapes_must_agree():
         postprocess(np.zeros((1, 2, 3), bool), np.zeros((1, 2, 4), bool), WIDE)
 
 
+@pytest.mark.parametrize(("inside", "swapped"), [(94, False), (95, True), (100, True)])
+def test_masks_look_swapped_from_95_percent_on(inside, swapped):
+    """The kidney mask has 100 voxels, the tumor mask 120."""
+    kidney, tumor = (
+        box((1, 1, 300), (0, 1), (0, 1), span) for span in ((100, 200), (100 - 120 + inside, 100 + inside))
+    )
+    assert look_swapped(*map(RunLengthMask.from_mask, (kidney, tumor))) == swapped
+
+
 def test_ratio_range_is_numpys_percentile():
     ratios = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.inf])
     assert derive_ratio_range(ratios, (0, 100)) == (1, 5)
@@ -162,7 +171,7 @@ def test_the_nearest_tumor_is_kept_if_none_passes(kidneys):
     left, right, _ = kidneys
     small = box(left.shape, (4, 5), (22, 23), (7, 12))
     half = box(left.shape, (4, 8), (22, 26), (34, 36))  # one of its two columns is inside: ratio about 1
-    rod = box(left.shape, (4, 6), (28, 30), (26, 34))  # 2 x 2 x 8: a ratio of some 15
+    rod = box(left.shape, (4, 6), (28, 30), (26, 34))  # 2 x 2 x 8: a ratio of (8^2 - 1) / (2^2 - 1) = 21
     tumor = small | half | rod
     narrow = (1.0, 2.8)
     nothing = postprocess(left | right, tumor, narrow)

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -199,6 +201,19 @@ def test_within_an_epoch_it_goes_on_with_the_next_batch(task, rising, tmp_path, 
     saved = torch.load(checkpoint.path, weights_only=True)["progress"]
     assert (len(saved["history"]), saved["trained"]) == ((batch - 1) // 4, 2 * ((batch - 1) % 4))
     assert_same_result(train(task, checkpoint=checkpoint), (expected, record))
+
+
+def test_float16_goes_on_with_its_scale(task, tmp_path, monkeypatch):
+    """The loss is scaled so far up that the first batches overflow: each is skipped, and halves the scale."""
+    start = 2.0**32
+    monkeypatch.setattr("torch.amp.GradScaler", partial(torch.amp.GradScaler, init_scale=start))
+    task = replace(task, device=Device(torch.device("cpu"), torch.float16))
+    checkpoint = StopsAtBatch(tmp_path / "kidney.resume.pt")
+    checkpoint.remaining = 11
+    with pytest.raises(UserError, match="stopped in epoch 3"):
+        train(task, checkpoint=checkpoint)
+    assert torch.load(checkpoint.path, weights_only=True)["scaler"]["scale"] < start / 4
+    assert_same_result(train(task, checkpoint=checkpoint), train(task))
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 5, 6])

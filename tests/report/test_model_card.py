@@ -57,11 +57,13 @@ def test_the_card_has_the_limits_of_its_networks(finished):
     for record in records:
         record |= {"tumor_rows": "all", "training": record["training"] | {"negatives": 0.5}}
         record["validation_cases"] = record["training_cases"][:1]
+    ratios |= {"low": None, "high": None, "percentiles": None}
     card = write_card(TEMPLATE, manifest, dict(zip(("kidney", "tumor"), records, strict=True)), ratios, pd.DataFrame())
     assert "## Limits" in card
     assert "lower half" not in card
     assert "show their target only" not in card
     assert "1 of them were not trained on, but chose the weights" in card
+    assert "Accepted eigenvalue ratios of a tumor:\nall.\n" in card
 
 
 def test_the_card_says_that_nothing_was_found(finished):

@@ -211,11 +211,13 @@ def test_verdicts_are_shown_where_there_are_some(show_claims):
             ("mean Dice, tumor, before", "3", "not stated", "0.4", 0.3, 0.5, NOT_STATED),
             ("ratio <low>", "2.2", "1.07", "1.1", none, none, "cannot be checked: a & b not as in the paper"),
             ("ratio, high", "2.2", "2.8", "2.7", none, none, "cannot be checked: a & b not as in the paper"),
+            ("median Dice, tumor, after", "3", "0.65", "", none, none, "undefined here"),
         ]
     )
-    assert [row[0] for row in rows] == ["claim", "test cases", "mean Dice, tumor, after"]
+    assert [row[0] for row in rows] == ["claim", "test cases", "mean Dice, tumor, after", "median Dice, tumor, after"]
     assert rows[1][2:] == ["20", "20", "", "agrees"]
     assert [cell.replace("\N{NO-BREAK SPACE}", " ") for cell in rows[2][4:]] == ["[0.4, 0.62]", "compatible"]
+    assert rows[3][2:] == ["0.65", "", "", "undefined here"]  # and not nan
     assert texts[1:] == ["Not judged, a & b not as in the paper: ratio <low>; ratio, high."]
 
 

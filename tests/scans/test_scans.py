@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from conftest import AFFINE, RESULTS, TINY, merged, refused, run_script, save
 from helpers.dicoms import write_series
+from helpers.manifests import save_networks
 
 from kidney_tumor.data.cohort import find_hidden
 from kidney_tumor.errors import UserError
 from kidney_tumor.scans.folder import find_scans, holds_dicom, is_converted, list_ignored, name_scan
+from kidney_tumor.scans.manifest import read_manifest, read_members
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,35 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
     assert table["z"] == "two of them"
     result = run_script("predict", "--slices", tmp_path / "out", "--cases", "../one", "--output", tmp_path)
     assert "'../one' is not the name of a case or a scan" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format": 1}, "has format 1, but this version of the workflow reads 2; use the version .*commit abc"),
+        ({"sha256": {}}, "kidney.pt, tumor.pt, ratio_range.json is not the file of which model.json speaks; copy the"),
+        ({}, ""),
+    ],
+)
+def test_networks_of_which_the_manifest_is_not_true_are_refused(tmp_path, change, says):
+    content = save_networks(tmp_path / "networks", **change)
+    if says:
+        with pytest.raises(UserError, match=f"^scans.models: .*{says}"):
+            read_manifest(tmp_path / "networks")
+    else:
+        assert read_manifest(tmp_path / "networks") == content
+
+
+def test_networks_of_an_ensemble_are_alike(tmp_path):
+    contents = [save_networks(tmp_path / name, **change) for name, change in (("a", {}), ("b", {"commit": "def"}))]
+    assert read_members([tmp_path / "a", tmp_path / "b"]) == contents
+    with pytest.raises(UserError, match=r"scans.models: .* is named more than once; name each folder once"):
+        read_members([tmp_path / "a", tmp_path / "b", tmp_path / "b" / ".." / "a"])
+    for change in ({"size": 64}, {"tumor_rows": "lower_half"}):
+        ((key, value),) = change.items()
+        save_networks(tmp_path / key, **change)
+        with pytest.raises(UserError, match=f"{key} has networks for {key} {value}, .*/a for {contents[0][key]}; an"):
+            read_members([tmp_path / "a", tmp_path / key])
 
 
 def test_what_was_left_out_is_a_warning(tmp_path):

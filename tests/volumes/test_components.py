@@ -79,6 +79,14 @@ def test_runs_are_the_mask(rng, shape, density):
     np.testing.assert_array_equal(RunLengthMask.from_blocks(shape, blocks).start, RunLengthMask.from_mask(mask).start)
 
 
+def test_a_crop_is_that_of_the_volume(rng):
+    mask = rng.random((6, 7, 5)) < 0.5
+    for _ in range(50):
+        ends = np.sort([rng.choice(size + 1, 2, replace=False) for size in mask.shape], axis=1)
+        box = tuple(slice(low, high) for low, high in ends.tolist())
+        np.testing.assert_array_equal(RunLengthMask.from_mask(mask).crop(box), mask[box])
+
+
 def test_runs_are_not_painted_where_they_would_be_lost():
     with pytest.raises(ValueError, match="order F"):
         RunLengthMask.from_mask(np.ones((2, 3, 4), bool)).paint(np.zeros((2, 3, 4)), 1)

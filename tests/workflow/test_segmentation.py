@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 import torch
 from conftest import AFFINE, RESULTS, SHARED, TINY, errors, merged, refused, run_script, save, turn
 from helpers.dicoms import write_series
+from helpers.filters import box
+from helpers.manifests import save_networks
 
 EIGHT = ["IPL", "SPL", "IAL", "IPR", "RAS", "LAS", "PLI", "ASR"]
 """Flips and permutations of the axes, those of KiTS19's files first."""
@@ -242,6 +245,32 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
     folders = [f"{RESULTS}/split_{number}/models" for number in (1, 2)]
     for target in ("kidney", "tumor"):
         assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("percentiles", "ratios", "options", "kept"),
+    [
+        (None, (1.07, 2.8), [], 32),
+        ([5, 95], (None, None), ["--ratio-range networks/ratio_range.json"], 32),
+        ([5, 95], (1.07, 2.8), ["--ratio-range networks/ratio_range.json"], 0),
+    ],
+)
+def test_without_percentiles_a_scan_keeps_tumors_of_any_ratio(project, kidneys, percentiles, ratios, options, kept):
+    """Without those of this run, or of the one that trained the networks. The ratio of a rod of 2 x 2 x 8 is 21."""
+    scan = project.folder / "results/away/scans/a"
+    save(project.folder / "scans" / "a.nii.gz", np.zeros((12, 40, 40), np.int16))
+    save(scan / "kidney.nii.gz", (kidneys[0] | kidneys[1]).astype(np.uint8))
+    save(scan / "tumor.nii.gz", box((12, 40, 40), (4, 6), (28, 30), (26, 34)).astype(np.uint8))
+    save_networks(project.folder / "networks", ratios)
+    config = {"run": "away", "scans": {"root": "scans", "models": "networks"}}
+    config["postprocess"] = {"percentiles": percentiles}
+    goal = "results/away/scans/a/segmentation.nii.gz"
+    shown = ["--printshellcmds", "--quiet", "host"]
+    result = project.snakemake(config, goal, "--allowed-rules", "postprocess_scan", *shown)
+    assert result.returncode == 0, result.stdout
+    assert re.findall(r"--ratio-range \S+", result.stdout) == options
+    assert ("networks/ratio_range.json" in result.stdout) == bool(options)  # among the inputs, too
+    assert (nib.load(scan / "segmentation.nii.gz").get_fdata() == 2).sum() == kept
 
 
 def test_what_is_not_nifti_is_converted(project):
