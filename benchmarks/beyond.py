@@ -155,12 +155,12 @@ class Experiment:
         return pd.concat(rows).assign(setting=name, seed=seed)
 
 
-def make_phantoms(root, cases, size, slices, seed):
+def make_phantoms(root, cases, size, slices, variety, seed):
     """Make the cases of the phantom cohort that are not there yet."""
     folders = [root / cohort.name_case(number) for number in range(cases)]
     with ProcessPoolExecutor() as pool:
         jobs = [
-            pool.submit(write_case, folder, size, tuple(slices), seed)
+            pool.submit(write_case, folder, size, tuple(slices), variety, seed)
             for folder in folders
             if not (folder / "segmentation.nii.gz").is_file()
         ]

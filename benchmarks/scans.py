@@ -20,7 +20,7 @@ TEMPLATE = measure.ROOT / "workflow" / "resources" / "viewer.html"
 REFERENCE = "NIfTI in KiTS19's axes"
 RAS = [[0.8, 0, 0, 0], [0, 0.8, 0, 0], [0, 0, 0.5, 0], [0, 0, 0, 1]]
 IPL = [[0, 0, -0.8, 0], [0, -0.8, 0, 0], [-0.5, 0, 0, 0], [0, 0, 0, 1]]
-EVERYTHING = {"slice_mm": [0, 99], "pixel_mm": [0, 99], "height_mm": [0, 999], "width_mm": [0, 999]} | {
+EVERYTHING = {"slice_mm": [0, 99], "height_mm": [0, 999], "width_mm": [0, 999]} | {
     name: [-2000, 4000] for name in ("hu_low", "hu_middle", "hu_high", "kidney_ml")
 }
 """The ranges of a cohort of which no scan is doubted."""

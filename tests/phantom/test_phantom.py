@@ -14,7 +14,7 @@ def cohort(tmp_path_factory):
     """Ten cases, small."""
     root = tmp_path_factory.mktemp("cohort")
     for number in range(10):
-        write_case(root / f"case_{number:05d}", 64, (18, 30), seed=7)
+        write_case(root / f"case_{number:05d}", 64, (18, 30), "plain", seed=7)
     return root
 
 
@@ -83,7 +83,7 @@ def test_kidneys_and_tumors_are_as_common_and_as_large_as_in_kits19(tmp_path):
     shown, in_lower_half, ratios, tumor_ml, kidney_ml = [], [], [], [], []
     for number in range(40):
         folder = tmp_path / f"case_{number:05d}"
-        write_case(folder, 96, (28, 36), seed=7)
+        write_case(folder, 96, (28, 36), "plain", seed=7)
         path = folder / "segmentation.nii.gz"
         label, voxel_ml = read_label(path), np.prod(nib.load(path).header.get_zooms()) / 1000
         shown += list((label > 0).any(axis=(1, 2)))
@@ -100,9 +100,9 @@ def test_kidneys_and_tumors_are_as_common_and_as_large_as_in_kits19(tmp_path):
 
 def test_deterministic_and_independent_of_the_cohorts_size(cohort, tmp_path):
     again = tmp_path / "case_00004"
-    write_case(again, 64, (18, 30), seed=7)
+    write_case(again, 64, (18, 30), "plain", seed=7)
     for name in ("imaging.nii.gz", "segmentation.nii.gz"):
         assert (again / name).read_bytes() == (cohort / "case_00004" / name).read_bytes()
     other = tmp_path / "other" / "case_00004"
-    write_case(other, 64, (18, 30), seed=8)
+    write_case(other, 64, (18, 30), "plain", seed=8)
     assert (other / "imaging.nii.gz").read_bytes() != (again / "imaging.nii.gz").read_bytes()
