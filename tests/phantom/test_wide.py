@@ -29,7 +29,7 @@ def cohort(tmp_path_factory):
 
 
 def test_kidneys_and_tumors_have_kits19s_distributions(cohort):
-    """Of KiTS19's 210 labels, the median and the percentiles 5 and 95: kidneys without tumors 408 mL, 259 to 612; tumors
+    """Of KiTS19's 210 labels, the median and percentiles 5 and 95: kidneys without tumors 408 mL, 259 to 612; tumors
     30 mL, 2.6 to 614; in 70 of them, the eigenvalue ratio of the largest tumor in mm 1.29, 1.05 to 1.91.
     """
     kidney_ml, tumor_ml, ratios = [], [], []
