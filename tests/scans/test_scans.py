@@ -157,7 +157,7 @@ def test_what_was_left_out_is_a_warning(tmp_path):
     assert run_script("read_scan", *words).stdout == f"study: 5 slices; {note}\n"
     image = nib.load(out / "imaging.nii.gz")
     nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), out / "segmentation.nii.gz")
-    ranges = [[0, 9999]] * 8
+    ranges = [[0, 9999]] * 7
     names = ("slice_mm", "height_mm", "width_mm", "hu_low", "hu_middle", "hu_high", "kidney_ml")
     manifest = {"cohort": dict(zip(names, ranges, strict=True)), "source": "kits19"}
     manifest["sha256"] = {"kidney.pt": "0" * 64, "tumor.pt": "1" * 64}
