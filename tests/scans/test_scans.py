@@ -183,6 +183,9 @@ def test_a_submission_needs_all_hidden_cases(finished, project):
     planned = project.planned(config, "submission")
     assert {planned[rule] for rule in ("read_scan", "predict_scan", "postprocess_scan")} == {90}
     assert planned["pack_submission"] == 1
+    # The networks that come with the workflow are for scans; the challenge gets those of this run.
+    assert planned["train"] == 2
+    assert project.planned(merged(config, scans={"models": "synthetic"}), "submission") == planned
     assert planned["extract_slices"] == 3  # of the training cases only
 
 

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -12,13 +14,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import AFFINE, RESULTS, SHARED, TINY, errors, merged, refused, run_script, save, turn
+from conftest import AFFINE, RESULTS, ROOT, SHARED, TINY, errors, merged, refused, run_script, save, turn
 from helpers.dicoms import write_series
 from helpers.filters import box
 from helpers.manifests import save_networks
 
+from kidney_tumor.analysis.scoring import compute_dice
+from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.phantom.volumes import write_case
+from kidney_tumor.scans.manifest import read_manifest
+from kidney_tumor.volumes.masks import read_label_masks
+
 EIGHT = ["IPL", "SPL", "IAL", "IPR", "RAS", "LAS", "PLI", "ASR"]
 """Flips and permutations of the axes, those of KiTS19's files first."""
+SYNTHETIC = ROOT / "workflow" / "resources" / "models" / "synthetic"
+SEGMENTATION = Path("results", "away", "scans", "a", "segmentation.nii.gz")
 REAL = SHARED / "real-ct" / "ct_3mm_ras.nii.gz"
 
 
@@ -226,6 +236,42 @@ def test_networks_from_another_machine(finished, project):
     assert "networks lacks tumor.pt" in refused(project.snakemake(config, "segment", "--dry-run"))
     manifest.unlink()
     assert "networks/model.json is missing" in refused(project.snakemake(config, "segment", "--dry-run"))
+
+
+@pytest.mark.slow
+def test_the_networks_that_come_along_segment_a_scan(project):
+    """Without a training, a cohort, or another key than the folder of the scans; they find a phantom's kidneys."""
+    case, scan = project.folder / "truth" / "case_00003", project.folder / "scans" / "a.nii.gz"
+    write_case(case, 96, (60, 60), "wide", seed=1)
+    scan.parent.mkdir()
+    shutil.copy(case / "imaging.nii.gz", scan)
+    config = {"run": "away", "device": "cpu", "cpu_threads": 1, "scans": {"root": "scans"}}
+    result = project.snakemake(config, "segment")
+    assert result.returncode == 0, result.stdout
+    assert "warning: a: the networks were trained on phantoms; they know no patient" in result.stdout
+    masks = [read_label_masks(path)[0] for path in (case / "segmentation.nii.gz", project.folder / SEGMENTATION)]
+    assert compute_dice(*masks) > 0.8
+
+
+def test_the_networks_that_come_along_are_whole_and_small():
+    assert read_manifest(SYNTHETIC)["source"] == "phantom"
+    assert sum((SYNTHETIC / f"{target}.pt").stat().st_size for target in NETWORKS) <= 8_000_000
+
+
+def test_an_importer_has_the_networks_that_come_along(project):
+    """They lie with the workflow, wherever the importer's prefix puts scans and results."""
+    save(project.folder / "sub" / "scans" / "a.nii.gz", np.zeros((3, 4, 5), np.int16))
+    (project.folder / "own.yaml").write_text("scans: {root: scans}")
+    (project.folder / "Snakefile").write_text(
+        f"configfile: 'own.yaml'\nmodule kits:\n    snakefile: '{ROOT}/Snakefile'\n    config: config\n"
+        "    prefix: 'sub'\nuse rule * from kits as kits_*\n"
+    )
+    target = "sub/results/kits19/scans/a/kidney.nii.gz"
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", target]
+    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "kits_predict_scan" in result.stdout
+    assert "train" not in result.stdout
 
 
 def test_the_runs_own_networks_are_not_trained_again_by_other_settings(finished, copy_of):
