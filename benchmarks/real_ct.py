@@ -4,6 +4,7 @@ import tempfile
 from argparse import Namespace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import measure
 import numpy as np
 import pandas as pd
@@ -14,8 +15,9 @@ from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
+from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.filter.constraints import FilterOptions
-from kidney_tumor.filter.postprocessing import postprocess, read_ratio_range
+from kidney_tumor.filter.postprocessing import merge, postprocess, read_ratio_range
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import choose_device
 from kidney_tumor.scans.manifest import SYNTHETIC, read_manifest
@@ -23,6 +25,7 @@ from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.components import find_components
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import encode, read_label_masks
+from kidney_tumor.volumes.nifti import read_columns
 
 SHIPPED = measure.ROOT / "workflow" / "resources" / "models" / SYNTHETIC
 DEFAULTS = read_defaults()
@@ -49,12 +52,32 @@ def count_tumors(truth, prediction):
     return {"tumors": len(true), "found": int(found.sum()), "false": int(false.sum())}
 
 
-def score_volume(name, image, label, networks, device, ratios):
-    """Score a CT whose slices are neighbors: a row for each stage and target."""
+def draw_picture(path, image, spacing, labels):
+    """Draw some axial slices of a CT, (slices, rows, columns) in HU, with several labels of it, a row for each."""
+    shown = np.flatnonzero(np.any([label > 0 for label in labels.values()], (0, 2, 3)))
+    chosen = shown[np.linspace(0, len(shown) - 1, 6).astype(int)[1:-1]]
+    figure, axes = plt.subplots(len(labels), len(chosen), figsize=(10, 2.2 * len(labels)), layout="constrained")
+    for row, (title, label) in zip(axes, labels.items(), strict=True):
+        for axis, number in zip(row, chosen, strict=True):
+            axis.imshow(image[number], cmap="gray", vmin=-160, vmax=240, aspect=spacing[1] / spacing[2])
+            for value, organ in ((KIDNEY, "kidney"), (TUMOR, "tumor")):
+                if (label[number] == value).any():
+                    axis.contour(label[number] == value, [0.5], colors=[LABEL_COLORS[organ]], linewidths=1.2)
+            axis.set(xticks=[], yticks=[])
+        row[0].set_ylabel(title)
+    figure.savefig(path, dpi=110)
+
+
+def score_volume(name, image, label, networks, device, ratios, picture=None):
+    """Score a CT whose slices are neighbors: a row for each stage and target; draw it if there is a path for it."""
     truth = read_label_masks(label)
     raw, spacing = segment(device, networks, image, label)
     options = fill_dataclass(FilterOptions, DEFAULTS["postprocess"] | {"percentiles": None})
     merged = postprocess(*raw, spacing, ratios, options).segmentation
+    if picture:
+        hu = np.concatenate([block for _, block in read_columns(image)], 2)
+        before, true = merge(*map(encode, raw)), merge(*truth)
+        draw_picture(picture, hu, spacing, {"truth": true, "before": before, "after": merged})
     rows = []
     for stage, masks in (("before", raw), ("after", [merged >= KIDNEY, merged == TUMOR])):
         encoded = [encode(mask) for mask in masks]
@@ -84,6 +107,7 @@ def main():
         "--volume", action="append", nargs=3, default=[], metavar=("NAME", "IMAGE", "LABEL"), help="labeled CT, .nii.gz"
     )
     parser.add_argument("--slices", type=Path, help="folder of cases whose slices are no neighbors")
+    parser.add_argument("--picture", type=Path, help="figure of the first volume to draw, .png")
     arguments = parser.parse_args()
     device = choose_device(Namespace(device="cpu", precision="auto", deterministic="auto", threads=2))
     commit = read_manifest(arguments.models)["commit"]
@@ -103,8 +127,10 @@ def main():
         facts["slices"] = slices.round(3).to_dict("records")
     rows = [
         row
-        for name, image, label in arguments.volume
-        for row in score_volume(name, Path(image), Path(label), networks, device, ratios)
+        for number, (name, image, label) in enumerate(arguments.volume)
+        for row in score_volume(
+            name, Path(image), Path(label), networks, device, ratios, None if number else arguments.picture
+        )
     ]
     if rows:
         print(pd.DataFrame(rows).round(3).to_string(index=False))

@@ -1,1 +1,1 @@
-"""A phantom cohort: bodies in KiTS19's layout, nearly alike or as varied as patients, and a clinical record for them."""
+"""A phantom cohort: bodies in KiTS19's layout, alike or as varied as patients, and a clinical record for them."""
