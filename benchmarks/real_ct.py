@@ -33,11 +33,11 @@ SMALLEST = DEFAULTS["postprocess"]["min_component_voxels"]
 """The number of voxels from which on a component is a tumor."""
 
 
-def segment(device, networks, image, label=None):
+def segment(device, networks, image):
     """Segment a CT; return the raw masks of kidney + tumor and of tumor, (slices, rows, columns), and the spacing."""
     inference = DEFAULTS["inference"]
     with tempfile.TemporaryDirectory() as temporary:
-        store = extract(image, label, networks[0].size, Path(temporary) / image.parent.name)
+        store = extract(image, None, networks[0].size, Path(temporary) / image.parent.name)
     values = models.predict_probabilities(networks, store.images, device, inference["batch_size"])
     size, shape = networks[0].size, store.geometry.shape
     masks = [restore(value, size, shape, inference["restore"], inference["threshold"]) > 0 for value in values]
@@ -71,7 +71,7 @@ def draw_picture(path, image, spacing, labels):
 def score_volume(name, image, label, networks, device, ratios, picture=None):
     """Score a CT whose slices are neighbors: a row for each stage and target; draw it if there is a path for it."""
     truth = read_label_masks(label)
-    raw, spacing = segment(device, networks, image, label)
+    raw, spacing = segment(device, networks, image)
     options = fill_dataclass(FilterOptions, DEFAULTS["postprocess"] | {"percentiles": None})
     merged = postprocess(*raw, spacing, ratios, options).segmentation
     if picture:
@@ -92,7 +92,7 @@ def score_slices(root, networks, device):
     rows = []
     for folder in sorted(root.glob("case_*")):
         truth = read_label_masks(folder / "segmentation.nii.gz")
-        raw, _ = segment(device, networks, folder / "imaging.nii.gz", folder / "segmentation.nii.gz")
+        raw, _ = segment(device, networks, folder / "imaging.nii.gz")
         for target, true, mask in zip(TARGETS, truth, raw, strict=True):
             for number, (one, other) in enumerate(zip(true.to_volume(), mask, strict=True)):
                 if one.any():

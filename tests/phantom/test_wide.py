@@ -84,8 +84,7 @@ def test_a_kidneys_attenuation_is_that_of_its_phase(cohort):
 
 def test_attenuation_agrees_with_publications(rng):
     """The literature that `contrast.ORGANS` cites: means and ranges in HU."""
-    strange = [contrast.draw_contrast(rng) for _ in range(3000)]
-    drawn = [one for one in strange if one["cava"] < 1.5 * one["aorta"] + 40]
+    drawn = [contrast.draw_contrast(rng) for _ in range(3000)]
 
     def collect(organ, phase):
         return [one[organ] for one in drawn if one.phase == phase]

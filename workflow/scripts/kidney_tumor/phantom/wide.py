@@ -17,7 +17,7 @@ FUSED = 0.06
 def draw_kidneys(
     rng: np.random.Generator, body: trunk.Body, contrast: Contrast, sides: Sequence[int]
 ) -> list[urinary.Kidney]:
-    """Draw the kidneys: the right one lower, one in twenty low, one in twenty small; a single one large."""
+    """Draw the kidneys: the right one lower, some low, small or fused; a single one is large."""
     kidneys = []
     common, push = np.exp(rng.normal(0, 0.06)), max(body.depth - 80, 0)
     fused = len(sides) == 2 and rng.random() < FUSED
