@@ -31,11 +31,12 @@ def test_summary_by_hand():
     assert before["median"] == pytest.approx(0.3)
     assert before["q1"] == pytest.approx(0.15)  # of 0, 0.2, 0.4, 0.6
     assert before["q3"] == pytest.approx(0.45)
-    assert 0 <= before["mean_low"] < before["mean"] < before["mean_high"] <= 0.6
+    assert 0 <= before["mean_low"] < before["mean"] < before["mean_high"] <= 1
     assert after["emptied"] == 1  # case 4 was empty before
     assert after["mean"] == pytest.approx(1.3 / 4)
     perfect = summary.loc[("after", "kidney_tumor")]
-    assert (perfect["mean_low"], perfect["median_high"]) == (1, 1)
+    assert perfect["mean_low"] == pytest.approx(0.025 ** (1 / 5), abs=0.01)  # as of 5 successes in 5 (Clopper-Pearson)
+    assert (perfect["mean_high"], perfect["median_high"]) == (pytest.approx(1), 1)
 
 
 def test_one_case_has_no_interval():

@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from kidney_tumor.analysis.method_scores import MEASURES
+from kidney_tumor.analysis.method_scores import MEASURES, SHARES
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
+    SHARE,
     adjust_holm,
     bound_p,
     compare_pairs,
@@ -73,7 +74,7 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Args:
         table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`.
-        seed: The seed of the bootstrap.
+        seed: The seed of the intervals.
 
     Returns:
         A table with a row for each method, target and measure: n (the cases with a defined value), left_out (the cases
@@ -91,7 +92,7 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
                         "measure": measure,
                         "n": values.count(),
                         "left_out": unusable[method],
-                        **summarize_values(values, seed),
+                        **summarize_values(values, seed, limits=SHARE if measure in SHARES else None),
                     }
                 )
     return pd.DataFrame(rows)
@@ -105,7 +106,7 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Args:
         table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, which begins with this run.
-        seed: The seed of the bootstrap.
+        seed: The seed of the intervals.
 
     Returns:
         A table with a row for each other method, target and measure: n (the cases in which both are defined), mean and

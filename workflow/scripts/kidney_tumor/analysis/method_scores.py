@@ -28,6 +28,8 @@ TOLERANCES_MM = {"kidney_tumor": 1.0330772532390826, "tumor": 1.1498198361434828
 """The tolerances of the surface Dice in the official evaluation of KiTS21 and KiTS23: how far their readers differ."""
 MEASURES = ("dice", "surface_dice", "error_ml", "error_percent", "absolute_error_ml")
 """What a case is compared by; `score_segmentation` explains them."""
+SHARES = ("dice", "surface_dice")
+"""The measures from 0 to 1."""
 TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "problem")
 """The columns of the table of cases that are no numbers."""
 COMPARISON_COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")

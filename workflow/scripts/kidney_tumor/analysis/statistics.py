@@ -10,6 +10,8 @@ from scipy import stats
 
 RESAMPLES = 9999
 CONFIDENCE = 0.95
+SHARE = (0.0, 1.0)
+"""The limits of a share, such as a Dice."""
 DECIMALS = 9
 """The decimals to which differences are rounded, since rounding errors would be ranked as effects."""
 
@@ -30,12 +32,41 @@ def estimate_interval(
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
-def summarize_values(values: pd.Series, seed: int, confidence: float = CONFIDENCE) -> dict[str, float]:
-    """Compute the mean and median of values with their bootstrap intervals; undefined values are left out."""
+def bound_mean(
+    values: np.ndarray, limits: tuple[float, float], seed: int, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Bound the mean of the population of values, shape (n,), that all lie within known limits, as a Dice does.
+
+    It is Gaffke's interval (Learned-Miller and Thomas, arXiv 1905.06208, section 2): each end is a quantile of the mean
+    of the values and of one more at the limit, weighted at random by the spacings of n uniform numbers. It allows for
+    failures that are too rare to be among the values, and no population is known in which it holds the mean less often
+    than it says; the bootstrap's intervals hold the mean of 20 such values in 60 to 95 % (`tests/analysis/test_statistics.py`).
+    """
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(values) + 1), RESAMPLES)
+    tail, ordered = (1 - confidence) / 2, np.sort(values)
+    low = np.quantile(weights @ [limits[0], *ordered], tail)
+    high = np.quantile(weights @ [*ordered, limits[1]], 1 - tail)
+    return float(low), float(high)
+
+
+def summarize_values(
+    values: pd.Series, seed: int, confidence: float = CONFIDENCE, limits: tuple[float, float] | None = None
+) -> dict[str, float]:
+    """Compute the mean and median of values with their intervals; undefined values are left out.
+
+    Args:
+        values: The values.
+        seed: The seed of the intervals.
+        confidence: Their confidence.
+        limits: The lowest and the highest value that there can be, with which the mean's interval is that of
+            `bound_mean`; without, both intervals are percentiles of a bootstrap.
+    """
     known = values.dropna().to_numpy(float)
     summary: dict[str, float] = {}
     for name, statistic in (("mean", np.mean), ("median", np.median)):
         low, high = estimate_interval(known, statistic, seed, confidence)
+        if limits and name == "mean" and len(known) > 1:
+            low, high = bound_mean(known, limits, seed, confidence)
         value = float(statistic(known)) if len(known) else float("nan")
         # If all values are equal, the means of resamples may differ in the last bit. NaN stays NaN.
         summary |= {name: value, f"{name}_low": min(low, value), f"{name}_high": max(high, value)}
@@ -89,6 +120,10 @@ def format_p(p: float) -> str:
 
 def compare_pairs(before: pd.Series, after: pd.Series, seed: int, confidence: float = CONFIDENCE) -> dict[str, float]:
     """Compare two measurements of the same cases.
+
+    The intervals are percentiles of a bootstrap. They know no change that is too rare to be among the cases: where one
+    case in twelve loses most of its Dice and the others change little, they hold the mean of 20 such changes in about
+    70 % (`tests/analysis/test_statistics.py`).
 
     Args:
         before: The first measurement, a value for each case.

@@ -8,6 +8,7 @@ import pandas as pd
 from kidney_tumor.analysis.scoring import STAGES, average_by_case
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
+    SHARE,
     bound_p,
     compare_pairs,
     count_needed,
@@ -32,7 +33,7 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Args:
         scores: The tables that `scoring.score_case` returns, of all test cases.
-        seed: The seed of the bootstrap.
+        seed: The seed of the intervals.
 
     Returns:
         A table with a row for each stage and target: n (the cases with a defined Dice), undefined (those in which both
@@ -52,7 +53,7 @@ def summarize_dice(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
                     "undefined": values.isna().sum(),
                     "emptied": lost[target] if stage == "after" else 0,
                     "found": (values > 0).sum(),
-                    **summarize_values(values, seed),
+                    **summarize_values(values, seed, limits=SHARE),
                     "q1": values.quantile(0.25),
                     "q3": values.quantile(0.75),
                 }
@@ -121,7 +122,7 @@ def compare_variants(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
     Args:
         tables: For each variant, a table with its constraints as text and the columns case, target, dice and
             predicted_voxels; the first variant is the configured one.
-        seed: The seed of the bootstrap.
+        seed: The seed of the intervals.
 
     Returns:
         A table with a row for each variant and target: the constraints of the variant as text, changed (the result of
@@ -143,7 +144,7 @@ def compare_variants(tables: Sequence[pd.DataFrame], seed: int) -> pd.DataFrame:
                     "changed": name_change(variant, texts[0]),
                     "target": target,
                     "n": dice.xs(target, level="target").count(),
-                    **summarize_values(dice.xs(target, level="target"), seed),
+                    **summarize_values(dice.xs(target, level="target"), seed, limits=SHARE),
                     "empty": (of_target["predicted_voxels"] == 0).groupby(of_target["case"]).any().sum(),
                     "difference": difference["mean"],
                     "difference_low": difference["mean_low"],
