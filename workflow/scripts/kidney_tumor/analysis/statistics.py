@@ -40,7 +40,7 @@ def bound_mean(
     It is Gaffke's interval (Learned-Miller and Thomas, arXiv 1905.06208, section 2): each end is a quantile of the mean
     of the values and of one more at the limit, weighted at random by the spacings of n uniform numbers. It allows for
     failures that are too rare to be among the values, and no population is known in which it holds the mean less often
-    than it says; the bootstrap's intervals hold the mean of 20 such values in 60 to 95 % (`tests/analysis/test_statistics.py`).
+    than it says; those of the bootstrap hold that of 20 Dice in 60 to 93 % (`tests/analysis/test_statistics.py`).
     """
     weights = np.random.default_rng(seed).dirichlet(np.ones(len(values) + 1), RESAMPLES)
     tail, ordered = (1 - confidence) / 2, np.sort(values)
