@@ -10,7 +10,7 @@ WORST = 3
 """The number of cases that are drawn."""
 
 
-@cli.run_main("measures", "record", "source", output="table of agreement, .tsv")
+@cli.run_main("statistics.seed", "measures", "record", "source", output="table of agreement, .tsv")
 @cli.take_file("slices", "slices of measure_label.py, .npz", nargs="+")
 @cli.take_file("output-cases", "table of cases outside the limits, .tsv")
 @cli.take_file("figure", "Bland-Altman plots, .png")
@@ -18,7 +18,7 @@ WORST = 3
 def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
     cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
-    agreement = tabulate_agreement(cases)
+    agreement = tabulate_agreement(cases, arguments.seed)
     outliers = find_outliers(cases, agreement)
     tables.write_table(arguments.output, agreement.assign(source=arguments.source))
     tables.write_table(arguments.output_cases, outliers.assign(source=arguments.source))

@@ -8,7 +8,7 @@ from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
 import pandas as pd
 
 
-@cli.run_main("measures", "scores", "source", output="table of all cases, .tsv")
+@cli.run_main("statistics.seed", "measures", "scores", "source", output="table of all cases, .tsv")
 @cli.take_file("cases", "tables of measure_case.py", nargs="+")
 @cli.take_file("record", "table of read_record.py, if there is a clinical record", required=False)
 @cli.take_file("output-agreement", "table of agreement, .tsv")
@@ -27,7 +27,7 @@ def main(arguments: cli.Arguments) -> None:
         ["case", *split], kind="stable", na_position="first"
     )
     tables.write_table(arguments.output, table[columns])
-    agreement = tabulate_mask_agreement(masks, record)
+    agreement = tabulate_mask_agreement(masks, record, arguments.seed)
     tables.write_table(arguments.output_agreement, agreement)
     plot_volumes(masks, arguments.figure)
     readers = None

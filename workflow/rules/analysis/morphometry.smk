@@ -81,10 +81,10 @@ rule summarize_morphometry:
     params:
         **use_script("summarize_morphometry"),
         record=lambda wildcards, input: ["--record", *input.record] if RECORD_TABLE else [],
-        source=COHORT.source,
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
             "--cases {input.cases:q} --measures {input.measures:q} --scores {input.scores:q} {params.record:q}"
-            " --source {params.source:q} --output {output.table:q} --output-agreement {output.agreement:q}"
+            " {params.options:q} --output {output.table:q} --output-agreement {output.agreement:q}"
             " --figure {output.figure:q} --figure-errors {output.errors:q}"
         )

@@ -73,11 +73,11 @@ rule summarize_agreement:
         "../../../envs/imaging.yaml"
     params:
         **use_script("summarize_agreement"),
-        source=COHORT.source,
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
             "--measures {input.measures:q} --slices {input.slices:q} --record {input.record:q}"
-            " --source {params.source:q} --output {output.table:q} --output-cases {output.cases:q}"
+            " {params.options:q} --output {output.table:q} --output-cases {output.cases:q}"
             " --figure {output.figure:q} --figure-cases {output.drawn:q}"
         )
 

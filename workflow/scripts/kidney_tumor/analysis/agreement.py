@@ -1,5 +1,8 @@
 """The agreement of two measurements of the same tumors (Bland and Altman, Lancet 327, 1986)."""
 
+import warnings
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -11,20 +14,25 @@ from kidney_tumor.analysis.statistics import CONFIDENCE
 SIZES = ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
 """The measures that can be compared with the size in mm that a radiologist or a pathologist states."""
 REFERENCES = ("radiographic_mm", "pathologic_mm")
+RESAMPLES = 1999
+"""The number of bootstrap resamples; tables show three digits of a correlation."""
+FACTORS = ("factor", "factor_lower", "factor_upper")
+"""The geometric mean of measured over reference, and its limits of agreement."""
 NORMAL = stats.norm.ppf((1 + CONFIDENCE) / 2)
 """The standard deviations between the mean and the limits of agreement: 1.96."""
 
 
-def measure_agreement(measured: pd.Series, reference: pd.Series) -> dict[str, float]:
+def measure_agreement(measured: pd.Series, reference: pd.Series, seed: int) -> dict[str, float]:
     """Measure how two measurements of the same cases agree; a case that lacks one of them is left out.
 
-    The intervals are Fisher's for the correlation, those of McGraw and Wong (Psychological Methods 1, 1996) for the
-    intraclass correlation, Student's for the bias, and Bland and Altman's (Statistical Methods in Medical Research 8,
-    1999) for the limits of agreement. All are 95 % intervals and assume normal differences.
+    All intervals are 95 % intervals: of a bootstrap over cases for both correlations; Student's for the bias, and Bland
+    and Altman's (Statistical Methods in Medical Research 8, 1999) for the limits of agreement, which assume normal
+    differences.
 
     Args:
         measured: The measurement, a value for each case.
         reference: The other measurement, with the same index.
+        seed: The seed of the bootstrap.
 
     Returns:
         n; pearson; icc, the intraclass correlation of absolute agreement for two random raters and single values; bias,
@@ -32,80 +40,113 @@ def measure_agreement(measured: pd.Series, reference: pd.Series) -> dict[str, fl
         differences from it; each but n with its interval, _low and _high. What too few cases leave undefined is NaN.
     """
     both = pd.DataFrame({"measured": measured, "reference": reference}).dropna()
-    difference = both["measured"] - both["reference"]
-    count, bias = len(both), float(difference.mean())
-    names = ("pearson", "icc", "bias", "lower", "upper")
-    found = dict.fromkeys(names, (np.nan, np.nan, np.nan)) | {"bias": (bias, np.nan, np.nan)}
-    if count > 1:
-        spread = float(difference.std())
-        low, high = stats.ttest_1samp(difference, 0).confidence_interval(CONFIDENCE) if spread else (bias, bias)
-        found["bias"] = bias, float(low), float(high)
-        reach = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
-        reach *= np.sqrt(1 / count + NORMAL**2 / (2 * (count - 1)))
-        for name, limit in (("lower", bias - NORMAL * spread), ("upper", bias + NORMAL * spread)):
-            found[name] = limit, limit - reach, limit + reach
-    if count > 3 and both["measured"].std() > 0 and both["reference"].std() > 0:
-        found["pearson"], found["icc"] = _correlate(both), correlate_within(both.to_numpy())
-    result: dict[str, float] = {"n": count}
-    for name, (value, low, high) in found.items():
-        result |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return result
+    correlations = dict.fromkeys(("pearson", "icc"), (np.nan, np.nan, np.nan))
+    if len(both) > 3 and both["measured"].std() > 0 and both["reference"].std() > 0:
+        values = both.to_numpy(float).T
+        correlations = {"pearson": resample(correlate, values, seed), "icc": resample(correlate_within, values, seed)}
+    found: dict[str, float] = {"n": len(both)}
+    for name, ends in (correlations | find_limits(both["measured"] - both["reference"])).items():
+        found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+    return found
 
 
-def _correlate(both: pd.DataFrame) -> tuple[float, float, float]:
-    """Compute Pearson's correlation of two columns and its interval."""
-    result = stats.pearsonr(both["measured"], both["reference"])
-    interval = result.confidence_interval(CONFIDENCE)
-    return float(result.statistic), float(interval.low), float(interval.high)
+def find_limits(difference: pd.Series) -> dict[str, tuple[float, float, float]]:
+    """Find the bias of some differences and their limits of agreement, as `measure_agreement` describes them."""
+    count, bias = len(difference), float(difference.mean())
+    unknown = np.nan, np.nan, np.nan
+    if count < 2:
+        return {"bias": (bias, np.nan, np.nan), "lower": unknown, "upper": unknown}
+    spread = float(difference.std())
+    low, high = stats.ttest_1samp(difference, 0).confidence_interval(CONFIDENCE) if spread else (bias, bias)
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * spread
+    reach *= np.sqrt(1 / count + NORMAL**2 / (2 * (count - 1)))
+    limits = {"lower": bias - NORMAL * spread, "upper": bias + NORMAL * spread}
+    return {"bias": (bias, float(low), float(high))} | {
+        name: (limit, limit - reach, limit + reach) for name, limit in limits.items()
+    }
 
 
-def correlate_within(values: np.ndarray) -> tuple[float, float, float]:
-    """Compute the intraclass correlation ICC(A,1) of values, shape (cases, raters), and its interval.
+def resample(statistic: Callable[..., np.ndarray], values: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """Compute a statistic of values of the same cases, shape (columns, cases), and its bootstrap interval.
 
-    No well-kept library with a license like this project's has it. The formulas are those of McGraw and Wong
-    (Psychological Methods 1, 1996, tables 4 and 7, with their correction) for two-way random raters, absolute agreement
-    and single values; they rest on the mean squares of a two-way analysis of variance.
+    Of so few cases that a resample may hold one alone, in which no correlation is defined, the interval is NaN.
     """
-    n, k = values.shape
-    cases, raters, mean = values.mean(1, keepdims=True), values.mean(0, keepdims=True), values.mean()
-    between = k * ((cases - mean) ** 2).sum() / (n - 1)
-    columns = n * ((raters - mean) ** 2).sum() / (k - 1)
-    rest = ((values - cases - raters + mean) ** 2).sum() / ((n - 1) * (k - 1))
-    icc = (between - rest) / (between + (k - 1) * rest + k * (columns - rest) / n)
-    if rest <= 0 or icc >= 1:
-        return float(icc), np.nan, np.nan
-    a, b = k * icc / (n * (1 - icc)), 1 + k * icc * (n - 1) / (n * (1 - icc))
-    freedom = (a * columns + b * rest) ** 2 / ((a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)))
-    wide, narrow = (stats.f.ppf((1 + CONFIDENCE) / 2, *pair) for pair in ((n - 1, freedom), (freedom, n - 1)))
-    spread = k * columns + (k * n - k - n) * rest
-    low = n * (between - wide * rest) / (wide * spread + n * between)
-    high = n * (narrow * between - rest) / (spread + n * narrow * between)
-    return float(icc), float(low), float(high)
+    rng = np.random.default_rng(seed)
+    with warnings.catch_warnings(category=stats.DegenerateDataWarning, action="ignore"):
+        found = stats.bootstrap(values, statistic, paired=True, n_resamples=RESAMPLES, method="percentile", rng=rng)
+    interval = found.confidence_interval
+    return float(statistic(*values)), float(interval.low), float(interval.high)
 
 
-def tabulate_agreement(cases: pd.DataFrame) -> pd.DataFrame:
+def correlate(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Compute Pearson's correlation of two measurements of the same cases, which lie along an axis."""
+    x, y = (values - values.mean(axis, keepdims=True) for values in (first, second))
+    with np.errstate(invalid="ignore"):  # a resample of one case alone
+        correlation: np.ndarray = (x * y).sum(axis) / np.sqrt((x**2).sum(axis) * (y**2).sum(axis))
+    return correlation
+
+
+def correlate_within(*raters: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Compute the intraclass correlation ICC(A,1) of several measurements of the same cases, which lie along an axis.
+
+    No well-kept library with a license like this project's has it. The formula is that of McGraw and Wong
+    (Psychological Methods 1, 1996, table 4) for two-way random raters, absolute agreement and single values; it rests
+    on the mean squares of a two-way analysis of variance.
+    """
+    values = np.moveaxis(np.stack(raters), axis, -1)  # raters first, cases last
+    k, n = len(values), values.shape[-1]
+    cases, means, mean = values.mean(0), values.mean(-1), values.mean((0, -1))
+    between = k * ((cases - mean[..., None]) ** 2).sum(-1) / (n - 1)
+    columns = n * ((means - mean) ** 2).sum(0) / (k - 1)
+    rest = ((values - cases - means[..., None] + mean[..., None]) ** 2).sum((0, -1)) / ((n - 1) * (k - 1))
+    with np.errstate(invalid="ignore"):
+        icc: np.ndarray = (between - rest) / (between + (k - 1) * rest + k * (columns - rest) / n)
+    return icc
+
+
+def tabulate_agreement(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Tabulate how the measured sizes of tumors agree with those that radiologist and pathologist state.
 
     Args:
         cases: The columns `SIZES` and `REFERENCES` in mm, with the case as index.
+        seed: The seed of the bootstrap.
 
     Returns:
-        A table with the columns measure, reference and those of `measure_agreement`.
+        A table with the columns measure, reference and those of `measure_agreement`; factor, the geometric mean of
+        measured over reference, and factor_lower and factor_upper, the limits of agreement of their logarithms, since
+        the differences grow with the size; and gain, by how much its pearson is higher than that of the first measure,
+        paired by case. Each has its interval.
     """
-    return pd.DataFrame(
-        {"measure": measure, "reference": reference, **measure_agreement(cases[measure], cases[reference])}
-        for measure in SIZES
-        for reference in REFERENCES
-    )
+    rows = []
+    for measure in SIZES:
+        for reference in REFERENCES:
+            known = cases[list(dict.fromkeys([SIZES[0], measure, reference]))].dropna()
+            row = {"measure": measure, "reference": reference}
+            row |= measure_agreement(cases[measure], cases[reference], seed)
+            limits = find_limits(np.log(known[measure] / known[reference]))
+            found = {name: np.exp(ends) for name, ends in zip(FACTORS, limits.values(), strict=True)}
+            found["gain"] = np.full(3, np.nan)
+            if measure != SIZES[0] and len(known) > 3:
+                found["gain"] = resample(_gain, known.to_numpy(float).T, seed)
+            for name, ends in found.items():
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | None) -> pd.DataFrame:
+def _gain(first: np.ndarray, second: np.ndarray, reference: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Compute by how much the second measurement correlates better with the reference than the first."""
+    return correlate(second, reference, axis) - correlate(first, reference, axis)
+
+
+def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | None, seed: int) -> pd.DataFrame:
     """Tabulate how the measures of the networks' masks agree with the truth and with the stated sizes.
 
     Args:
         morphometry: The columns case, stage (truth, before, after) and the measures of the test cases; a case that
             several splits test counts once, with its means, and has none where a split found no tumor.
         record: The columns `REFERENCES` in mm, with the case as index; None without a clinical record.
+        seed: The seed of the bootstrap.
 
     Returns:
         A table with the columns stage, measure, reference (truth or one of `REFERENCES`), missed (the cases in which
@@ -123,7 +164,7 @@ def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | No
             pairs += [(measure, reference, stated[reference]) for measure in SIZES for reference in REFERENCES]
         for measure, reference, values in pairs:
             missed = int((found[measure].isna() & values.notna()).sum())
-            agreement = measure_agreement(found[measure], values)
+            agreement = measure_agreement(found[measure], values, seed)
             rows.append({"stage": stage, "measure": measure, "reference": reference, "missed": missed, **agreement})
     return pd.DataFrame(rows)
 
@@ -145,21 +186,21 @@ def pair_errors(morphometry: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame
 
 
 def find_outliers(cases: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
-    """Find the cases outside the limits of agreement, the farthest first within each pair of measurements.
+    """Find the cases whose factor is outside its limits of agreement, the farthest first within each pair.
 
     Args:
         cases: The table that `tabulate_agreement` takes.
         agreement: The table that it returns.
 
     Returns:
-        A table with the columns measure, reference, case, measured, stated and difference, in mm.
+        A table with the columns measure, reference, case, measured and stated, in mm, and factor, measured over stated.
     """
     tables = []
     for row in agreement.itertuples():
         pair = pd.DataFrame({"measured": cases[row.measure], "stated": cases[row.reference]})
-        pair["difference"] = pair["measured"] - pair["stated"]
-        outside = pair[(pair["difference"] < row.lower) | (pair["difference"] > row.upper)]
-        outside = outside.sort_values("difference", key=lambda value: -(value - row.bias).abs(), kind="stable")
+        pair["factor"] = pair["measured"] / pair["stated"]
+        outside = pair[(pair["factor"] < row.factor_lower) | (pair["factor"] > row.factor_upper)]
+        outside = outside.sort_values("factor", key=lambda value: -np.log(value / row.factor).abs(), kind="stable")
         tables.append(outside.reset_index(names="case").assign(measure=row.measure, reference=row.reference))
-    columns = ["measure", "reference", "case", "measured", "stated", "difference"]
+    columns = ["measure", "reference", "case", "measured", "stated", "factor"]
     return pd.concat(tables, ignore_index=True)[columns]

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kidney_tumor.analysis.agreement import REFERENCES, SIZES
+from kidney_tumor.analysis.agreement import FACTORS, REFERENCES, SIZES
 from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
 
 NAMES = {
@@ -24,33 +24,31 @@ MARGIN = 12
 
 
 def draw_bland_altman(
-    axis: Axes, measured: pd.Series, reference: pd.Series, found: Mapping[str, float], unit: str, color: str
+    axis: Axes, middle: pd.Series, difference: pd.Series, limits: Mapping[str, float], form: str, color: str
 ) -> None:
-    """Draw the difference of two measurements over their mean, with bias and limits of agreement.
+    """Draw the difference, or the factor, between two measurements over their mean, with bias and limits of agreement.
 
     Args:
         axis: The axis to draw on.
-        measured: The measurement, with the case as index.
-        reference: The other one, which is subtracted.
-        found: What `measure_agreement` returned for them.
-        unit: The unit of both.
+        middle: The mean of both measurements.
+        difference: Their difference or factor, with the same index.
+        limits: Its `bias`, and the limits of agreement, `lower` and `upper`.
+        form: How such a value is written.
         color: The color of the cases.
     """
-    both = pd.DataFrame({"measured": measured, "reference": reference}).dropna()
-    difference = both["measured"] - both["reference"]
-    axis.plot(both.mean(axis=1), difference, "o", color=color, alpha=0.7, markersize=4)
-    axis.axhline(found["bias"], color="black", label=f"bias {found['bias']:+.3g} {unit}")
-    if np.isfinite(found["lower"]):  # undefined for one case
+    axis.plot(middle, difference, "o", color=color, alpha=0.7, markersize=4)
+    axis.axhline(limits["bias"], color="black", label=f"bias {form.format(limits['bias'])}")
+    if np.isfinite(limits["lower"]):  # undefined for one case
         for limit in ("lower", "upper"):
-            axis.axhline(found[limit], color="black", linestyle="--")
-        limits = f"{found['lower']:+.3g} to {found['upper']:+.3g} {unit}"
-        axis.plot([], [], "--", color="black", label=f"95 % limits {limits}")
+            axis.axhline(limits[limit], color="black", linestyle="--")
+        ends = f"{form.format(limits['lower'])} to {form.format(limits['upper'])}"
+        axis.plot([], [], "--", color="black", label=f"95 % limits {ends}")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, frameon=False)
     axis.grid(alpha=0.3)
 
 
 def plot_agreement(cases: pd.DataFrame, agreement: pd.DataFrame, phantom: bool, path: Path) -> None:
-    """Draw Bland-Altman plots of each measured size against those that radiologist and pathologist state.
+    """Draw each measured size over those that radiologist and pathologist state, as Bland-Altman plots of factors.
 
     Args:
         cases: The table that `tabulate_agreement` takes.
@@ -63,13 +61,24 @@ def plot_agreement(cases: pd.DataFrame, agreement: pd.DataFrame, phantom: bool, 
     )
     found = agreement.set_index(["measure", "reference"])
     for row, reference in zip(axes, REFERENCES, strict=True):
-        row[0].set_ylabel(f"measured minus {READERS[reference]}'s, mm")
+        row[0].set_ylabel(f"measured over {READERS[reference]}'s size")
         for axis, measure in zip(row, SIZES, strict=True):
             values = found.loc[(measure, reference)]
-            draw_bland_altman(axis, cases[measure], cases[reference], values, "mm", "tab:purple")
+            both = cases[[measure, reference]].dropna()
+            limits = dict(zip(("bias", "lower", "upper"), values[list(FACTORS)], strict=True))
+            draw_bland_altman(
+                axis,
+                both.mean(axis=1),
+                both[measure] / both[reference],
+                limits,
+                "\N{MULTIPLICATION SIGN} {:.2f}",
+                "tab:purple",
+            )
             correlation = f"n = {values['n']:.0f}, r = {values['pearson']:.3f}, ICC = {values['icc']:.3f}"
             axis.set_title(f"{NAMES[measure]}\n{correlation}", fontsize=10)
             axis.set_xlabel("mean of both, mm")
+            axis.set_yscale("log", base=2)
+            axis.yaxis.set_major_formatter("{x:g}")
     mark_phantom(figure, phantom)
     save(figure, [path])
 

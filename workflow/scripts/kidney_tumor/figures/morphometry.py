@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kidney_tumor.analysis.agreement import measure_agreement
+from kidney_tumor.analysis.agreement import find_limits
 from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.figures.agreement import draw_bland_altman
 from kidney_tumor.figures.style import COLORS, mark_phantom, save
@@ -22,8 +22,10 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
     volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage").dropna()
     figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained")
     for axis, stage in zip(axes, STAGES, strict=True):
-        found = measure_agreement(volumes[stage], volumes["truth"])
-        draw_bland_altman(axis, volumes[stage], volumes["truth"], found, "mL", COLORS[stage])
+        difference = volumes[stage] - volumes["truth"]
+        limits = {name: ends[0] for name, ends in find_limits(difference).items()}
+        middle = volumes[[stage, "truth"]].mean(axis=1)
+        draw_bland_altman(axis, middle, difference, limits, "{:+.3g} mL", COLORS[stage])
         axis.set(title=f"{stage} post-processing (n = {len(volumes)})", xlabel="mean of both tumor volumes, mL")
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
     save(figure, [path])
