@@ -69,7 +69,7 @@ def run_script(name, *words):
 def list_training_options(config, target, cases):
     """List the options of a training, as rule train does."""
     training = {key: value for key, value in config["training"].items() if key not in ("loading", "slices")}
-    training["negatives"] = configuration.read_negatives(config["training"]["slices"])
+    training["negatives"] = configuration.read_negatives(config["training"]["slices"], target)
     if training["validation_cases"] == "a tenth":
         training["validation_cases"] = max(2, round(len(cases) / 10))
     if training["validation_cases"]:

@@ -105,6 +105,7 @@ KEYS = [
     ("training.seed", 1, {"train"}),
     ("training.slices", {"negatives": 0.5}, {"train"}),
     ("training.augmentation", "standard", {"train"}),
+    ("training.averaging", 0.9, {"train"}),
     ("training.validation_cases", 1, {"train"}),
     ("training.loading", "disk", set()),
     ("inference.batch_size", 4, {"predict"}),

@@ -34,7 +34,7 @@ rule train:
         cases=lambda wildcards: COHORT.trained[wildcards.split],
         options=lambda wildcards: list_options("network")
         + list_options("training", without=["loading", "slices"])
-        + configuration.make_options({"negatives": configuration.read_negatives(config["training"]["slices"])})
+        + ["--negatives", configuration.read_negatives(config["training"]["slices"], wildcards.network)]
         + list_options("slices", "hu_window", *(["tumor_rows"] if wildcards.network == "tumor" else []))
         + (list_options("inference", "threshold") if config["training"]["validation_cases"] else [])
         + DEVICE_OPTIONS,

@@ -163,9 +163,12 @@ def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 
 
-def read_negatives(slices: str | Mapping[str, float]) -> float:
-    """Read the share of slices without the target to train on from `training.slices`."""
-    return {"positive": 0.0, "all": 1.0}[slices] if isinstance(slices, str) else slices["negatives"]
+def read_negatives(slices: str | Mapping[str, Any], network: str) -> float:
+    """Read the share of slices without the target that a network trains on from `training.slices`."""
+    if isinstance(slices, str):
+        return {"positive": 0.0, "all": 1.0}[slices]
+    share = slices["negatives"]
+    return float(share[network] if isinstance(share, Mapping) else share)
 
 
 def make_options(values: Mapping[str, Any]) -> list[str]:

@@ -6,15 +6,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.networks.augmentation import augment
+from kidney_tumor.networks.augmentation import Augmentation, augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
 from kidney_tumor.networks.device import Device
@@ -38,7 +39,8 @@ class Hyperparameters:
     min_improvement: float
     seed: int
     negatives: float
-    augmentation: Literal["none", "standard"]
+    augmentation: Augmentation
+    averaging: float
     validation_cases: int
 
 
@@ -71,6 +73,7 @@ class State:
         self.network = UNet(**asdict(task.architecture))
         self.network.initialize(self.generator)
         task.device.hold(self.network.train())
+        self.average = _average(self.network, hyperparameters.averaging)
         self.optimizer = torch.optim.Adam(self.network.parameters(), hyperparameters.learning_rate, fused=True)
         self.scheduler = ReduceLROnPlateau(
             self.optimizer,
@@ -83,21 +86,37 @@ class State:
         order = torch.randperm(task.dataset.shape[0], generator=self.generator)
         self.progress = Progress(started, order, torch.zeros((), device=device))
         self.best_weights: dict[str, Tensor] = {}
+        self.parts = {name: getattr(self, name) for name in STATEFUL} | (
+            {"average": self.average} if self.average else {}
+        )
+
+    @property
+    def result(self) -> UNet:
+        """The network that the training gives: the average over the updates, or the one that is updated."""
+        network: UNet = self.average.module if self.average else self.network
+        return network
 
     def save(self) -> dict[str, Any]:
         """Return what `restore` needs; it shares memory with this state."""
-        parts = {name: getattr(self, name).state_dict() for name in STATEFUL}
+        parts: dict[str, Any] = {name: part.state_dict() for name, part in self.parts.items()}
         parts |= {"generator": self.generator.get_state(), "best_weights": self.best_weights}
         return parts | {"progress": vars(self.progress)}
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Continue from what `save` returned."""
-        for name in STATEFUL:
-            getattr(self, name).load_state_dict(saved[name])
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
         self.generator.set_state(saved["generator"])
         self.best_weights = saved["best_weights"]
         total = saved["progress"]["total"].to(self.progress.total.device)
         self.progress = Progress(**saved["progress"] | {"total": total})
+
+
+def _average(network: UNet, averaging: float) -> AveragedModel | None:
+    """Begin the moving average of a network's weights, with a decay of `averaging` an update; None if it is 0."""
+    if not averaging:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
 
 
 def train(
@@ -105,8 +124,8 @@ def train(
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
-    The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
-    mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change. If
+    The returned weights and statistics of the batch normalization, or their moving average if `averaging` is above 0, are
+    those at the end of the epoch with the lowest mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change. If
     there are validation cases, one minus their Dice takes the place of the loss in all that depends on its progress.
 
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
@@ -182,8 +201,9 @@ def _update_weights(task: Task, state: State, images: Tensor, masks: Tensor) -> 
     """Update the weights by a batch, images and masks of shape (batch, H, W), and return its loss, shape ()."""
     hyperparameters, progress = task.hyperparameters, state.progress
     seen, truth = normalize(images, task.hu_window), masks.float().unsqueeze(1)
-    if hyperparameters.augmentation == "standard":
-        seen, truth = augment(seen, truth, (hyperparameters.seed, progress.epoch, progress.trained))
+    if hyperparameters.augmentation != "none":
+        seeds = hyperparameters.seed, progress.epoch, progress.trained
+        seen, truth = augment(seen, truth, seeds, hyperparameters.augmentation)
     with task.device.autocast():
         logits = state.network(seen)
     loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
@@ -191,6 +211,8 @@ def _update_weights(task: Task, state: State, images: Tensor, masks: Tensor) -> 
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
     state.scaler.step(state.optimizer)
     state.scaler.update()
+    if state.average:
+        state.average.update_parameters(state.network)
     return loss.detach()
 
 
@@ -200,12 +222,12 @@ def _accept_epoch(task: Task, state: State, loss: float) -> None:
     epoch = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": round(progress.seconds, 6)}
     followed = loss
     if task.validate:
-        epoch["validation_dice"] = task.validate(state.network.eval())
+        epoch["validation_dice"] = task.validate(state.result.eval())
         followed = 1 - epoch["validation_dice"]
-        state.network.train()
+        state.result.train()
     progress.history.append(epoch)
     if _find_best(progress.history) is epoch:
-        state.best_weights = {name: value.clone() for name, value in state.network.state_dict().items()}
+        state.best_weights = {name: value.clone() for name, value in state.result.state_dict().items()}
     before = state.scheduler.best
     state.scheduler.step(followed)
     progress.since_best = 0 if state.scheduler.best < before else progress.since_best + 1
