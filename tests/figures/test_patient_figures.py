@@ -107,9 +107,7 @@ def test_errors_over_dice_count_what_was_not_found(drawn, tmp_path):
 
 
 def test_ratios_with_both_ranges(drawn, tmp_path):
-    plot_ratios(
-        pd.DataFrame({"ratio": [1.05, 1.25, 1.25, 2.0, np.inf]}), (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png"
-    )
+    plot_ratios(pd.Series([1.05, 1.25, 1.25, 2.0, np.inf]), "voxel", (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png")
     [axis] = drawn[0].axes
     heights = {round(bar.get_x(), 2): bar.get_height() for bar in axis.patches if bar.get_height() in (1, 2)}
     assert heights[1.2] == 2

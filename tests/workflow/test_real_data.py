@@ -36,12 +36,12 @@ def test_components_of_real_labels_need_no_imaging(project):
         if len(voxels) >= 10:
             values = np.linalg.eigvalsh(np.cov(voxels.T))
             expected.append((len(voxels), values[2] / values[1]))
-    ours = table.loc[table["case"] == "case_00104", ["voxels", "ratio"]].to_numpy()
+    ours = table.loc[table["case"] == "case_00104", ["voxels", "ratio_voxel"]].to_numpy()
     assert len(ours) > 1
     np.testing.assert_allclose(sorted(map(tuple, ours)), sorted(expected), rtol=1e-4)
     accepted = json.loads((project.folder / "results/labels/ratio_range.json").read_text())
     assert accepted["components"] == len(table)
-    low, high = np.percentile(table["ratio"], [5, 95])
+    low, high = np.percentile(table["ratio_voxel"], [5, 95])
     assert (accepted["low"], accepted["high"]) == (pytest.approx(low), pytest.approx(high))
 
 
