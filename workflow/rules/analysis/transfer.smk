@@ -23,7 +23,7 @@ rule measure_cohort:
         labels=lambda wildcards: find_others(wildcards)[0],
         known=lambda wildcards: find_others(wildcards)[2],
         cases=lambda wildcards: find_others(wildcards)[1],
-        stamps=stamp_labels,
+        stamps=lambda wildcards: stamp_labels(*find_others(wildcards)),
         values=lambda wildcards: list_values(OTHERS[wildcards.name], "tumor"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
@@ -94,7 +94,7 @@ rule compare_reader:
         root=leave_unrecorded(COHORT.root),
         labels=lambda wildcards: find_readings(wildcards)[0],
         cases=lambda wildcards: find_readings(wildcards)[1],
-        stamps=stamp_labels,
+        stamps=lambda wildcards: stamp_labels(*find_readings(wildcards)),
         values=lambda wildcards: list_values(READERS[wildcards.name], "kidney", "tumor"),
         ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=FILTER_OPTIONS,

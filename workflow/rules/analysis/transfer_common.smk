@@ -42,9 +42,9 @@ def list_labels(pattern, cases, *_):
     return mark_located([pattern.replace("{case}", case) for case in cases])
 
 
-def stamp_labels(wildcards, input):
+def stamp_labels(pattern, cases, *_):
     """Stamp the label volumes of another folder, which may be replaced by older ones."""
-    return [scan_folder.stamp_files(Path(path)) for path in input.labels]
+    return [scan_folder.stamp_files(Path(pattern.replace("{case}", case))) for case in cases]
 
 
 def list_values(method, *parts):

@@ -93,6 +93,6 @@ def summarize_reader(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _estimate(measure: str, values: np.ndarray, statistic: Callable[..., Any], seed: int) -> dict[str, Any]:
-    low, high = estimate_interval(values, statistic, seed)
     value = float(statistic(values)) if len(values) else np.nan
+    low, high = estimate_interval(values, statistic, seed) if np.isfinite(value) else (np.nan, np.nan)
     return {"measure": measure, "n": len(values), "value": value, "low": low, "high": high}

@@ -36,12 +36,11 @@ def tabulate_transfer(cohorts: Mapping[str, pd.DataFrame], percentiles: Sequence
         may have several; that of patients is Wilson's. The range counts as known in both.
 
     Raises:
-        UserError: A cohort has fewer than two patients with a tumor.
+        UserError: A cohort has fewer than two patients with a tumor whose ratio is finite.
     """
     rows: list[dict[str, Any]] = []
     for (giver, given), (taker, tumors), unit in product(cohorts.items(), cohorts.items(), UNITS):
-        if tumors["case"].nunique() < 2:
-            raise UserError(f"{taker} has {tumors['case'].nunique()} patients with a tumor; at least 2 are needed")
+        _require_patients(taker, tumors, unit)
         low, high = _bound_ratios(given, None if giver == taker else tumors, f"ratio_{unit}", percentiles)
         names = {"range_of": giver, "tumors_of": taker, "ratio_unit": unit}
         lost = ~tumors[f"ratio_{unit}"].between(low, high)
@@ -52,6 +51,15 @@ def tabulate_transfer(cohorts: Mapping[str, pd.DataFrame], percentiles: Sequence
         for slices, (cases, gone) in zip(SLICES, parts, strict=False):
             rows += [names | {"slices": slices} | row for row in count_lost(cases, gone, seed)]
     return pd.DataFrame(rows)
+
+
+def _require_patients(name: str, tumors: pd.DataFrame, unit: str) -> None:
+    """Raise a `UserError` if no range would be left without one of the patients."""
+    found = tumors.loc[np.isfinite(tumors[f"ratio_{unit}"]), "case"].nunique()
+    if found < 2:
+        raise UserError(
+            f"{name} has {found} patients with a tumor of more than one line of voxels; at least 2 are needed"
+        )
 
 
 def _bound_ratios(
@@ -113,13 +121,14 @@ def tabulate_ranges(cohorts: Mapping[str, pd.DataFrame], percentiles: Sequence[f
         seed: The seed of the bootstrap.
 
     Returns:
-        A table with the columns cohort, ratio_unit, patients, tumors, and low and high with their 95 % intervals from a
-        bootstrap of patients, low_low, low_high, high_low and high_high.
+        A table with the columns cohort, ratio_unit, patients and tumors (those of a finite ratio), and low and high
+        with their 95 % intervals from a bootstrap of patients, low_low, low_high, high_low and high_high.
     """
     rows: list[dict[str, Any]] = []
     for (name, tumors), unit in product(cohorts.items(), UNITS):
-        patients = [ratios.to_numpy(float) for _, ratios in tumors.groupby("case")[f"ratio_{unit}"]]
-        row = {"cohort": name, "ratio_unit": unit, "patients": len(patients), "tumors": len(tumors)}
+        finite = tumors[np.isfinite(tumors[f"ratio_{unit}"])]
+        patients = [ratios.to_numpy(float) for _, ratios in finite.groupby("case")[f"ratio_{unit}"]]
+        row = {"cohort": name, "ratio_unit": unit, "patients": len(patients), "tumors": len(finite)}
         for end, percentile in zip(("low", "high"), percentiles, strict=True):
 
             def find_end(

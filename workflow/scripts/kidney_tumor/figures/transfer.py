@@ -82,6 +82,6 @@ def _draw_shares(axis: Axes, pairs: pd.DataFrame) -> None:
     axis.set_yticks(range(len(labels)), labels)
     axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set(xlim=(0, None), xlabel="share removed, with 95 % intervals")
-    axis.set_title("True tumors, and patients' whole tumors, that a range removes", fontsize=10)
+    axis.set_title("What each range removes of true tumors", fontsize=10)
     axis.grid(axis="x", alpha=0.3)
     axis.invert_yaxis()
