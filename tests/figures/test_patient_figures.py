@@ -116,6 +116,8 @@ def test_ratios_with_both_ranges(drawn, tmp_path):
     assert heights[5.9] == 1  # the infinite one
     assert axis.get_title() == "5 labeled tumor components, 2 of them outside the accepted range"
     assert sorted(line.get_xdata()[0] for line in axis.lines) == [1.07, 2.8]
+    plot_ratios(pd.Series([1.05, 2.0]), "mm", (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png")
+    assert len(drawn[1].axes[0].lines) == 0  # no range in voxels on ratios in mm
 
 
 def test_cohorts_with_their_ranges_and_what_these_remove(drawn, tmp_path):

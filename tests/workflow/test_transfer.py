@@ -1,5 +1,6 @@
 """Ranges on other cohorts and second readings through the workflow, on labels that are drawn with known shares."""
 
+import json
 import os
 import shutil
 
@@ -86,6 +87,13 @@ def test_a_drawn_cohort_has_its_known_shares(drawn_cohorts):
 def test_a_cohort_alone_and_masks_of_tumors_alone(drawn_cohorts):
     project = drawn_cohorts
     run(project, "range_transfer")
+    run(project, "ratio_range")
+    in_mm = {"postprocess": {"percentiles": [0, 100], "ratio_unit": "mm"}}
+    assert project.planned(CONFIG | in_mm, "ratio_range") == {"ratio_range": 1, "total": 1}  # both units are measured
+    run(project, "ratio_range", **in_mm)
+    accepted = json.loads((project.folder / "results/here/ratio_range.json").read_text())
+    assert (accepted["low"], accepted["high"]) == (pytest.approx(240 / 168), pytest.approx(240 / 80))
+    assert accepted["unit"] == "mm"
     assert read(project, "range_transfer.tsv")["tumors_of"].unique().tolist() == ["here"]
     for name, length in (("a", 11), ("b", 20)):
         save(project.folder / "masks" / name / "segmentation.nii.gz", draw(length, tumor=1))

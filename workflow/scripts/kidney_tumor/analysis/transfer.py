@@ -55,10 +55,10 @@ def tabulate_transfer(cohorts: Mapping[str, pd.DataFrame], percentiles: Sequence
 
 def _require_patients(name: str, tumors: pd.DataFrame, unit: str) -> None:
     """Raise a `UserError` if no range would be left without one of the patients."""
-    found = tumors.loc[np.isfinite(tumors[f"ratio_{unit}"]), "case"].nunique()
+    found = tumors.loc[np.isfinite(tumors[f"ratio_{unit}"].astype(float)), "case"].nunique()
     if found < 2:
         raise UserError(
-            f"{name} has {found} patients with a tumor of more than one line of voxels; at least 2 are needed"
+            f"{name}: fewer than 2 patients have a labeled tumor of more than one line of voxels; name more of them"
         )
 
 

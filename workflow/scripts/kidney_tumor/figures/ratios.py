@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from kidney_tumor.filter.constraints import UNITS
 from kidney_tumor.figures.style import mark_phantom, save
 
 Range = tuple[float, float]
@@ -20,7 +21,7 @@ def plot_ratios(ratios: pd.Series, unit: str, accepted: Range | None, paper: Ran
         ratios: The ratio of each component; infinite ones are drawn in the last bar.
         unit: The unit in which they are measured, `voxel` or `mm`.
         accepted: The lowest and the highest accepted ratio; None for any ratio.
-        paper: Those that the paper states in section 2.2.
+        paper: Those that the paper states in section 2.2, which are left out if the unit is mm.
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
@@ -31,7 +32,7 @@ def plot_ratios(ratios: pd.Series, unit: str, accepted: Range | None, paper: Ran
         low, high = accepted
         axis.axvspan(low, high, color="tab:green", alpha=0.12, label=f"accepted: {low:.3f} to {high:.3f}")
         title += f", {(~ratios.between(low, high)).sum()} of them outside the accepted range"
-    for number, edge in enumerate(paper):
+    for number, edge in enumerate(paper if unit == UNITS[0] else ()):  # in which it agrees with the labels
         label = f"the paper's range: {paper[0]} to {paper[1]}" if number == 0 else None
         axis.axvline(edge, color="black", linestyle="--", linewidth=1.2, label=label)
     axis.set_title(title, fontsize=10)
