@@ -90,9 +90,9 @@ def test_an_infinite_ratio_is_lost_and_makes_no_range():
 
 
 def test_a_cohort_of_one_patient_is_refused():
-    with pytest.raises(UserError, match="^B: fewer than 2 patients have a labeled tumor"):
+    with pytest.raises(UserError, match="B: fewer than 2 patients have a labeled tumor"):
         tabulate_transfer({"A": A, "B": draw("xy", [2.0, np.inf])}, (0, 100), seed=1)
-    with pytest.raises(UserError, match="^B: fewer than 2 patients have a labeled tumor"):
+    with pytest.raises(UserError, match="B: fewer than 2 patients have a labeled tumor"):
         tabulate_transfer({"A": A, "B": draw("", []).astype(object)}, (0, 100), seed=1)
 
 

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from kidney_tumor.filter.constraints import UNITS
 from kidney_tumor.figures.style import mark_phantom, save
+from kidney_tumor.filter.constraints import UNITS
 
 Range = tuple[float, float]
 LARGEST = 6.0
