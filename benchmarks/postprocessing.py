@@ -1,6 +1,7 @@
 """Time the post-processing filter against scipy and scikit-image on the full volume."""
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import cc3d
@@ -12,14 +13,14 @@ from skimage.measure import regionprops
 
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.files import write_json
-from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label
 from kidney_tumor.volumes.masks import RunLengthMask
 from kidney_tumor.volumes.nifti import write_volume
 
-RATIO_RANGE = (1.07, 2.8)  # from section 2.2 of the paper
+RATIO_RANGE = RatioRange(1.07, 2.8, "voxel")  # from section 2.2 of the paper
 OPTIONS = fill_dataclass(FilterOptions, read_defaults()["postprocess"])
 SHAPE = (1059, 512, 512)  # the shape of KiTS19's largest case
 
@@ -29,7 +30,7 @@ def is_accepted(coordinates, kidney):
     if len(coordinates) < 10:
         return False
     _, second, first = np.linalg.eigvalsh(np.cov(coordinates.T)).clip(min=0)
-    if second <= 1e-9 * first or not RATIO_RANGE[0] <= first / second <= RATIO_RANGE[1]:
+    if second <= 1e-9 * first or not RATIO_RANGE.low <= first / second <= RATIO_RANGE.high:
         return False
     return np.count_nonzero(kidney[tuple(coordinates.T)]) / len(coordinates) >= 0.95
 
@@ -120,7 +121,7 @@ def main(arguments):
         comparison = measure.compare(contenders, next(iter(contenders)), arguments.rounds, warm=True, **facts)
         with tempfile.TemporaryDirectory() as folder:
             words = ["--ratio-range", Path(folder, "range.json"), "--output", Path(folder, "s.nii.gz")]
-            write_json(words[1], {"low": RATIO_RANGE[0], "high": RATIO_RANGE[1]})
+            write_json(words[1], asdict(RATIO_RANGE))
             for target, mask in zip(NETWORKS, masks, strict=True):
                 words += [f"--{target}", Path(folder, f"{target}.nii.gz")]
                 write_volume(words[-1], np.asfortranarray(mask.astype(np.uint8)), measure.AFFINE)

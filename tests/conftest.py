@@ -255,7 +255,7 @@ def small_disk(tmp_path):
 
 FIGURES = (
     "ablation", "agreement", "cases", "ceiling", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
-    "ratios", "references", "training",
+    "ratios", "references", "training", "transfer",
 )  # fmt: skip
 
 

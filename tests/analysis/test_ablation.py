@@ -12,7 +12,7 @@ from conftest import RESULTS, ROOT, TINY, merged
 
 from kidney_tumor.analysis.ablation import apply_variant
 from kidney_tumor.analysis.summary import compare_variants
-from kidney_tumor.filter.constraints import OFF
+from kidney_tumor.filter.constraints import OFF, RatioRange
 from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
 from kidney_tumor.filter.variants import OFF_TEXTS, format_options, list_variants, name_change, name_variant
 from kidney_tumor.volumes.labels import read_label
@@ -95,11 +95,11 @@ def masks(rng):
 
 
 def apply(masks, variant):
-    return apply_variant(*map(RunLengthMask.from_mask, masks), SPACING, RATIOS, variant).segmentation
+    return apply_variant(*map(RunLengthMask.from_mask, masks), SPACING, RATIOS, "voxel", variant).segmentation
 
 
 def test_everything_on_is_the_filter(masks):
-    accepted = derive_ratio_range(RATIOS, [5, 95])
+    accepted = RatioRange(*derive_ratio_range(RATIOS, [5, 95]), "voxel")
     expected = postprocess(*map(RunLengthMask.from_mask, masks), SPACING, accepted, CONFIGURED).segmentation
     np.testing.assert_array_equal(apply(masks, CONFIGURED), expected)
 
@@ -174,11 +174,11 @@ def test_the_configured_variant_gives_the_runs_scores(finished):
 
 def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
     results = finished.folder / RESULTS
-    ratios = pd.read_csv(results / "tumor_components.tsv", sep="\t")["ratio"].to_numpy()
+    ratios = pd.read_csv(results / "tumor_components.tsv", sep="\t")["ratio_voxel"].to_numpy()
     for folder in sorted((results / "predictions").iterdir()):
         raw = [read_mask(folder / f"{target}.nii.gz") for target in ("kidney", "tumor")]
         expected = read_label(results / "segmentations" / f"{folder.name}.nii.gz")
-        np.testing.assert_array_equal(apply_variant(*raw, SPACING, ratios, CONFIGURED).segmentation, expected)
+        np.testing.assert_array_equal(apply_variant(*raw, SPACING, ratios, "voxel", CONFIGURED).segmentation, expected)
 
 
 def test_another_sweep_reruns_nothing_else(finished):

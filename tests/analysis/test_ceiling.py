@@ -19,6 +19,7 @@ from kidney_tumor.analysis.ceiling import (
 )
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.files import write_json
+from kidney_tumor.filter.constraints import RatioRange
 
 WIDE = (1.0, 1000.0)
 
@@ -36,7 +37,9 @@ def label():
 
 
 def traced(path, size=32, ratios=WIDE, rows="lower_half", method="nearest", **constraints):
-    table, loss = trace_case("case_00001", path, size, rows, method, ratios, filter_options(**constraints))
+    table, loss = trace_case(
+        "case_00001", path, size, rows, method, RatioRange(*ratios, "voxel"), filter_options(**constraints)
+    )
     return table.set_index(["target", "step"]), loss
 
 

@@ -10,7 +10,6 @@ from conftest import AFFINE, ROOT, save, save_case, turn
 from kidney_tumor.analysis import comparison
 from kidney_tumor.analysis.method_scores import (
     MEASURES,
-    read_segmentation,
     score_files,
     score_organs,
     score_segmentation,
@@ -20,7 +19,7 @@ from kidney_tumor.analysis.statistics import adjust_holm, estimate_interval
 from kidney_tumor.analysis.surface_dice import compute_surface_dice
 from kidney_tumor.errors import UserError
 from kidney_tumor.figures.comparison import plot_comparison
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_segmentation
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 NAN = float("nan")

@@ -162,6 +162,47 @@ def test_mistakes_in_the_configuration_are_named(entry, says):
         configuration.validate(merged(PAPER, compare=entry))
 
 
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        ({"transfer": {"kits19": "f"}}, r"transfer.kits19 has the name of this run"),
+        ({"readers": {"kits19": "f"}}, r"readers.kits19 has the name of this run"),
+        ({"transfer": {"a": {"folder": "f", "kidney": [1]}}}, r"transfer.a.kidney is not a known key; known keys are"),
+        ({"transfer": {"a": {"tumor": [1]}}}, r"transfer.a.folder is missing"),
+        ({"transfer": {"a": {"folder": "f", "tumor": ["t"]}}}, r"transfer.a.tumor.0: 't' is not of type 'integer'"),
+        ({"readers": {"a": {"folder": "f", "tumor": []}}}, r"readers.a.tumor: \[\] should be non-empty"),
+        ({"readers": {"a": {"folder": "f", "kidney": [2]}}}, r"readers.a: 2 is both kidney and tumor"),
+    ],
+)
+def test_mistakes_in_other_cohorts_and_readers_are_named(sections, says):
+    with pytest.raises(UserError, match=f"^config: {says}"):
+        configuration.validate(merged(PAPER, **sections))
+    configuration.validate(merged(PAPER, transfer={"a": {"folder": "f", "tumor": [1]}}))  # masks of tumors alone
+
+
+@pytest.mark.parametrize(
+    "form", ["segmentations/{}.nii.gz", "{}.nii.gz", "{}.nii", "{}/segmentation.nii.gz"], ids=lambda form: form[-9:]
+)
+def test_a_cohort_is_found_whatever_its_cases_are_called(tmp_path, form):
+    names = ("case_00210", "7", "pat 1.b")
+    touch(tmp_path, *map(form.format, names), form.format(".hidden"), "README.md", "deep/er/case_1.nii.gz", "kits.json")
+    pattern, cases = methods.find_labels(tmp_path)
+    assert cases == ("7", "case_00210", "pat 1.b")
+    assert pattern == f"{tmp_path}/{form.format('{case}')}"
+
+
+def test_a_cohort_that_is_missing_or_doubtful_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"^there is no folder .*none$"):
+        methods.find_labels(tmp_path / "none")
+    with pytest.raises(
+        UserError, match=r"^no label volume in .*; looked for segmentations/<case>.nii.gz, <case>.nii.gz"
+    ):
+        methods.find_labels(tmp_path)
+    touch(tmp_path / "two", "a.nii.gz", "b/segmentation.nii.gz")
+    with pytest.raises(UserError, match=r"in several forms, a.nii.gz and b/segmentation.nii.gz; keep one$"):
+        methods.find_labels(tmp_path / "two")
+
+
 def test_names_and_folders_stay_text_and_labels_become_numbers():
     """As `--config compare='{2019: no, a: {folder: 007, kidney: [2, 3], tumor: []}}'` gives them."""
     given = {"2019": "no", "a": {"folder": "007", "kidney": ["2", "3"], "tumor": []}}

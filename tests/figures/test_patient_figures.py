@@ -7,11 +7,13 @@ import pytest
 from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.analysis.outcomes import BASELINE
+from kidney_tumor.analysis.transfer import tabulate_ranges, tabulate_transfer
 from kidney_tumor.data.record import BINARY, CONTINUOUS
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
 from kidney_tumor.figures.morphometry import plot_errors
 from kidney_tumor.figures.outcomes import plot_outcomes
 from kidney_tumor.figures.ratios import plot_ratios
+from kidney_tumor.figures.transfer import plot_transfer
 
 
 @pytest.fixture
@@ -107,12 +109,34 @@ def test_errors_over_dice_count_what_was_not_found(drawn, tmp_path):
 
 
 def test_ratios_with_both_ranges(drawn, tmp_path):
-    plot_ratios(
-        pd.DataFrame({"ratio": [1.05, 1.25, 1.25, 2.0, np.inf]}), (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png"
-    )
+    plot_ratios(pd.Series([1.05, 1.25, 1.25, 2.0, np.inf]), "voxel", (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png")
     [axis] = drawn[0].axes
     heights = {round(bar.get_x(), 2): bar.get_height() for bar in axis.patches if bar.get_height() in (1, 2)}
     assert heights[1.2] == 2
     assert heights[5.9] == 1  # the infinite one
     assert axis.get_title() == "5 labeled tumor components, 2 of them outside the accepted range"
     assert sorted(line.get_xdata()[0] for line in axis.lines) == [1.07, 2.8]
+    plot_ratios(pd.Series([1.05, 2.0]), "mm", (1.1, 2.5), (1.07, 2.8), False, tmp_path / "a.png")
+    assert len(drawn[1].axes[0].lines) == 0  # no range in voxels on ratios in mm
+
+
+def test_cohorts_with_their_ranges_and_what_these_remove(drawn, tmp_path):
+    cohorts = {
+        name: pd.DataFrame(
+            {"case": list("abc"), "ratio_voxel": ratios, "ratio_mm": 1.5, "slice_mm": 3, "ratio_thin": 9}
+        )
+        for name, ratios in (("ours", [2.0, 3.0, 4.0]), ("theirs", [1.5, 2.5, np.inf]))
+    }
+    ranges, transfer = tabulate_ranges(cohorts, (0, 100), seed=1), tabulate_transfer(cohorts, (0, 100), seed=1)
+    plot_transfer(cohorts, ranges, transfer, True, [tmp_path / "a.png"])
+    left, right = drawn[0].axes
+    assert [dots.get_offsets()[:, 0].tolist() for dots in left.collections[::3]] == [[2, 3, 4], [1.5, 2.5, 10]]
+    spans = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in left.patches]
+    assert spans == [(2, 4), (1.5, 2.5)]
+    labels = [text.get_text() for text in left.get_yticklabels()]
+    assert labels == ["ours\n3 tumors, 3 patients", "theirs\n2 tumors, 2 patients"]
+    labels = [text.get_text().replace("\n", " ") for text in right.get_yticklabels()]
+    assert labels[:2] == ["ours, by the range of all its other patients", "theirs, by the range of ours"]
+    tumors = right.containers[0].lines[0].get_xdata()
+    assert tumors.tolist() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1])
+    assert "PHANTOM" in drawn[0].get_suptitle()

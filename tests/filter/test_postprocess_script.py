@@ -129,7 +129,7 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
     words += ["--ratio-range", "range.json"]
     run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
     assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 0
-    (tmp_path / "components.tsv").write_text("case\tratio\ncase_00000\t1.5\n")
+    (tmp_path / "components.tsv").write_text("case\tratio_voxel\ncase_00000\t1.5\n")
     run("ratio_range", "--components", "components.tsv", "--no-percentiles", "--output", "range.json", cwd=tmp_path)
     run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
     assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
@@ -154,6 +154,8 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
         ('{"low": [1.07], "high": 2.8}', "low is [1.07]; expected a number"),
         ('{"low": -1, "high": 2.8}', "low is -1; expected a number"),
         ('{"low": 1, "high": 1' + 400 * "0" + "}", "high is 1000"),
+        ('{"low": 1.07, "high": 2.8, "unit": "cm"}', 'unit is "cm"; expected voxel or mm'),
+        ('{"low": 1.07, "high": 2.8, "unit": null}', "unit is null; expected voxel or mm"),
         ('{"low": 0.2, "high": 0.8}', "high is 0.8, but every ratio is 1 or more"),
     ],
 )
@@ -164,7 +166,7 @@ def test_a_range_that_is_none_is_one_line(tmp_path, content, says):
     result = run_script("postprocess", *arguments, cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: r.json: {says}")
-    assert result.stderr.endswith('{"low": 1.07, "high": 2.8}\n')
+    assert result.stderr.endswith('{"low": 1.07, "high": 2.8, "unit": "voxel"}\n')
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "s.nii.gz").exists()
     write_json(tmp_path / "r.json", {"low": 0, "high": 1})  # what only round components pass

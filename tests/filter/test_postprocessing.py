@@ -75,6 +75,20 @@ def test_ends_of_the_range_are_included():
         assert 2 not in postprocess(kidney, tumor, outside).segmentation
 
 
+@pytest.mark.parametrize(("unit", "kept"), [("voxel", False), ("mm", True)])
+def test_ratios_are_measured_in_the_unit_of_their_range(unit, kept):
+    """4 x 16 x 8 voxels have a ratio of 255 / 63 = 4.05 in voxels; slices 4 mm apart give 16 x 16 x 8 mm.
+
+    The variances by hand in mm: 16 * 15 / 12, 255 / 12 and 63 / 12, so that the ratio is 255 / 240 = 1.06.
+    """
+    kidney = np.ones((6, 20, 20), bool)
+    tumor = box(kidney.shape, (1, 5), (2, 18), (2, 10))
+    result = postprocess(kidney, tumor, (1.0, 1.1), spacing=(4.0, 1.0, 1.0), unit=unit)
+    assert (2 in result.segmentation) is kept
+    assert result.tests.ratio[0] == pytest.approx({"voxel": 255 / 63, "mm": 255 / 240}[unit])
+    assert result.spacing == (4.0, 1.0, 1.0)
+
+
 def by_scipy(kidney, tumor, ratios):
     """Section 2.2 on whole volumes, with scipy and numpy alone."""
     everywhere = np.ones((3, 3, 3))

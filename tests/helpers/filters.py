@@ -4,7 +4,7 @@ import numpy as np
 from conftest import run_script
 
 from kidney_tumor.filter import postprocessing
-from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.schema import fill_dataclass, read_defaults
 
 WIDE = (1.0, 1000.0)
@@ -15,8 +15,9 @@ def filter_options(**changes):
     return fill_dataclass(FilterOptions, read_defaults()["postprocess"] | changes)
 
 
-def postprocess(kidney, tumor, ratios, **options):
-    return postprocessing.postprocess(kidney, tumor, (1.0, 1.0, 1.0), ratios, filter_options(**options))
+def postprocess(kidney, tumor, ratios, spacing=(1.0, 1.0, 1.0), unit="voxel", **options):
+    accepted = RatioRange(*ratios, unit) if ratios else None
+    return postprocessing.postprocess(kidney, tumor, spacing, accepted, filter_options(**options))
 
 
 def run(name, *arguments, cwd):

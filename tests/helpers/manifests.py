@@ -8,10 +8,10 @@ from kidney_tumor.files import write_json
 
 
 def save_networks(
-    folder: Path, ratios: tuple[float | None, float | None] = (1.07, 2.8), **changes: Any
+    folder: Path, ratios: tuple[float | None, float | None] = (1.07, 2.8), unit: str = "voxel", **changes: Any
 ) -> dict[str, Any]:
     """Save a folder of networks, with some changes of its manifest, which is returned."""
-    write_json(folder / "ratio_range.json", dict(zip(("low", "high"), ratios, strict=True)))
+    write_json(folder / "ratio_range.json", dict(zip(("low", "high"), ratios, strict=True)) | {"unit": unit})
     for target in ("kidney", "tumor"):
         (folder / f"{target}.pt").write_text(target)
     checksums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}

@@ -88,7 +88,7 @@ def test_kidneys_and_tumors_are_as_common_and_as_large_as_in_kits19(tmp_path):
         label, voxel_ml = read_label(path), np.prod(nib.load(path).header.get_zooms()) / 1000
         shown += list((label > 0).any(axis=(1, 2)))
         in_lower_half += list((label[:, 48:] == 2).any(axis=(1, 2)))
-        ratios += list(measure_tumors(path, 10)["ratio"])
+        ratios += list(measure_tumors(path, 10)["ratio_voxel"])
         tumor_ml.append((label == 2).sum() * voxel_ml)
         kidney_ml.append((label == 1).sum() * voxel_ml)
     assert 0.3 < np.mean(shown) < 0.42

@@ -9,7 +9,12 @@ from scipy import ndimage
 
 from kidney_tumor.filter.tumors import measure_tumors
 from kidney_tumor.volumes import components as package
-from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, mark_largest
+from kidney_tumor.volumes.components import (
+    compute_eigenvalues,
+    compute_ratio,
+    compute_thin_eigenvalues,
+    mark_largest,
+)
 from kidney_tumor.volumes.masks import RunLengthMask
 
 SHAPES = [(1, 1, 1), (1, 9, 8), (7, 1, 6), (6, 7, 5), (9, 10, 11)]
@@ -147,6 +152,14 @@ def test_eigenvalues_in_millimeters_are_numpys(rng):
     np.testing.assert_allclose(compute_eigenvalues(components, spacing)[0], expected)
 
 
+@pytest.mark.parametrize("times", [1, 2, 6])
+def test_thin_slices_are_those_of_repeated_ones(rng, times):
+    """Slices repeated by numpy, whose covariance numpy divides by their number of voxels."""
+    mask = rng.random((6, 7, 8)) < 0.8
+    expected = np.linalg.eigvalsh(np.cov(np.argwhere(np.repeat(mask, times, axis=0)).T, bias=True))[::-1]
+    np.testing.assert_allclose(compute_thin_eigenvalues(connected_components(mask), times)[0], expected)
+
+
 def test_far_from_the_origin_nothing_is_lost():
     mask = np.zeros((3, 3, 4000), bool)
     near = mask.copy()
@@ -209,5 +222,21 @@ def test_measured_label(tmp_path):
     label[8, 8, 20:29] = 2  # 9 voxels
     table = measure_tumors(save(tmp_path / "segmentation.nii.gz", label), min_voxels=10)
     assert table["voxels"].tolist() == [64]
-    assert table["ratio"].tolist() == [pytest.approx((8**2 - 1) / (4**2 - 1))]
+    assert table["ratio_voxel"].tolist() == [pytest.approx((8**2 - 1) / (4**2 - 1))]
     assert len(measure_tumors(tmp_path / "segmentation.nii.gz", min_voxels=9)) == 2
+
+
+def test_an_ellipsoid_in_both_units_by_hand(tmp_path):
+    """The variance along a semiaxis a of a full ellipsoid is a^2 / 5.
+
+    Semiaxes of 30, 24 and 15 mm in voxels of 3 x 0.75 x 0.75 mm are 10, 32 and 20 voxels: ratios of (30 / 24)^2 in mm,
+    and (32 / 20)^2 in voxels. In slices of 0.5 mm, the first semiaxis has 60 thin slices: (60 / 32)^2.
+    """
+    places = np.moveaxis(np.indices((24, 70, 46)), 0, -1) - (11.5, 34.5, 22.5)
+    inside = ((places * (3, 0.75, 0.75) / (30, 24, 15)) ** 2).sum(-1) <= 1
+    path = save(tmp_path / "label.nii.gz", np.where(inside, 2, 0).astype(np.uint8))
+    [tumor] = measure_tumors(path, min_voxels=10).to_dict("records")
+    assert tumor["slice_mm"] == 3
+    assert tumor["ratio_mm"] == pytest.approx((30 / 24) ** 2, rel=0.01)
+    assert tumor["ratio_voxel"] == pytest.approx((32 / 20) ** 2, rel=0.01)
+    assert tumor["ratio_thin"] == pytest.approx((60 / 32) ** 2, rel=0.01)

@@ -1,5 +1,6 @@
 """On real KiTS19 labels and slices, where they lie beside the repository; skipped without them."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ from kidney_tumor.analysis.morphometry import find_axial_diameter, find_main_tum
 from kidney_tumor.volumes.masks import read_label_masks
 
 LABELS, MINI, ALL_LABELS = SHARED / "kits19-labels", SHARED / "kits19-mini", SHARED / "kits19-all-labels"
+OTHER_LABELS = SHARED / "kits23-labels"
 
 
 @pytest.mark.slow
@@ -36,12 +38,12 @@ def test_components_of_real_labels_need_no_imaging(project):
         if len(voxels) >= 10:
             values = np.linalg.eigvalsh(np.cov(voxels.T))
             expected.append((len(voxels), values[2] / values[1]))
-    ours = table.loc[table["case"] == "case_00104", ["voxels", "ratio"]].to_numpy()
+    ours = table.loc[table["case"] == "case_00104", ["voxels", "ratio_voxel"]].to_numpy()
     assert len(ours) > 1
     np.testing.assert_allclose(sorted(map(tuple, ours)), sorted(expected), rtol=1e-4)
     accepted = json.loads((project.folder / "results/labels/ratio_range.json").read_text())
     assert accepted["components"] == len(table)
-    low, high = np.percentile(table["ratio"], [5, 95])
+    low, high = np.percentile(table["ratio_voxel"], [5, 95])
     assert (accepted["low"], accepted["high"]) == (pytest.approx(low), pytest.approx(high))
 
 
@@ -93,6 +95,44 @@ def test_the_findings_on_210_patients_are_measured_again():
     counts = (known & (grade >= 3)).sum(), known.sum()
     area = result.statistic / counts[0] / (counts[1] - counts[0])
     assert re.search(rf"ISUP grade 3 or more \({area:.2f} \[[^)]*\], {counts[0]} of {counts[1]}\)", text)
+
+
+def measure_shapes(path):
+    """The ratio in voxels and in mm of each tumor of a label volume, by nibabel, scipy and numpy."""
+    image = nib.load(path)
+    tumor, zooms = np.asanyarray(image.dataobj) == 2, image.header.get_zooms()
+    [box] = ndimage.find_objects(tumor.astype(np.uint8))
+    labels, count = ndimage.label(tumor[box], np.ones((3, 3, 3)))
+    for number in range(1, count + 1):
+        voxels = np.argwhere(labels == number)
+        if len(voxels) >= 10:
+            values = [np.linalg.eigvalsh(np.cov((voxels * size).T)) for size in (1, zooms)]
+            yield [value[2] / value[1] for value in values]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (ALL_LABELS.is_dir() and OTHER_LABELS.is_dir()), reason="no labels of both cohorts")
+def test_the_ranges_on_other_patients_are_measured_again():
+    """The first table of docs/validation.md, and both ends of each range, without this project's code."""
+    found = {
+        name: [np.array([*measure_shapes(path)]) for path in sorted(root.glob("case_*/segmentation.nii.gz"))]
+        for name, root in (("kits19", ALL_LABELS), ("kits23", OTHER_LABELS))
+    }
+    text = (ROOT / "docs" / "validation.md").read_text()
+    for giver, taker in itertools.permutations(found):
+        for column, unit in enumerate(("voxels", "mm")):
+            low, high = np.percentile(np.concatenate(found[giver])[:, column], [5, 95])
+            assert re.search(rf"\| {giver} \| {unit} \| {low:.3f} \[.*?\| {high:.3f} \[", text)
+            lost = [(case[:, column] < low) | (case[:, column] > high) for case in found[taker]]
+            counts = sum(map(sum, lost)), sum(map(len, lost)), sum(map(all, lost)), len(lost)
+            row = "| {} | {} | {} | {} of {}: {:.1f} % [".format(
+                giver, taker, unit, *counts[:2], 100 * counts[0] / counts[1]
+            )
+            assert row in text
+            assert (
+                "| {} of {}: {:.1f} % [".format(*counts[2:], 100 * counts[2] / counts[3])
+                in text[text.index(row) :][:120]
+            )
 
 
 MEASURED = """

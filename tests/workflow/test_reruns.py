@@ -114,6 +114,7 @@ KEYS = [
     ("inference.probabilities", True, {"predict"}),
     ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
+    ("postprocess.ratio_unit", "mm", {"ratio_range", "ablate"}),
     ("postprocess.percentiles", None, FILTER | {"ratio_range", "ablate"}),
     ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "measure_case"}),
     ("postprocess.tumor_kidney_overlap", 0.9, FILTER),

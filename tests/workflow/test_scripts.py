@@ -57,7 +57,7 @@ def test_a_user_error_is_one_line_and_leaves_nothing(tmp_path):
 def test_an_unwritable_output_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     components = tmp_path / "components.tsv"
-    components.write_text("case\tcomponent\tvoxels\tratio\ncase_00000\t1\t10\t1.5\n")
+    components.write_text("case\tcomponent\tvoxels\tratio_voxel\ncase_00000\t1\t10\t1.5\n")
     result = run_script("ratio_range", "--components", components, "--output", tmp_path / "file" / "range.json")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1

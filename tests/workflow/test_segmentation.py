@@ -294,20 +294,24 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
 
 
 @pytest.mark.parametrize(
-    ("percentiles", "ratios", "options", "kept"),
+    ("percentiles", "ratios", "unit", "options", "kept"),
     [
-        (None, (1.07, 2.8), [], 32),
-        ([5, 95], (None, None), ["--ratio-range networks/ratio_range.json"], 32),
-        ([5, 95], (1.07, 2.8), ["--ratio-range networks/ratio_range.json"], 0),
+        (None, (1.07, 2.8), "voxel", [], 32),
+        ([5, 95], (None, None), "voxel", ["--ratio-range networks/ratio_range.json"], 32),
+        ([5, 95], (1.07, 2.8), "voxel", ["--ratio-range networks/ratio_range.json"], 0),
+        ([5, 95], (1.07, 2.8), "mm", ["--ratio-range networks/ratio_range.json"], 32),
     ],
 )
-def test_without_percentiles_a_scan_keeps_tumors_of_any_ratio(project, kidneys, percentiles, ratios, options, kept):
-    """Without those of this run, or of the one that trained the networks. The ratio of a rod of 2 x 2 x 8 is 21."""
+def test_the_range_of_ratios_of_a_scan(project, kidneys, percentiles, ratios, unit, options, kept):
+    """Any ratio passes without percentiles of this run, or of the one that trained the networks, whose unit counts.
+
+    The ratio of a rod of 2 x 2 x 8 voxels is 63 / 3 = 21, and in mm, at 3 x 0.75 x 0.75, 63 / (16 * 3) = 1.3.
+    """
     scan = project.folder / "results/away/scans/a"
     save(project.folder / "scans" / "a.nii.gz", np.zeros((12, 40, 40), np.int16))
     save(scan / "kidney.nii.gz", (kidneys[0] | kidneys[1]).astype(np.uint8))
     save(scan / "tumor.nii.gz", box((12, 40, 40), (4, 6), (28, 30), (26, 34)).astype(np.uint8))
-    save_networks(project.folder / "networks", ratios)
+    save_networks(project.folder / "networks", ratios, unit)
     config = {"run": "away", "scans": {"root": "scans", "models": "networks"}}
     config["postprocess"] = {"percentiles": percentiles}
     goal = "results/away/scans/a/segmentation.nii.gz"

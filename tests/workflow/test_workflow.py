@@ -43,11 +43,12 @@ def test_every_promised_file(finished):
         raw = np.asarray(nib.load(results / f"predictions/{case}/tumor.nii.gz").dataobj)
         assert not raw[:, : image.shape[1] // 2].any()
     components = pd.read_csv(results / "tumor_components.tsv", sep="\t")
-    columns = ["case", "component", "voxels", "eigenvalue_1", "eigenvalue_2", "eigenvalue_3", "ratio"]
+    columns = ["case", "component", "voxels", "eigenvalue_1", "eigenvalue_2", "eigenvalue_3"]
+    columns += ["ratio_voxel", "ratio_mm", "slice_mm", "ratio_thin"]
     assert components.columns.tolist() == columns
     accepted = json.loads((results / "ratio_range.json").read_text())
     assert accepted["percentiles"] == [5, 95]
-    assert accepted["low"] == pytest.approx(np.percentile(components["ratio"], 5), rel=1e-5)
+    assert accepted["low"] == pytest.approx(np.percentile(components["ratio_voxel"], 5), rel=1e-5)
     assert accepted["components"] == len(components)
     scores = pd.read_csv(results / "scores.tsv", sep="\t")
     assert len(scores) == 8

@@ -1,5 +1,5 @@
-# The percentiles reach the filter through the range of ratios that follows from them.
-FILTER_OPTIONS = list_options("postprocess", without=["percentiles", "ratio_cases"])
+# The percentiles and the unit reach the filter through the range of ratios that follows from them.
+FILTER_OPTIONS = list_options("postprocess", without=["percentiles", "ratio_cases", "ratio_unit"])
 HAS_RANGE = config["postprocess"]["percentiles"] is not None
 
 # Each split has its own range of ratios if only the tumors of its training cases count.
@@ -49,7 +49,7 @@ rule ratio_range:
     params:
         **use_script("ratio_range"),
         cases=lambda wildcards: ["--cases", *COHORT.trained[wildcards.split]] if RANGE_SPLIT else [],
-        options=list_options("postprocess", "percentiles"),
+        options=list_options("postprocess", "percentiles", "ratio_unit"),
     shell:
         run_script("--components {input.components:q} {params.cases:q} {params.options:q} --output {output:q}")
 

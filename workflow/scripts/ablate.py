@@ -18,14 +18,15 @@ import pandas as pd
 @cli.take_option("fill-holes", action=argparse.BooleanOptionalAction, default=True, help="fill holes first")
 def main(arguments: cli.Arguments) -> None:
     variant = fill_dataclass(FilterOptions, vars(arguments))
-    components = tables.read_tables([arguments.components], "case", "ratio").set_index("case")["ratio"]
+    column = f"ratio_{arguments.ratio_unit}"
+    components = tables.read_tables([arguments.components], "case", column).set_index("case")[column]
     rows = []
     for folder, label in zip(arguments.predictions, arguments.labels, strict=True):
         ratios = components
         if arguments.ratio_cases == "train":  # those of the split to which the prediction belongs
             parts = read_split(folder.parents[1] / "split.tsv")
             ratios = components[[parts.get(case) == "train" for case in components.index]]
-        rows += score_variant(folder, label, ratios.to_numpy(float), variant)
+        rows += score_variant(folder, label, ratios.to_numpy(float), arguments.ratio_unit, variant)
     table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
     text = format_options(variant)
     tables.write_table(arguments.output, table.assign(**text)[[*text, *table.columns]])

@@ -7,9 +7,11 @@ from kidney_tumor.figures.ratios import plot_ratios
 @cli.run_main("components", "ratio-range", "source", output="histogram, .png")
 @cli.take_file("paper", "the paper's claims, paper_claims.tsv")
 def main(arguments: cli.Arguments) -> None:
-    components = tables.read_tables([arguments.components], "ratio")
-    accepted = files.read_json(arguments.ratio_range, "low", "high")
+    accepted = files.read_json(arguments.ratio_range, "low", "high", "unit")
+    unit = accepted["unit"]
+    components = tables.read_tables([arguments.components], f"ratio_{unit}")
     claims = tables.read_tables([arguments.paper], "claim", "paper").set_index("claim")["paper"]
     paper = float(claims["accepted ratio, low"]), float(claims["accepted ratio, high"])
     ratios = (accepted["low"], accepted["high"]) if accepted["low"] is not None else None
-    plot_ratios(components, ratios, paper, arguments.source == "phantom", arguments.output)
+    phantom = arguments.source == "phantom"
+    plot_ratios(components[f"ratio_{unit}"], unit, ratios, paper, phantom, arguments.output)

@@ -16,7 +16,7 @@ LISTED = 5
 """The number of largest tumor components that are reported; of smaller ones, those that are kept are."""
 
 
-@cli.run_main("postprocess", "kidney", "tumor", without=["percentiles", "ratio_cases"])
+@cli.run_main("postprocess", "kidney", "tumor", without=["percentiles", "ratio_cases", "ratio_unit"])
 @cli.take_file("output", "segmentation with the labels 0, 1 and 2, .nii.gz")
 @cli.take_file("ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
 @cli.take_file("candidates", "table of the tumor components, each with its verdict, .tsv", required=False)

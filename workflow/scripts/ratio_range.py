@@ -7,16 +7,17 @@ from kidney_tumor.filter.postprocessing import derive_ratio_range
 import numpy as np
 
 
-@cli.run_main("postprocess.percentiles", "components", output="range, .json")
+@cli.run_main("postprocess.percentiles", "postprocess.ratio_unit", "components", output="range, .json")
 @cli.take_option("cases", type=parse_case, nargs="+", help="cases whose tumors count; all by default")
 def main(arguments: cli.Arguments) -> None:
-    components = tables.read_tables([arguments.components], "case", "ratio")
+    unit = arguments.ratio_unit
+    components = tables.read_tables([arguments.components], "case", f"ratio_{unit}")
     if arguments.cases:
         components = components[components["case"].isin(arguments.cases)]
-    ratios = components["ratio"].to_numpy(float)
+    ratios = components[f"ratio_{unit}"].to_numpy(float)
     measured = int(np.isfinite(ratios).sum())
     low, high = derive_ratio_range(ratios, arguments.percentiles) if arguments.percentiles else (None, None)
-    record = {"low": low, "high": high, "percentiles": arguments.percentiles, "components": measured}
+    record = {"low": low, "high": high, "unit": unit, "percentiles": arguments.percentiles, "components": measured}
     files.write_json(arguments.output, record)
     accepted = f"{low:.3f} to {high:.3f}" if arguments.percentiles else "any"
-    print(f"{measured} tumor components: eigenvalue ratio {accepted}")
+    print(f"{measured} tumor components: eigenvalue ratio in {unit} {accepted}")

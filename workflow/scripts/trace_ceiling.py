@@ -18,7 +18,7 @@ import numpy as np
     "postprocess",
     "case",
     "label",
-    without=["percentiles", "ratio_cases"],
+    without=["percentiles", "ratio_cases", "ratio_unit"],
 )
 @cli.take_file("output", "table with a row for each target and step, .tsv")
 @cli.take_file("ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)

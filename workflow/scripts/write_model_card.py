@@ -18,7 +18,7 @@ def main(arguments: cli.Arguments) -> None:
         arguments.template,
         files.read_json(arguments.manifest, *manifest.KEYS, "source", "commit"),
         {name: files.read_json(folder / f"{name}.json", *keys, "best_epoch", "device") for name in NETWORKS},
-        files.read_json(folder / "ratio_range.json", "low", "high", "percentiles", "components"),
+        files.read_json(folder / "ratio_range.json", "low", "high", "unit", "percentiles", "components"),
         tables.read_tables([arguments.dice], "target", "stage", "n", "found", "mean", "median"),
         arguments.splits,
     )

@@ -24,7 +24,7 @@ rule ablate:
     params:
         **use_script("ablate"),
         predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
-        options=lambda wildcards: list_options("postprocess", "ratio_cases")
+        options=lambda wildcards: list_options("postprocess", "ratio_cases", "ratio_unit")
         + configuration.make_options(vars(VARIANTS[wildcards.variant])),
     shell:
         run_script(

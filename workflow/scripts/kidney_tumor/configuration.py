@@ -25,6 +25,8 @@ STRICT = Draft202012Validator.TYPE_CHECKER.redefine_many(
 )
 TYPES = {int: "integer", list: "array", dict: "object", type(None): "null"}
 """The types of JSON Schema that a text of the command line may stand for where a key takes texts, too."""
+FOLDERS = ("compare", "transfer", "readers")
+"""The sections that name folders of other label volumes, each with a target of its own."""
 _METHOD = read_schema()["properties"]["compare"]["additionalProperties"]["properties"]
 LABELS = {part: _METHOD[part]["default"] for part in ("kidney", "tumor")}
 """The labels of kidney and tumor in KiTS19, which a method has if the section `compare` names no others."""
@@ -118,17 +120,20 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for name, (low, high) in filter(lambda pair: pair[1], pairs):
         if low > high or (low == high and name == "slices.hu_window"):
             yield f"{name}: {low} comes before {high}; write the smaller value first"
-    for name, entry in config["compare"].items():
-        if name == config["run"]:
-            yield f"compare.{name} has the name of this run; give it another"
+    named = {f"{section}.{name}": entry for section in FOLDERS for name, entry in config[section].items()}
+    for key, entry in named.items():
+        if key.partition(".")[2] == config["run"]:
+            yield f"{key} has the name of this run; give it another"
         parts = read_parts(entry if isinstance(entry, dict) else {})
+        if key.startswith("transfer."):  # where no kidney is looked at
+            parts["kidney"] = []
         items = parts["kidney"] + parts["tumor"]
         if both := sorted(set(parts["kidney"]) & set(parts["tumor"]), key=str):
-            yield f"compare.{name}: {both[0]} is both kidney and tumor; name each once"
+            yield f"{key}: {both[0]} is both kidney and tumor; name each once"
         if not items:
-            yield f"compare.{name} has neither kidney nor tumor; name a label or a file of one"
+            yield f"{key} has neither kidney nor tumor; name a label or a file of one"
         if len({isinstance(item, str) for item in items}) > 1:
-            yield f"compare.{name} mixes labels and names of files; name either labels, as 1, or files, as kidney_left"
+            yield f"{key} mixes labels and names of files; name either labels, as 1, or files, as kidney_left"
     halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
     shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]
     if shortest < 2**poolings:
@@ -139,7 +144,7 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def read_parts(entry: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Read what means kidney and tumor in an entry of the section `compare`: labels, or names of files."""
+    """Read what means kidney and tumor in an entry of the sections `FOLDERS`: labels, or names of files."""
     named = {part: list(entry[part]) for part in LABELS if part in entry}
     has_files = any(isinstance(item, str) for items in named.values() for item in items)
     return (ORGANS if has_files else LABELS) | named
@@ -158,7 +163,7 @@ def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         For each key, `training.epochs` for example, its value here and its default.
     """
     keys = list_keys()
-    unread = {"run", "compare", "scans", *keys["data.source"]["enum"]} - {config["data"]["source"]}
+    unread = {"run", "scans", *FOLDERS, *keys["data.source"]["enum"]} - {config["data"]["source"]}
     values = {name: (get_value(config, name), key["default"]) for name, key in keys.items()}
     return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 

@@ -7,14 +7,14 @@ import numpy as np
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.filter.constraints import FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import Filtered, derive_ratio_range, postprocess
 from kidney_tumor.volumes.labels import TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing, read_label_masks, read_mask
 
 
 def apply_variant(
-    kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, ratios: np.ndarray, variant: FilterOptions
+    kidney: RunLengthMask, tumor: RunLengthMask, spacing: Spacing, ratios: np.ndarray, unit: str, variant: FilterOptions
 ) -> Filtered:
     """Filter a case's raw masks with a variant of the filter, its percentiles included.
 
@@ -23,17 +23,18 @@ def apply_variant(
         tumor: The raw mask of the tumor, of the same shape.
         spacing: The distance between neighboring slices, rows and columns in mm.
         ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
+        unit: The unit in which they are measured, `voxel` or `mm`.
         variant: The options of the filter.
 
     Raises:
         UserError: The reasons are those of `postprocess` and `derive_ratio_range`.
     """
-    accepted = derive_ratio_range(ratios, variant.percentiles) if variant.percentiles else None
+    accepted = RatioRange(*derive_ratio_range(ratios, variant.percentiles), unit) if variant.percentiles else None
     return postprocess(kidney, tumor, spacing, accepted, variant)
 
 
 def score_variant(
-    prediction: Path, label: Path, ratios: np.ndarray, variant: FilterOptions
+    prediction: Path, label: Path, ratios: np.ndarray, unit: str, variant: FilterOptions
 ) -> list[tuple[str, str, float, int]]:
     """Compute the Dice of a case under a variant of the filter.
 
@@ -41,6 +42,7 @@ def score_variant(
         prediction: The folder of the raw masks `kidney.nii.gz` and `tumor.nii.gz`; its name is the case's.
         label: The case's `segmentation.nii.gz`.
         ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
+        unit: The unit in which they are measured, `voxel` or `mm`.
         variant: The options of the filter.
 
     Returns:
@@ -52,7 +54,7 @@ def score_variant(
     paths = [prediction / f"{network}.nii.gz" for network in NETWORKS]
     spacing = check_places(label, *paths).spacing
     kidney, tumor = map(read_mask, paths)
-    segmentation = apply_variant(kidney, tumor, spacing, ratios, variant).segmentation
+    segmentation = apply_variant(kidney, tumor, spacing, ratios, unit, variant).segmentation
     masks = RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
     return [
         (prediction.name, target, compute_dice(truth, mask), mask.voxels)

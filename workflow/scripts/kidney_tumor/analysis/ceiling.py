@@ -15,7 +15,7 @@ from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
-from kidney_tumor.filter.constraints import Bounds, FilterOptions
+from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import TUMOR, read_label_columns
 from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
@@ -67,7 +67,13 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
 
 
 def trace_case(
-    case: str, label_path: Path, size: int, tumor_rows: str, method: str, ratios: Bounds | None, options: FilterOptions
+    case: str,
+    label_path: Path,
+    size: int,
+    tumor_rows: str,
+    method: str,
+    ratios: RatioRange | None,
+    options: FilterOptions,
 ) -> tuple[pd.DataFrame, Loss]:
     """Send a case's true masks through every step, as if both networks were perfect.
 
@@ -77,7 +83,7 @@ def trace_case(
         size: The rows and columns of the slices that the networks see, in pixels.
         tumor_rows: The rows that the tumor network sees, `lower_half` or `all`.
         method: How pixels become voxels, `nearest` or `linear`.
-        ratios: The lowest and the highest accepted eigenvalue ratio; None for any ratio.
+        ratios: The accepted eigenvalue ratios; None for any ratio.
         options: The constraints of the filter.
 
     Returns:

@@ -12,15 +12,11 @@ from kidney_tumor.analysis.surface_dice import compute_surface_dice
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.targets import NETWORKS, TARGETS
 from kidney_tumor.errors import VolumeError
-from kidney_tumor.volumes.labels import read_integer_columns
-from kidney_tumor.volumes.masks import Masks, RunLengthMask, Shape, Spacing, read_label_masks, read_mask
+from kidney_tumor.volumes.masks import Masks, RunLengthMask, Shape, Spacing, Values, read_mask, read_segmentation
 from kidney_tumor.volumes.nifti import read_geometry
 
 T = TypeVar("T")
 
-Values = Mapping[str, Sequence[int]] | None
-"""The labels that mean `kidney` and `tumor`, of which a list may be empty; all others are background. None stands for
-files that hold 0, 1 (kidney) and 2 (tumor) only."""
 Organs = Mapping[str, Sequence[Path]]
 """The masks of `kidney` and `tumor`; a part that a method does not segment is not in it, one without mask is empty."""
 
@@ -34,29 +30,6 @@ TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "problem")
 """The columns of the table of cases that are no numbers."""
 COMPARISON_COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")
 """The columns of the table of cases; `absent` names the organs that have no file."""
-
-
-def read_segmentation(path: Path, values: Values) -> Masks:
-    """Read the masks of kidney + tumor and of tumor from a segmentation of another method.
-
-    Args:
-        path: The label volume.
-        values: Its labels.
-
-    Raises:
-        UserError: The file cannot be read, or holds what is no label.
-    """
-    if values is None:
-        return read_label_masks(path)
-    shape = read_geometry(path).shape
-    tumor = list(values["tumor"])
-    kidney_tumor, tumor_alone = (
-        RunLengthMask.from_blocks(
-            shape, ((span, np.isin(block, chosen)) for span, block in read_integer_columns(path, "labels"))
-        )
-        for chosen in ([*values["kidney"], *tumor], tumor)
-    )
-    return kidney_tumor, tumor_alone
 
 
 def score_segmentation(truth: Masks, prediction: Masks, spacing: Spacing) -> dict[str, dict[str, float]]:

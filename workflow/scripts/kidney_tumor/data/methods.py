@@ -4,6 +4,7 @@ This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
 from kidney_tumor.data.cohort import NIFTI
+from kidney_tumor.errors import UserError
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -23,6 +25,8 @@ FORMS = (
 )
 """Where a case lies in a folder: of a run of this workflow, with one split or several; a file for each case; KiTS19's
 folders; and the challenge's submissions."""
+COHORT_FORMS = ("segmentations/{case}.nii.gz", "{case}.nii.gz", "{case}.nii", "{case}/segmentation.nii.gz")
+"""Those of `FORMS` in which the cases of a folder can be found without knowing their names."""
 CHANNEL_FORMS = ("{case}_0000.nii.gz", "{case}_0000.nii")
 """The names that nnU-Net gives to images. Segmentations have them if a tool kept the image's name, so these files count
 only where there are no others."""
@@ -118,6 +122,34 @@ def find_segmentations(method: Method, case: str) -> Found:
     if volumes:
         return Found(tuple(volumes[0]))
     return organs[0] if organs else Found(problem=_explain_missing(method, case))
+
+
+@cache
+def find_labels(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Find the label volumes of a cohort, whatever its cases are called.
+
+    Returns:
+        The path of a case's label volume with `{case}` in place of its name, and the names of the cases, in order.
+
+    Raises:
+        UserError: There is no such folder or label volume, or they lie there in several forms.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    found = {}
+    for form in COHORT_FORMS:
+        pattern = re.compile(re.escape(form).replace(r"\{case\}", r"(\w[^/]*)"))
+        names = [path.relative_to(folder).as_posix() for path in folder.glob(form.replace("{case}", "*"))]
+        if matches := [match for match in map(pattern.fullmatch, names) if match]:
+            found[form] = tuple(sorted(match[1] for match in matches))
+    if not found:
+        places = ", ".join(form.replace("{case}", "<case>") for form in COHORT_FORMS)
+        raise UserError(f"no label volume in {folder}; looked for {places}")
+    if len(found) > 1:
+        examples = " and ".join(form.format(case=cases[0]) for form, cases in found.items())
+        raise UserError(f"{folder} has label volumes in several forms, {examples}; keep one")
+    [(form, cases)] = found.items()
+    return f"{folder}/{form}", cases
 
 
 def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:

@@ -10,6 +10,23 @@ from typing import Any
 
 Bounds = tuple[float, float]
 """The lowest and the highest value that passes."""
+UNITS = ("voxel", "mm")
+"""The units in which the covariance of a tumor's voxels can be measured, from which its eigenvalue ratio follows."""
+
+
+@dataclass(frozen=True)
+class RatioRange:
+    """A range of accepted eigenvalue ratios.
+
+    Attributes:
+        low: The lowest accepted ratio.
+        high: The highest accepted ratio.
+        unit: The unit in which ratios are measured, one of `UNITS`, so that no range meets ratios of the other unit.
+    """
+
+    low: float
+    high: float
+    unit: str
 
 
 @dataclass(frozen=True)

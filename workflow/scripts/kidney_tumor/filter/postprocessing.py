@@ -10,8 +10,17 @@ import numpy as np
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
-from kidney_tumor.filter.constraints import CONSTRAINTS, ON_COMPONENTS, STEPS, Bounds, FilterOptions
+from kidney_tumor.filter.constraints import (
+    CONSTRAINTS,
+    ON_COMPONENTS,
+    STEPS,
+    UNITS,
+    Bounds,
+    FilterOptions,
+    RatioRange,
+)
 from kidney_tumor.volumes.components import (
+    VOXELS,
     Components,
     compute_eigenvalues,
     compute_ratio,
@@ -22,7 +31,7 @@ from kidney_tumor.volumes.components import (
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
 
-EXAMPLE = '{"low": 1.07, "high": 2.8}'
+EXAMPLE = '{"low": 1.07, "high": 2.8, "unit": "voxel"}'
 """The paper's range, as the file has it."""
 LARGEST = 1e9
 """The number from which on no eigenvalue ratio of a tumor can be."""
@@ -37,7 +46,7 @@ class Candidates:
     Attributes:
         components: The components of the tumor mask.
         kidney: The filtered kidney mask.
-        spacing: The distance between neighboring slices, rows and columns in mm.
+        spacing: The distance between neighboring slices, rows and columns, in the unit of the ratio.
     """
 
     components: Components
@@ -51,8 +60,8 @@ class Candidates:
 
     @cached_property
     def ratio(self) -> np.ndarray:
-        """The ratio of the two largest eigenvalues, in voxels."""
-        return compute_ratio(compute_eigenvalues(self.components))
+        """The ratio of the two largest eigenvalues."""
+        return compute_ratio(compute_eigenvalues(self.components, self.spacing))
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -120,14 +129,16 @@ def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
     return volume
 
 
-def postprocess(kidney: Mask, tumor: Mask, spacing: Spacing, ratios: Bounds | None, options: FilterOptions) -> Filtered:
+def postprocess(
+    kidney: Mask, tumor: Mask, spacing: Spacing, ratios: RatioRange | None, options: FilterOptions
+) -> Filtered:
     """Fill holes, keep the largest kidney components, and filter the tumor components by size, shape and place.
 
     Args:
         kidney: The raw mask of kidney and tumor together.
         tumor: The raw mask of the tumor, of the same shape.
         spacing: The distance between neighboring slices, rows and columns in mm.
-        ratios: The lowest and the highest accepted eigenvalue ratio, both included; None for any ratio.
+        ratios: The accepted eigenvalue ratios, both ends included; None for any ratio, which is measured in voxels.
         options: The constraints; of their percentiles `ratios` is what follows.
 
     Raises:
@@ -145,8 +156,10 @@ def postprocess(kidney: Mask, tumor: Mask, spacing: Spacing, ratios: Bounds | No
     kidneys, tumors = find_components(kidney), find_components(tumor)
     count = len(kidneys) if options.kidney_components is None else options.kidney_components
     kept_kidneys = mark_largest(kidneys, count)
-    candidates = Candidates(tumors, kidneys.select(kept_kidneys), spacing)
-    limits = {one.key: getattr(options, one.key) for one in ON_COMPONENTS} | {"percentiles": ratios}
+    in_mm = ratios is not None and ratios.unit == "mm"
+    candidates = Candidates(tumors, kidneys.select(kept_kidneys), spacing if in_mm else VOXELS)
+    accepted = (ratios.low, ratios.high) if ratios else None
+    limits = {one.key: getattr(options, one.key) for one in ON_COMPONENTS} | {"percentiles": accepted}
     bounds = {one.key: one.bounds(limits[one.key]) for one in ON_COMPONENTS if limits[one.key] != one.off}
     tests = judge(candidates, bounds, options.keep_best)
     return Filtered(kidneys, tumors, kept_kidneys, spacing, tests)
@@ -191,14 +204,18 @@ def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:
     return kidney.count_common(tumor).sum() >= SWAPPED * kidney.voxels
 
 
-def read_ratio_range(path: Path) -> Bounds | None:
+def read_ratio_range(path: Path) -> RatioRange | None:
     """Read the range of accepted eigenvalue ratios from `ratio_range.json`; None if it accepts all.
+
+    A file that names no unit has ratios in voxels, like the paper's.
 
     Raises:
         UserError: The file is missing or damaged, or its numbers are no range that a ratio can lie in.
     """
     record = read_json(path, "low", "high")
-    low, high = record["low"], record["high"]
+    low, high, unit = record["low"], record["high"], record.get("unit", UNITS[0])
+    if unit not in UNITS:
+        raise UserError(f"{path}: unit is {json.dumps(unit)[:40]}; expected voxel or mm, as in {EXAMPLE}")
     if low is None and high is None:
         return None
     for name, end in (("low", low), ("high", high)):
@@ -210,4 +227,4 @@ def read_ratio_range(path: Path) -> Bounds | None:
         )
     if high < 1:
         raise UserError(f"{path}: high is {high:g}, but every ratio is 1 or more; expected a range such as {EXAMPLE}")
-    return low, high
+    return RatioRange(low, high, unit)

@@ -8,6 +8,8 @@ from scipy.sparse.csgraph import connected_components as graph_components
 
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing
 
+VOXELS: Spacing = (1.0, 1.0, 1.0)
+"""The spacing with which lengths are in voxels, whatever their size."""
 FLAT = 1e-9
 """An eigenvalue below this share of the largest comes from rounding, not from extent."""
 
@@ -80,15 +82,10 @@ def fill_holes(runs: RunLengthMask) -> RunLengthMask:
     return RunLengthMask(runs.shape, runs.start[~hole[:-1]], runs.stop[~hole[1:]])
 
 
-def compute_eigenvalues(components: Components, spacing: Spacing = (1.0, 1.0, 1.0)) -> np.ndarray:
-    """Compute the principal variances of each component, shape (n, 3), largest first.
+def compute_covariances(components: Components) -> np.ndarray:
+    """Compute the covariance of each component's slices, rows and columns, shape (n, 3, 3), in voxels squared.
 
-    They are the eigenvalues of the covariance of the voxels' places, which is divided by N - 1 as in `numpy.cov`. Those
-    of a single voxel are 0.
-
-    Args:
-        components: The components.
-        spacing: The distance between neighboring slices, rows and columns: in mm for mm squared, by default in voxels.
+    It is divided by N - 1 as in `numpy.cov`. That of a single voxel is 0.
     """
     length = components.runs.length
     first, row, column = components.runs.locate_starts()
@@ -103,7 +100,37 @@ def compute_eigenvalues(components: Components, spacing: Spacing = (1.0, 1.0, 1.
             if i == j == 0:  # add the moment of the voxels about the middle of their run
                 moment += components.sum_by_component(length * (length**2 - 1) / 12)
             covariance[:, i, j] = covariance[:, j, i] = moment / np.maximum(components.voxels - 1, 1)
-    return np.linalg.eigvalsh(covariance * np.outer(spacing, spacing))[:, ::-1].clip(min=0)
+    return covariance
+
+
+def compute_eigenvalues(components: Components, spacing: Spacing = VOXELS) -> np.ndarray:
+    """Compute the principal variances of each component, shape (n, 3), largest first: the covariance's eigenvalues.
+
+    Args:
+        components: The components.
+        spacing: The distance between neighboring slices, rows and columns: in mm for mm squared, by default in voxels.
+    """
+    return _diagonalize(compute_covariances(components) * np.outer(spacing, spacing))
+
+
+def compute_thin_eigenvalues(components: Components, times: float) -> np.ndarray:
+    """Compute the principal variances that components have, in voxels, once each of their slices is repeated.
+
+    This is what nearest-neighbor interpolation to thinner slices does. Variances are divided by N here.
+
+    Args:
+        components: The components.
+        times: The number of thin slices in place of one. It need not be whole: the formula then lies between.
+    """
+    population = compute_covariances(components) * (1 - 1 / components.voxels)[:, None, None]
+    repeated = population * np.outer((times, 1, 1), (times, 1, 1))
+    repeated[:, 0, 0] += (times**2 - 1) / 12  # the variance of the thin slices within a thick one
+    return _diagonalize(repeated)
+
+
+def _diagonalize(covariances: np.ndarray) -> np.ndarray:
+    """Compute the eigenvalues of covariances, (n, 3, 3) to (n, 3), largest first."""
+    return np.linalg.eigvalsh(covariances)[:, ::-1].clip(min=0)
 
 
 def compute_ratio(values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ A mask of a 1059-slice scan has 278 million voxels, but only a few hundred thous
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ Masks = tuple["RunLengthMask", "RunLengthMask"]
 """The mask of kidney + tumor, and the mask of the tumor."""
 Box = tuple[slice, slice, slice]
 """The slices, rows and columns of a part of a volume."""
+Values = Mapping[str, Sequence[int]] | None
+"""The labels that mean `kidney` and `tumor`, of which a list may be empty; all others are background. None stands for
+files that hold 0, 1 (kidney) and 2 (tumor) only."""
 MASK_VALUES = 3
 """The largest number of different values in a mask, which are 0 and 255, for example, or the three labels."""
 
@@ -216,3 +219,26 @@ def read_label_masks(path: Path) -> Masks:
         for parts in zip(*both, strict=True)
     )
     return kidney_tumor, tumor
+
+
+def read_segmentation(path: Path, values: Values) -> Masks:
+    """Read the masks of kidney + tumor and of tumor from a segmentation of another method.
+
+    Args:
+        path: The label volume.
+        values: Its labels.
+
+    Raises:
+        UserError: The file cannot be read, or holds what is no label.
+    """
+    if values is None:
+        return read_label_masks(path)
+    shape = read_geometry(path).shape
+    tumor = list(values["tumor"])
+    kidney_tumor, tumor_alone = (
+        RunLengthMask.from_blocks(
+            shape, ((span, np.isin(block, chosen)) for span, block in read_integer_columns(path, "labels"))
+        )
+        for chosen in ([*values["kidney"], *tumor], tumor)
+    )
+    return kidney_tumor, tumor_alone

@@ -1,0 +1,124 @@
+# The range of ratios on other cohorts, and the filter on further readings of this cohort's labels: from labels alone.
+
+
+rule measure_cohort:
+    """Measure the labeled tumors of another cohort, on which the range of ratios is tried."""
+    input:
+        labels=lambda wildcards: list_labels(*find_others(wildcards)),
+    output:
+        "<results>/transfer/{name}.tsv",
+    log:
+        "<logs>/measure_cohort/{name}.log",
+    benchmark:
+        "<benchmarks>/measure_cohort/{name}.tsv"
+    wildcard_constraints:
+        name=cohort.make_pattern(OTHERS),
+    conda:
+        "../../../envs/imaging.yaml"
+    threads: 4  # as many volumes at once, each of which takes up to 0.8 GB
+    resources:
+        **request(mem_mb=4000, runtime=30),
+    params:
+        **use_script("measure_cohort"),
+        labels=lambda wildcards: find_others(wildcards)[0],
+        known=lambda wildcards: find_others(wildcards)[2],
+        cases=lambda wildcards: find_others(wildcards)[1],
+        stamps=lambda wildcards: stamp_labels(*find_others(wildcards)),
+        values=lambda wildcards: list_values(OTHERS[wildcards.name], "tumor"),
+        options=list_options("postprocess", "min_component_voxels"),
+    shell:
+        run_script(
+            "--labels {params.labels:q} --cases {params.cases:q} --left-out {params.known:q} {params.values:q}"
+            " {params.options:q} --threads {threads} --output {output:q}"
+        )
+
+
+rule range_transfer:
+    """Try the range of ratios of each cohort on the others, and on its own patients one by one."""
+    input:
+        own="<results>/tumor_components.tsv",
+        others=expand("<results>/transfer/{name}.tsv", name=OTHERS),
+    output:
+        table=show_in_report(
+            "<results>/range_transfer.tsv", "range_transfer_table", "9. Comparison", "tumors lost to ranges (table)"
+        ),
+        ranges=show_in_report(
+            "<results>/ratio_ranges.tsv", "ratio_ranges", "9. Comparison", "range of each cohort (table)"
+        ),
+        figure=show_in_report(
+            "<results>/figures/range_transfer.png", "range_transfer", "9. Comparison", "ranges and what they remove"
+        ),
+        vector="<results>/figures/range_transfer.svg",
+    log:
+        "<logs>/range_transfer.log",
+    benchmark:
+        "<benchmarks>/range_transfer.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **request(mem_mb=2000, runtime=10),
+    params:
+        **use_script("range_transfer"),
+        names=[config["run"], *OTHERS],
+        options=list_options("postprocess", "percentiles") + list_options("statistics", "seed"),
+        source=COHORT.source,
+    shell:
+        run_script(
+            "--components {input.own:q} {input.others:q} --names {params.names:q} {params.options:q}"
+            " --source {params.source} --output {output.table:q} --output-ranges {output.ranges:q}"
+            " --figure {output.figure:q} {output.vector:q}"
+        )
+
+
+rule compare_reader:
+    """Compare a second reading of the labels with the first, before and after the filter."""
+    input:
+        labels=lambda wildcards: list_labels(*find_readings(wildcards)),
+        firsts=lambda wildcards: expand(LABEL, case=find_readings(wildcards)[1]),
+        ratio_range=FIRST_RATIO_RANGE if HAS_RANGE else [],
+    output:
+        "<results>/readers/{name}.tsv",
+    log:
+        "<logs>/compare_reader/{name}.log",
+    benchmark:
+        "<benchmarks>/compare_reader/{name}.tsv"
+    wildcard_constraints:
+        name=cohort.make_pattern(READERS),
+    conda:
+        "../../../envs/imaging.yaml"
+    threads: 4  # as many cases at once, each of which takes up to 1 GB
+    resources:
+        **request(mem_mb=4000, runtime=30),
+    params:
+        **use_script("compare_reader"),
+        root=leave_unrecorded(COHORT.root),
+        labels=lambda wildcards: find_readings(wildcards)[0],
+        cases=lambda wildcards: find_readings(wildcards)[1],
+        stamps=lambda wildcards: stamp_labels(*find_readings(wildcards)),
+        values=lambda wildcards: list_values(READERS[wildcards.name], "kidney", "tumor"),
+        ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
+        options=FILTER_OPTIONS,
+    shell:
+        run_script(
+            "--root {params.root:q} --cases {params.cases:q} --labels {params.labels:q} {params.values:q}"
+            " {params.ratio_range:q} {params.options:q} --threads {threads} --output {output:q}"
+        )
+
+
+rule summarize_readers:
+    """Summarize what the filter does to each second reading of the labels, and whether its verdict is the same."""
+    input:
+        require_readers,
+        readers=expand("<results>/readers/{name}.tsv", name=READERS) or GATE,
+    output:
+        show_in_report("<results>/readers.tsv", "readers", "9. Comparison", "second readings and the filter (table)"),
+    log:
+        "<logs>/summarize_readers.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        **use_script("summarize_readers"),
+        options=list_options("statistics", "seed"),
+    shell:
+        run_script("--readers {input.readers:q} {params.options:q} --output {output:q}")
