@@ -18,8 +18,8 @@ README = (ROOT / "config" / "README.md").read_text()
 
 def keys(section, prefix=""):
     for key, value in section.items():
-        if isinstance(value, dict):
-            yield from keys(value, f"{prefix}{key}.")
+        if isinstance(value, dict) and not prefix:
+            yield from keys(value, f"{key}.")
         else:
             yield f"{prefix}{key}"
 

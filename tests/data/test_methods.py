@@ -123,6 +123,59 @@ def test_an_organ_without_a_file_was_not_found_but_a_case_needs_a_kidney(tmp_pat
     assert "there are kidney_left.nii.gz: name those" in found.problem
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "segmentations/{}.nii.gz",
+        "{}.nii.gz",
+        "{}.nii",
+        "{}/segmentation.nii.gz",
+        "{}/kidney_left.nii.gz",
+        "{}/segmentations/kidney_right.nii.gz",
+        "{}.nii.gz/kidney_left.nii.gz",
+        "{}_0000/kidney_left.nii.gz",
+        "{}_0000.nii.gz",
+    ],
+)
+def test_cases_of_any_name_are_listed(tmp_path, name):
+    cases = ["Patient 7 (left)", "case_00012", "p.1-2", "x_0001"]
+    touch(tmp_path, *map(name.format, cases), "README.md", ".hidden.nii.gz", "plots/a.png", "kits.json")
+    found = methods.list_cases(methods.parse_method(str(tmp_path)))
+    assert {case: one.files for case, one in found.items()} == {
+        case: (str(tmp_path / name.format(case)),) for case in cases
+    }
+
+
+def test_the_suffix_of_images_is_no_part_of_a_name_where_all_have_it(tmp_path):
+    def names(folder):
+        return list(methods.list_cases(methods.parse_method(str(tmp_path / folder))))
+
+    touch(tmp_path / "numbered", "case_0000.nii.gz", "case_0001.nii.gz")
+    assert names("numbered") == ["case_0000", "case_0001"]
+    touch(tmp_path / "beside", "a.nii.gz", "a_0000.nii.gz", "b.nii.gz", "b_0000.nii.gz")
+    assert names("beside") == ["a", "b"]
+    touch(tmp_path / "challenge", "prediction_00210.nii.gz", "prediction_00211.nii.gz")
+    assert names("challenge") == ["case_00210", "case_00211"]
+    assert names("nowhere") == []
+
+
+def test_cases_are_matched_by_name_and_the_others_named(tmp_path):
+    touch(tmp_path / "truth", *(f"{case}.nii.gz" for case in ("a", "b", "c", "d", "{e}")), "d.nii")
+    touch(tmp_path / "other", "a/segmentation.nii.gz", "c_0000.nii.gz", "d.nii.gz", "{e}.nii.gz", "f.nii.gz", "g.txt")
+    touch(tmp_path / "other", "split_1/segmentations/b.nii.gz", "split_2/segmentations/b.nii.gz")
+    truth = methods.list_cases(methods.parse_method(str(tmp_path / "truth")))
+    assert list(truth) == ["a", "b", "c", "d", "{e}"]
+    matched, unknown = methods.match_cases(truth, methods.parse_method(str(tmp_path / "other")))
+    assert unknown == ["f"]
+    problems = {case: methods.explain_unusable(case, truth[case], found) for case, found in matched.items()}
+    assert problems["a"] == problems["c"] == ""
+    assert problems["b"] == "several splits segment it, as prediction; name the folder of one"
+    assert problems["d"].endswith(f"{tmp_path}/truth/d.nii.gz and {tmp_path}/truth/d.nii; keep one")
+    assert problems["{e}"] == "its name has < > { } or a control character; rename it"
+    none = methods.find_segmentations(methods.parse_method(str(tmp_path / "empty")), "a")
+    assert methods.explain_unusable("a", truth["a"], none) == "no prediction"
+
+
 def test_an_organ_of_another_format_is_none(tmp_path):
     for name in ("kidney_left.nrrd", "kidney_right.nii.gz"):
         (tmp_path / "case_00012").mkdir(exist_ok=True)

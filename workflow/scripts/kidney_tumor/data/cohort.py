@@ -18,6 +18,8 @@ KITS19_UNLABELED = range(KITS19_LABELED, 300)
 """The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
 NIFTI = (".nii.gz", ".nii")
+SPECIAL = set("{}<>")
+"""The characters that Snakemake would take for placeholders in a path."""
 CASE = re.compile(r"case_(\d{5})")
 
 
@@ -101,14 +103,17 @@ def check_validation(count: int, training_cases: int) -> None:
 
 
 def format_cases(cases: Iterable[str]) -> str:
-    """Write names of cases as text, consecutive ones as ranges: `case_00003, case_00010 to case_00019`."""
+    """Write names of cases as text, consecutive numbers as ranges: `case_00003, case_00010 to case_00019, other`."""
+    named = sorted(cases)
+    others = [case for case in named if not CASE.fullmatch(case)]
     spans: list[list[int]] = []
-    for number in sorted(int(case.removeprefix("case_")) for case in cases):
+    for number in (int(found[1]) for case in named if (found := CASE.fullmatch(case))):
         if spans and number == spans[-1][1] + 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    return ", ".join(name_case(a) if a == b else f"{name_case(a)} to {name_case(b)}" for a, b in spans)
+    ranges = [name_case(a) if a == b else f"{name_case(a)} to {name_case(b)}" for a, b in spans]
+    return ", ".join(ranges + others)
 
 
 def find_cases(root: Path) -> list[str]:

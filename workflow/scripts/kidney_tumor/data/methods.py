@@ -1,9 +1,10 @@
-"""Segmentations of the test cases by other methods: where their files lie, and which labels they hold.
+"""Segmentations by other methods, and labels: where the files of a case lie, and which labels they hold.
 
 This module imports nothing heavy, since the Snakefile imports it.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
-from kidney_tumor.data.cohort import NIFTI
+from kidney_tumor.data.cohort import NIFTI, SPECIAL
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -29,6 +30,8 @@ only where there are no others."""
 ORGAN_FOLDERS = ("{case}", "{case}/segmentations", "{case}.nii.gz", "{case}_0000", "{case}_0000.nii.gz")
 """The folders of a case with one file for each organ, as TotalSegmentator writes them; a loop over images may give a
 folder the whole name of its image."""
+CHANNEL = "_0000"
+"""What the stem of an image's name ends with in nnU-Net."""
 SHOWN = 5
 """The number of files in a case's folder that an error names."""
 
@@ -61,12 +64,14 @@ class Found:
             is not in it.
         absent: The organs that have no file, and so were not found in this case.
         problem: Why there are no files; empty if there are.
+        is_ambiguous: Whether there are none since there are too many.
     """
 
     files: tuple[str, ...] = ()
     organs: Mapping[str, list[str]] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     problem: str = ""
+    is_ambiguous: bool = False
 
 
 def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
@@ -114,10 +119,69 @@ def find_segmentations(method: Method, case: str) -> Found:
         volumes = _find_volumes(method.folder, CHANNEL_FORMS, case)
     places = [paths[0] for paths in volumes] + [found.files[0] for found in organs]
     if len(places) > 1:
-        return Found(problem=f"several segmentations in {method.folder}, {' and '.join(places)}; keep one")
+        problem = f"several segmentations in {method.folder}, {' and '.join(places)}; keep one"
+        return Found(problem=problem, is_ambiguous=True)
     if volumes:
         return Found(tuple(volumes[0]))
     return organs[0] if organs else Found(problem=_explain_missing(method, case))
+
+
+def list_cases(method: Method) -> dict[str, Found]:
+    """List the cases in the folder of a method, each with its files or why it has none that can be used."""
+    stems = {stem for stem in _list_stems(method.folder) if _is_case(find_segmentations(method, stem))}
+    # Beside a segmentation of its case, or where all have it, the suffix of images is no part of the name.
+    have_suffix = all(stem.endswith(CHANNEL) for stem in stems)
+    names = {
+        stem.removesuffix(CHANNEL) if have_suffix or stem.removesuffix(CHANNEL) in stems else stem for stem in stems
+    }
+    found = {name: find_segmentations(method, name) for name in map(_name_submitted, sorted(names))}
+    return {name: one for name, one in found.items() if _is_case(one)}
+
+
+def _list_stems(folder: Path) -> set[str]:
+    """List what cases in a folder may be called: the names of its files and folders without their suffix."""
+    places = [folder, folder / "segmentations", *folder.glob("split_*/segmentations")]
+    return {
+        _strip(path.name)
+        for place in places
+        if place.is_dir()
+        for path in place.iterdir()
+        if not path.name.startswith(".") and (path.is_dir() or path.name.endswith(NIFTI))
+    }
+
+
+def _is_case(found: Found) -> bool:
+    return bool(found.files) or found.is_ambiguous
+
+
+def _name_submitted(stem: str) -> str:
+    """Name a case by the name of its file, which may be that of a submission to the challenge."""
+    return re.sub(r"^prediction_(\d{5})$", r"case_\1", stem)
+
+
+def match_cases(truth: Mapping[str, Found], method: Method) -> tuple[dict[str, Found], list[str]]:
+    """Match the cases of a method with those that have a truth.
+
+    Returns:
+        What the method has of each case with a truth; and the names of its other cases, those whose files no case has.
+    """
+    matched = {case: find_segmentations(method, case) for case in truth}
+    used = {path for found in matched.values() for path in found.files}
+    return matched, [
+        case for case, found in list_cases(method).items() if case not in matched and not used & set(found.files)
+    ]
+
+
+def explain_unusable(case: str, truth: Found, found: Found) -> str:
+    """Explain in words why a case cannot be evaluated; empty if it can be."""
+    if not case.isprintable() or SPECIAL & set(case):
+        return f"its name has {' '.join(sorted(SPECIAL))} or a control character; rename it"
+    for what, one in (("truth", truth), ("prediction", found)):
+        if one.is_ambiguous:
+            return one.problem
+        if len(one.files) > 1 and not one.organs:
+            return f"several splits segment it, as {what}; name the folder of one"
+    return "" if found.files else "no prediction"
 
 
 def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:

@@ -117,6 +117,25 @@ class RunLengthMask:
 
         return count_before(self.stop) - count_before(self.start)
 
+    def find_overlaps(self, other: "RunLengthMask") -> tuple[np.ndarray, np.ndarray, "RunLengthMask"]:
+        """Find the pairs (i, j) in which run i overlaps run j of another mask of the same shape, and what they share.
+
+        The third value is the intersection of the two masks, with a run for each pair.
+        """
+        first = np.searchsorted(other.stop, self.start, side="right")
+        count = np.searchsorted(other.start, self.stop, side="left") - first
+        i = np.repeat(np.arange(len(self)), count)
+        j = np.arange(len(i)) + np.repeat(first - np.cumsum(count) + count, count)
+        starts, stops = np.maximum(self.start[i], other.start[j]), np.minimum(self.stop[i], other.stop[j])
+        return i, j, RunLengthMask(self.shape, starts, stops)
+
+    def count_by_slice(self) -> np.ndarray:
+        """Count the foreground voxels of each slice, shape (slices,)."""
+        first, _, _ = self.locate_starts()
+        length = self.shape[0] + 1
+        change = np.bincount(first, minlength=length) - np.bincount(first + self.length, minlength=length)
+        return np.cumsum(change)[:-1]
+
     def paint(self, volume: np.ndarray, value: int) -> None:
         """Set the mask's foreground in a volume of the same shape whose slices are fastest in memory.
 
