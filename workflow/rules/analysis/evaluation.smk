@@ -19,7 +19,7 @@ rule evaluate_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **request(mem_mb=1500, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
         **use_script("evaluate_case"),
         files=describe_evaluated,

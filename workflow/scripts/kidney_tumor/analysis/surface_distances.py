@@ -13,7 +13,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 from surface_distance.lookup_tables import ENCODE_NEIGHBOURHOOD_3D_KERNEL, create_table_neighbour_code_to_surface_area
 
-from kidney_tumor.volumes.masks import Box, Mask, RunLengthMask, Spacing, encode
+from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
+
+BLOCK = 64
+"""The columns whose corners are computed at a time, so that two voxels far apart take no memory for all between."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,27 @@ def measure_surfaces(truth: Mask, prediction: Mask, spacing: Spacing) -> Surface
 
 def _find_surface(mask: RunLengthMask, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
     """Find the corners of voxels on the surface of a mask: their places in mm, shape (n, 3), and areas in mm²."""
-    box: Box = mask.find_box()
-    framed = np.pad(mask.crop(box).view(np.uint8), 1)
-    corners = tuple(side.stop - side.start + 1 for side in box)
+    slices, rows, columns = mask.find_box()
+    table = create_table_neighbour_code_to_surface_area(spacing)
+    places, areas = [], []
+    for first in range(columns.start, columns.stop + 1, BLOCK):  # the corners between a column and the one before it
+        last = min(first + BLOCK, columns.stop + 1)
+        inside = slice(max(first - 1, columns.start), min(last, columns.stop))
+        frame = (1, 1), (1, 1), (int(first == columns.start), int(last > columns.stop))
+        codes = _compute_codes(np.pad(mask.crop((slices, rows, inside)).view(np.uint8), frame))
+        found = np.flatnonzero((codes != 0) & (codes != 255))  # neither outside nor inside with all its neighbors
+        corner = slices.stop - slices.start + 1, rows.stop - rows.start + 1, last - first
+        inner = np.stack(np.unravel_index(found, corner, order="F"), 1)
+        places.append(inner + np.array([slices.start, rows.start, first]))
+        areas.append(table[codes[found]])
+    return np.concatenate(places) * spacing, np.concatenate(areas)
+
+
+def _compute_codes(voxels: np.ndarray) -> np.ndarray:
+    """Compute the code of the eight neighbors of each corner between voxels, shape (n,), uint8, slices fastest."""
+    corners = tuple(length - 1 for length in voxels.shape)
     codes = np.zeros(corners, np.uint8, order="F")
     for offset in np.ndindex(2, 2, 2):
         neighbor = tuple(slice(first, first + length) for first, length in zip(offset, corners, strict=True))
-        codes |= framed[neighbor] * np.uint8(ENCODE_NEIGHBOURHOOD_3D_KERNEL[offset])
-    codes = codes.ravel(order="F")
-    found = np.flatnonzero((codes != 0) & (codes != 255))  # neither outside nor inside with all its neighbors
-    places = np.stack(np.unravel_index(found, corners, order="F"), 1)
-    areas = create_table_neighbour_code_to_surface_area(spacing)[codes[found]]
-    return (places + [side.start for side in box]) * spacing, areas
+        codes |= voxels[neighbor] * np.uint8(ENCODE_NEIGHBOURHOOD_3D_KERNEL[offset])
+    return codes.ravel(order="F")

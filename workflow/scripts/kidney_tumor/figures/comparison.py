@@ -52,7 +52,7 @@ def plot_comparison(
         if measure == "hd95_mm":  # linear up to 1 mm, since a perfect segmentation has 0
             row[0].set_yscale("symlog", linthresh=1)
             row[0].yaxis.set_major_formatter(ScalarFormatter())
-            row[0].set_ylim(bottom=-0.05)
+            row[0].set_ylim(-0.05, 1.5 * max(1, table[measure].where(np.isfinite(table[measure]), 0).max()))
         else:
             row[0].set_ylim(-0.03, 1.03)
         row[0].set_ylabel("mm" if measure == "hd95_mm" else title)
