@@ -138,7 +138,7 @@ def test_an_organ_without_a_file_was_not_found_but_a_case_needs_a_kidney(tmp_pat
     ],
 )
 def test_cases_of_any_name_are_listed(tmp_path, name):
-    cases = ["Patient 7 (left)", "case_00012", "p.1-2", "x_0001"]
+    cases = ["Patient 7 (left)", "y[1]", "case_00012", "p.1-2", "x_0001"]
     touch(tmp_path, *map(name.format, cases), "README.md", ".hidden.nii.gz", "plots/a.png", "kits.json")
     found = methods.list_cases(methods.parse_method(str(tmp_path)))
     assert {case: one.files for case, one in found.items()} == {

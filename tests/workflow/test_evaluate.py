@@ -35,11 +35,18 @@ def folders(project):
             foreign = np.choose(draw(), [0, 3, 7]).astype(np.uint8)
             save(project.folder / "other" / f"{case}_0000.nii.gz", foreign)
     save(project.folder / "nnunet" / "e" / "segmentation.nii.gz", draw())
-    shape = save(project.folder / "other" / "d.nii.gz", draw()[:5])
-    assert shape.exists()
+    save(project.folder / "other" / "d.nii.gz", draw()[:5])
+    for case, organs in (("b(1)", ("kidney_left", "kidney_right")), ("c", ("kidney_left",))):
+        for organ in organs:
+            save(project.folder / "organs" / case / f"{organ}.nii.gz", (draw() == 1).astype(np.uint8))
+        save(project.folder / "organs" / case / "mass.nii.gz", (draw(2) == 2).astype(np.uint8))
     return {
         "truth": "labels",
-        "predictions": {"nnunet": "nnunet", "other": {"folder": "other", "kidney": [3], "tumor": [7]}},
+        "predictions": {
+            "nnunet": "nnunet",
+            "other": {"folder": "other", "kidney": [3], "tumor": [7]},
+            "organs": {"folder": "organs", "tumor": ["mass"]},
+        },
     }
 
 
@@ -53,11 +60,16 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
         "other minus nnunet: Dice of tumor +0.100 [",
         "warning: nnunet: 1 of 4 cases are left out, no prediction: d",
         "warning: nnunet: 1 cases of it have no label: e",
+        "warning: organs: 2 of 4 cases are left out, no prediction: d, patient 12",
+        "warning: organs: no file of kidney_right, which counts as not found: c",
         "warning: other: d is left out: other/d.nii.gz has shape (5, 30, 40), but labels/d.nii.gz has (8, 30, 40)",
     ):
         assert says in result.stdout, says
     table = read_table(project, "evaluation").set_index(["method", "case", "target"])
-    assert len(table) == 2 * 4 * 2
+    assert len(table) == 3 * 4 * 2
+    assert table.loc[("organs", "c", "tumor"), "dice"] == pytest.approx(0.8)
+    assert table.loc[("organs", "c", "kidney_tumor"), "dice"] == pytest.approx(2 * 2320 / (2400 + 2320), abs=1e-6)
+    assert table.loc[("organs", "c", "tumor"), "absent"] == "kidney_right"
     for number, case in enumerate(("patient 12", "b(1)", "c")):
         moved, same = table.loc[("nnunet", case)], table.loc[("other", case)]
         assert moved["dice"].tolist() == pytest.approx([1 - number / 20, 1 - number / 10])
@@ -69,7 +81,7 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     summary = read_table(project, "evaluation_summary").set_index(["method", "target", "measure"])
     assert summary.loc[("nnunet", "tumor", "dice"), ["n", "left_out"]].tolist() == [3, 1]
     pairs = read_table(project, "evaluation_differences").set_index(["method", "target", "measure"])
-    assert set(pairs.index.get_level_values("method")) == {"other"}
+    assert list(pairs.index.get_level_values("method").unique()) == ["organs", "other"]  # as the file is written
     assert pairs.loc[("other", "tumor", "dice"), ["n", "mean"]].tolist() == pytest.approx([3, 0.1])
     assert set(read_table(project, "evaluation_lesions")["status"]) == {"found"}
     detection = read_table(project, "evaluation_detection").set_index("method")
@@ -82,7 +94,7 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     assert project.planned(config | {"statistics": {"seed": 1}}, "evaluate") == list_jobs(ends)
     for key, value in (("both_empty", "one"), ("kidney_tolerance_mm", 2), ("tumor_tolerance_mm", 2)):
         changed = config | {"evaluate": folders | {key: value}}
-        assert project.planned(changed, "evaluate") == list_jobs(ends, evaluate_case=7), key
+        assert project.planned(changed, "evaluate") == list_jobs(ends, evaluate_case=9), key
     alone = config | {"evaluate": folders | {"predictions": {"nnunet": "nnunet"}}}
     assert project.planned(alone, "evaluate") == list_jobs(ends)
     path = save(project.folder / "nnunet" / "c" / "segmentation.nii.gz", draw())
@@ -118,6 +130,9 @@ def test_what_is_missing_is_one_line(project, folders):
     assert none.startswith("error: evaluate.predictions.a: none of 4 cases can be used; b(1): no segmentation in empty")
     shutil.copytree(project.folder / "nnunet" / "e", project.folder / "wrong" / "e")
     assert refused(refuse(predictions={"a": "wrong"})).endswith("; it has e")
+    typo = {"folder": "organs", "tumor": ["mas"]}
+    line = refused(refuse(predictions={"a": typo}))
+    assert line == "error: evaluate.predictions.a: no case has a file mas.nii.gz; correct the name or take it out"
     mixed = {"folder": "nnunet", "kidney": [1], "tumor": [1]}
     line = refused(refuse(predictions={"a": mixed}))
     assert line == "error: config: evaluate.predictions.a: 1 is both kidney and tumor; name each once"

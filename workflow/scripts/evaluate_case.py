@@ -30,7 +30,8 @@ def main(arguments: cli.Arguments) -> None:
         set_conventions(options),
         arguments.min_component_voxels,
     )
-    tables.write_table(arguments.output, found.scores.assign(absent=", ".join(arguments.prediction_absent)))
+    absent = [*arguments.prediction_absent, *(f"{name} (truth)" for name in arguments.truth_absent)]
+    tables.write_table(arguments.output, found.scores.assign(absent=", ".join(absent)))
     tables.write_table(arguments.output_lesions, found.lesions)
     write_views(arguments.output_views, found.views)
     for problem in found.scores["problem"].loc[found.scores["problem"] != ""].unique():

@@ -37,18 +37,17 @@ def require_evaluation(wildcards):
     if not problems and not TRUE_CASES:
         example = methods.find_segmentations(TRUTH, "<case>").problem
         problems = [f"evaluate.truth: there is no case: {example}"]
-    for name, method in EVALUATED.items() if not problems else ():
-        found = PREDICTED_CASES[name]
+    found = {"truth": TRUE_CASES} | {f"predictions.{name}": matched for name, matched in PREDICTED_CASES.items()}
+    for name, method in folders.items() if not problems else ():
+        if never := methods.list_never_found(method, found[name].values()):
+            problems.append(f"evaluate.{name}: no case has a file {never[0]}.nii.gz; correct the name or take it out")
+    for name in EVALUATED if TRUE_CASES and not problems else ():
         if len(LEFT_OUT[name]) == len(TRUE_CASES):
             first, others = next(iter(TRUE_CASES)), f"; it has {', '.join(UNKNOWN_CASES[name][:5])}"
-            reason = found[first].problem or LEFT_OUT[name][first]
+            reason = PREDICTED_CASES[name][first].problem or LEFT_OUT[name][first]
             problems.append(
                 f"evaluate.predictions.{name}: none of {len(TRUE_CASES)} cases can be used; {first}: "
                 f"{reason}{others if UNKNOWN_CASES[name] else ''}"
-            )
-        elif never := methods.list_never_found(method, found.values()):
-            problems.append(
-                f"evaluate.predictions.{name}: no case has a file {never[0]}.nii.gz; correct the name or take it out"
             )
     if problems:
         errors.fail("\n".join(problems))

@@ -3,6 +3,7 @@
 This module imports nothing heavy, since the Snakefile imports it.
 """
 
+import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -192,7 +193,8 @@ def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:
 
 def _find_volumes(folder: Path, forms: Iterable[str], case: str) -> list[list[str]]:
     """Find the label volumes of a case: the files of each form of which there are some."""
-    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in _name_places(forms, case)]
+    places = _name_places(forms, glob.escape(case))
+    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in places]
     return [paths for paths in found if paths]
 
 

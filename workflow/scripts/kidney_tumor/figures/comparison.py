@@ -60,15 +60,20 @@ def plot_comparison(
 
 
 def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
-    """Find the cases of a method with the lowest Dice of a target: their Dice, with the index case, lowest first."""
-    return average_measure(table, target, "dice")[method].dropna().sort_values(kind="stable")[:WORST]
+    """Find the cases of a method with the lowest Dice of a target: their Dice, with the index case, lowest first.
+
+    Two empty masks, of which there is nothing to see, are left out.
+    """
+    rows = table[(table["method"] == method) & (table["target"] == target)]
+    seen = rows[["label_ml", "predicted_ml"]].max(axis=1) > 0
+    return rows[seen].set_index("case")["dice"].sort_values(kind="stable")[:WORST]
 
 
 def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path: Path) -> None:
     """Draw the worst cases of each method and target: truth and prediction in the slice with most wrong voxels.
 
     Args:
-        table: The table that `comparison.average_measure` takes.
+        table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, a row for each case and target.
         read: A function that reads what is to be seen of a method, a case and a target.
         path: The file to write, .png.
     """
@@ -79,10 +84,10 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
         if len(cases := find_worst(table, method, target))
     }
     size = (2 * WORST * 1.7, 2.2 * len(worst) + 0.5)
-    figure, axes = plt.subplots(len(worst), 2 * WORST, figsize=size, squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(max(1, len(worst)), 2 * WORST, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.set_axis_off()
-    for row, ((target, method), cases) in zip(axes, worst.items(), strict=True):
+    for row, ((target, method), cases) in zip(axes, worst.items(), strict=False):
         for number, (case, dice) in enumerate(cases.items()):
             view, (left, right) = read(method, str(case), target), row[2 * number : 2 * number + 2]
             draw_labels(left, _make_square(view.truth), view.aspect)
