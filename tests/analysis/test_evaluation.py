@@ -1,6 +1,7 @@
 """Predictions against labels: distances of known shifts, tumors matched by hand, and what does not match."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,26 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     assert axes[6].get_title() == "patient 7, slice 3\ntruth"
     assert axes[7].get_title() == f"Tumor, Dice {dices[1]:.3f}\nm"
     np.testing.assert_array_equal(axes[7].images[0].get_array()[5:25], prediction[3])
+
+
+def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, drawn):
+    """Of a case without a tumor the kidney alone is drawn, and of one without anything nothing."""
+    kidney, nothing = np.zeros((2, 4, 5, 6), np.uint8)
+    kidney[2, 2:4, 2:4] = 1
+    one = replace(DEFAULTS, both_empty="one")
+    tables = []
+    for case, label in (("a", kidney), ("b", nothing)):
+        segmentation = Segmentation([save(tmp_path / f"{case}.nii.gz", label)])
+        found = evaluation.evaluate_case("m", case, segmentation, segmentation, one, 10)
+        assert found.scores["dice"].tolist() == found.scores["surface_dice"].tolist() == [1, 1]
+        assert found.scores["hd95_mm"].tolist() == [0, 0]
+        assert len(found.lesions) == 0
+        evaluation.write_views(tmp_path / f"{case}.npz", found.views)
+        tables.append(found.scores)
+    for table in (pd.concat(tables), tables[1]):
+        plot_worst(table, lambda _, case, target: evaluation.read_view(tmp_path / f"{case}.npz", target), None)
+    titles = [[axis.get_title() for axis in figure.axes if axis.get_title()] for figure in drawn]
+    assert titles == [["a, slice 2\ntruth", "Kidney + tumor, Dice 1.000\nm"], []]
 
 
 def test_a_view_shows_15_mm_around_the_labels():
