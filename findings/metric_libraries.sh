@@ -12,7 +12,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/python" -m pip install -q --disable-pip-version-check \
-	medpy==0.5.2 monai==1.6.1 surface-distance==0.1 nibabel==5.4.2 pandas isal pyyaml
+	medpy==0.5.2 monai==1.6.1 surface-distance==0.1 numpy==2.4.6 nibabel==5.4.2 pandas isal pyyaml
 PYTHONPATH="$here/workflow/scripts" "$folder/venv/bin/python" -W ignore - <<'PYTHON'
 import sys
 from importlib.metadata import version
