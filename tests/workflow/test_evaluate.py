@@ -65,7 +65,7 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
         "warning: other: d is left out: other/d.nii.gz has shape (5, 30, 40), but labels/d.nii.gz has (8, 30, 40)",
     ):
         assert says in result.stdout, says
-    table = read_table(project, "evaluation").set_index(["method", "case", "target"])
+    table = read_table(project, "evaluation").set_index(["method", "case", "target"]).sort_index()
     assert len(table) == 3 * 4 * 2
     assert table.loc[("organs", "c", "tumor"), "dice"] == pytest.approx(0.8)
     assert table.loc[("organs", "c", "kidney_tumor"), "dice"] == pytest.approx(2 * 2320 / (2400 + 2320), abs=1e-6)
@@ -95,6 +95,9 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     for key, value in (("both_empty", "one"), ("kidney_tolerance_mm", 2), ("tumor_tolerance_mm", 2)):
         changed = config | {"evaluate": folders | {key: value}}
         assert project.planned(changed, "evaluate") == list_jobs(ends, evaluate_case=9), key
+    relabeled = folders["predictions"] | {"other": {"folder": "other", "kidney": [3, 7], "tumor": []}}
+    changed = config | {"evaluate": folders | {"predictions": relabeled}}
+    assert project.planned(changed, "evaluate") == list_jobs(ends, evaluate_case=4)
     alone = config | {"evaluate": folders | {"predictions": {"nnunet": "nnunet"}}}
     assert project.planned(alone, "evaluate") == list_jobs(ends)
     path = save(project.folder / "nnunet" / "c" / "segmentation.nii.gz", draw())

@@ -26,7 +26,7 @@ rule compare_case:
     shell:
         run_script(
             "--method {wildcards.method:q} --case {wildcards.case} --label {input.label:q} --image {input.image:q}"
-            " {params.options:q} --output {output:q}"
+            " --prediction {input.segmentations:q} {params.options:q} --output {output:q}"
         )
 
 

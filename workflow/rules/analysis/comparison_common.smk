@@ -37,18 +37,17 @@ def find_compared(wildcards):
 
 
 def describe_segmentation(name, method, found):
-    """List the command-line options that say how a method's files of a case are read; `name` is that of the first."""
-    options = {} if found.organs else {name: found.files}
-    options |= {f"{name}_{part}_values": labels for part, labels in (method.values or {}).items()}
+    """List the command-line options that say how a method's files of a case are read, beside `--<name>` with the files."""
+    options = {f"{name}_{part}_values": labels for part, labels in (method.values or {}).items()}
     options |= {f"{name}_{part}_files": paths for part, paths in found.organs.items()}
     options |= {f"{name}_absent": found.absent} if found.absent else {}
     return configuration.make_options(options)
 
 
-def describe_compared(wildcards, input):
+def describe_compared(wildcards):
     """List the command-line options that say how a method's files are read, or why a case has none."""
     if wildcards.method not in METHODS:
-        return ["--prediction", *input.segmentations]
+        return []
     method = METHODS[wildcards.method]
     found = methods.find_segmentations(method, wildcards.case)
     problem = ["--problem", found.problem] if found.problem else []

@@ -4,7 +4,8 @@
 rule evaluate_case:
     """Score a case as one method segments it against its label, without an image."""
     input:
-        find_evaluated,
+        truth=lambda wildcards: mark_located(TRUE_CASES[wildcards.case].files),
+        prediction=lambda wildcards: mark_located(PREDICTED_CASES[wildcards.method][wildcards.case].files),
     output:
         scores="<results>/evaluation/{method}/{case}/scores.tsv",
         lesions="<results>/evaluation/{method}/{case}/lesions.tsv",
@@ -25,10 +26,11 @@ rule evaluate_case:
         files=describe_evaluated,
         options=list_options("evaluate", "both_empty", "kidney_tolerance_mm", "tumor_tolerance_mm")
         + list_options("postprocess", "min_component_voxels"),
-        stamps=lambda wildcards: [scan_folder.stamp_files(Path(path)) for path in find_evaluated(wildcards)],
+        stamps=stamp_evaluated,
     shell:
         run_script(
-            "--method {wildcards.method:q} --case={wildcards.case:q} {params.files:q} {params.options:q}"
+            "--method {wildcards.method:q} --case={wildcards.case:q} --truth {input.truth:q}"
+            " --prediction {input.prediction:q} {params.files:q} {params.options:q}"
             " --output {output.scores:q} --output-lesions {output.lesions:q} --output-views {output.views:q}"
         )
 

@@ -64,20 +64,18 @@ def expand_evaluated(file):
     ]
 
 
-def find_evaluated(wildcards):
-    """Find the files of a case's label and prediction."""
-    found = TRUE_CASES[wildcards.case], PREDICTED_CASES[wildcards.method][wildcards.case]
-    return mark_located([path for one in found for path in one.files])
-
-
 def describe_evaluated(wildcards):
     """List the command-line options that say how the files of a case's label and prediction are read."""
-    return [
-        *describe_segmentation("truth", TRUTH, TRUE_CASES[wildcards.case]),
-        *describe_segmentation(
-            "prediction", EVALUATED[wildcards.method], PREDICTED_CASES[wildcards.method][wildcards.case]
-        ),
-    ]
+    truth, prediction = TRUE_CASES[wildcards.case], PREDICTED_CASES[wildcards.method][wildcards.case]
+    return describe_segmentation("truth", TRUTH, truth) + describe_segmentation(
+        "prediction", EVALUATED[wildcards.method], prediction
+    )
+
+
+def stamp_evaluated(wildcards):
+    """Stamp the files of a case's label and prediction, which may be replaced by older ones."""
+    found = TRUE_CASES[wildcards.case], PREDICTED_CASES[wildcards.method][wildcards.case]
+    return [scan_folder.stamp_files(Path(path)) for one in found for path in one.files]
 
 
 def list_unmatched_options():

@@ -85,10 +85,11 @@ def take_segmentation(name: str, explanation: str) -> Callable[[Main], Main]:
     def take(main: Main) -> Main:
         take_option(f"{name}-absent", nargs="*", default=[], help="organs without a mask, since none was found")(main)
         for part in ("tumor", "kidney"):
-            take_file(f"{name}-{part}-files", f"masks of {part} in place of it", nargs="*", required=False)(main)
+            take_file(f"{name}-{part}-files", f"those that are masks of {part}", nargs="*", required=False)(main)
             text = f"labels that mean {part} in it; all that neither part has are nothing"
             take_option(f"{name}-{part}-values", type=int, nargs="*", help=text)(main)
-        return take_file(name, explanation, nargs="*", default=[], required=False)(main)
+        text = f"{explanation}, or all masks of organs, which further options tell apart"
+        return take_file(name, text, nargs="*", default=[], required=False)(main)
 
     return take
 
