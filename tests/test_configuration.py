@@ -18,8 +18,8 @@ README = (ROOT / "config" / "README.md").read_text()
 
 def keys(section, prefix=""):
     for key, value in section.items():
-        if isinstance(value, dict):
-            yield from keys(value, f"{prefix}{key}.")
+        if isinstance(value, dict) and not prefix:
+            yield from keys(value, f"{key}.")
         else:
             yield f"{prefix}{key}"
 
@@ -54,6 +54,11 @@ def test_readme_explains_every_key():
         ({"training": {"epochs": 0}}, r"training.epochs: 0 is less than the minimum of 1"),
         ({"training": {"learning_rate": "1e-3"}}, r"training.learning_rate: .*written as 0.001"),
         ({"training": {"dice_weight": 1.5}}, r"training.dice_weight: 1.5"),
+        ({"evaluate": {"both_empty": "zero"}}, r"evaluate.both_empty: 'zero' is not one of \['missing', 'one'\]"),
+        ({"evaluate": {"tumor_tolerance_mm": 0}}, r"evaluate.tumor_tolerance_mm: .*expected a number of mm above 0"),
+        ({"evaluate": {"truth": {"kidney": [1]}}}, r"evaluate.truth.folder is missing"),
+        ({"evaluate": {"predictions": {"a b": "f"}}}, r"evaluate.predictions: 'a b' does not match"),
+        ({"evaluate": {"predictions": {"a": {"folder": "f", "tumor": [1]}}}}, r"evaluate.predictions.a: 1 is both"),
         ({"slices": {"size": 33}}, r"slices.size: 33 is not a multiple of 2"),
         ({"slices": {"hu_window": [300, -79]}}, r"slices.hu_window: 300 comes before -79"),
         ({"slices": {"hu_window": [5]}}, r"slices.hu_window: \[5\] is too short"),

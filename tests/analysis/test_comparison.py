@@ -1,5 +1,7 @@
 """Other methods against this run: shapes whose scores are known by hand, and the reference implementation."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -7,19 +9,14 @@ import pytest
 import yaml
 from conftest import AFFINE, ROOT, save, save_case, turn
 
-from kidney_tumor.analysis import comparison
-from kidney_tumor.analysis.method_scores import (
-    MEASURES,
-    score_files,
-    score_organs,
-    score_segmentation,
-    unite,
-)
+from kidney_tumor.analysis import comparison, surface_distances
+from kidney_tumor.analysis.method_scores import DEFAULTS, MEASURES, score_method, score_segmentation
 from kidney_tumor.analysis.statistics import adjust_holm, estimate_interval
-from kidney_tumor.analysis.surface_dice import compute_surface_dice
+from kidney_tumor.analysis.surface_distances import measure_surfaces
+from kidney_tumor.data.segmentations import Segmentation, read_segmentation, unite
 from kidney_tumor.errors import UserError
 from kidney_tumor.figures.comparison import plot_comparison
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_segmentation
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 NAN = float("nan")
@@ -40,6 +37,7 @@ def score(truth, prediction, spacing):
 def test_the_truth_itself_is_perfect():
     for scores in score(box((5, 5, 5)), box((5, 5, 5)), (3, 0.8, 0.8)).values():
         assert scores["dice"] == scores["surface_dice"] == 1
+        assert scores["hd95_mm"] == 0
         assert scores["error_ml"] == scores["error_percent"] == 0
 
 
@@ -83,16 +81,27 @@ def test_the_volume_error_is_in_ml_and_percent():
 def test_empty_masks():
     nothing, something = box((0, 0, 0), size=(0, 0, 0)), box((1, 1, 1), size=(2, 2, 2))
     scores = score(nothing, nothing, (1, 1, 1))["tumor"]
-    assert np.isnan([scores["dice"], scores["surface_dice"], scores["error_percent"]]).all()
+    assert np.isnan([scores["dice"], scores["surface_dice"], scores["hd95_mm"], scores["error_percent"]]).all()
+    as_one = replace(DEFAULTS, both_empty="one")
+    perfect = score_segmentation((nothing, nothing), (nothing, nothing), (1, 1, 1), as_one)["tumor"]
+    assert (perfect["dice"], perfect["surface_dice"], perfect["hd95_mm"], perfect["error_ml"]) == (1, 1, 0, 0)
     for pair in ((nothing, something), (something, nothing)):
-        scores = score(*pair, (1, 1, 1))["tumor"]
-        assert scores["dice"] == scores["surface_dice"] == 0
+        for conventions in (DEFAULTS, as_one):
+            scores = score_segmentation(*[(mask, mask) for mask in pair], (1, 1, 1), conventions)["tumor"]
+            assert scores["dice"] == scores["surface_dice"] == 0
+            assert scores["hd95_mm"] == float("inf")
+
+
+def test_the_tolerances_are_those_of_kits21():
+    """HEC_SD_TOLERANCES_MM of kits21/configuration/labels.py for kidney_and_mass and tumor."""
+    assert DEFAULTS.tolerances_mm == {"kidney_tumor": 1.0330772532390826, "tumor": 1.1498198361434828}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.7, 0.9)])
-def test_it_is_the_reference_implementations(rng, spacing):
-    """Of rough shapes with holes, which touch the volume's borders, and specks far away."""
+@pytest.mark.parametrize(("spacing", "block"), [((1.0, 1.0, 1.0), 64), ((2.5, 0.7, 0.9), 5), ((2.5, 0.7, 0.9), 1)])
+def test_it_is_the_reference_implementations(rng, monkeypatch, spacing, block):
+    """Of rough shapes with holes, which touch the volume's borders, and specks far away; in blocks of columns."""
+    monkeypatch.setattr(surface_distances, "BLOCK", block)
     import surface_distance
     from scipy.ndimage import gaussian_filter
 
@@ -101,10 +110,14 @@ def test_it_is_the_reference_implementations(rng, spacing):
     prediction[0, 0, 0] = prediction[-1, -1, -1] = True
     distances = surface_distance.compute_surface_distances(truth, prediction, spacing)
     masks = RunLengthMask.from_mask(truth), RunLengthMask.from_mask(prediction)
-    found = [compute_surface_dice(*masks, spacing, tolerance) for tolerance in (0.5, 1.033, 3.0)]
+    surfaces = measure_surfaces(*masks, spacing)
+    found = [surfaces.compute_surface_dice(tolerance) for tolerance in (0.5, 1.033, 3.0)]
     expected = [surface_distance.compute_surface_dice_at_tolerance(distances, mm) for mm in (0.5, 1.033, 3.0)]
     assert found == pytest.approx(expected, rel=1e-9)
     assert 0.1 < found[0] < found[1] < found[2] < 1
+    expected = surface_distance.compute_robust_hausdorff(distances, 95)
+    assert surfaces.compute_hd95() == pytest.approx(expected, rel=1e-9)
+    assert expected > 1
 
 
 @pytest.fixture
@@ -117,7 +130,7 @@ def label(tmp_path):
 
 def score_paths(case, paths, values=None):
     truth = read_label_masks(case / "segmentation.nii.gz")
-    return score_files("m", "case_00003", truth, case / "imaging.nii.gz", paths, values)
+    return score_method("m", "case_00003", truth, case / "imaging.nii.gz", [Segmentation([p], values) for p in paths])
 
 
 def test_eight_orientations_and_other_labels_score_alike(tmp_path, label):
@@ -298,8 +311,13 @@ def test_a_mask_for_each_organ(tmp_path, label, rng):
         nib.save(turn(nib.Nifti1Image(np.where(mask, 1, 0).astype(np.uint8), AFFINE), codes), paths[-1])
     truth = read_label_masks(case / "segmentation.nii.gz")
 
+    def tabulate(**organs):
+        files = [path for paths in organs.values() for path in paths]
+        segmentation = Segmentation(files, None, organs)
+        return score_method("m", "case_00003", truth, case / "imaging.nii.gz", [segmentation])
+
     def score(**organs):
-        table = score_organs("m", "case_00003", truth, case / "imaging.nii.gz", organs)
+        table = tabulate(**organs)
         assert set(table["problem"]) == {""}
         return table.set_index("target")["dice"].to_dict()
 
@@ -312,7 +330,7 @@ def test_a_mask_for_each_organ(tmp_path, label, rng):
     assert score(kidney=paths[:2]) == pytest.approx({"kidney_tumor": dice(everything, masks[:2].any(0))})
     assert score(kidney=paths[:1], tumor=[]) == pytest.approx({"kidney_tumor": dice(everything, masks[0]), "tumor": 0})
     nib.save(nib.Nifti1Image(masks[0].astype(np.uint8), AFFINE + np.outer([1, 0, 0, 0], [0, 0, 0, 9])), paths[1])
-    table = score_organs("m", "case_00003", truth, case / "imaging.nii.gz", {"kidney": paths[:2], "tumor": paths[2:]})
+    table = tabulate(kidney=paths[:2], tumor=paths[2:])
     assert table["problem"].str.startswith(f"{paths[1]} does not lie where").all()
     assert table["dice"].isna().all()
 
@@ -339,6 +357,20 @@ def test_the_interval_follows_the_confidence():
     values = np.array([0, 0, 0, 0, 1.0])
     assert estimate_interval(values, np.mean, 0)[1] == pytest.approx(0.6)
     assert estimate_interval(values, np.mean, 0, 0.995)[1] == pytest.approx(0.8)
+
+
+def test_infinite_distances_are_counted_and_left_out(drawn):
+    table = TABLE.assign(hd95_mm=TABLE["dice"])
+    table.loc[table["method"].eq("one") & table["case"].eq("b"), "hd95_mm"] = np.inf
+    keys = ["method", "target", "measure"]
+    summary = comparison.summarize_methods(table, 0).set_index(keys).loc[("one", "tumor", "hd95_mm")]
+    assert summary[["n", "infinite", "left_out", "mean"]].tolist() == pytest.approx([2, 1, 1, (0.5 + 1.0) / 2])
+    pairs = comparison.compare_methods(table, 0).set_index(keys).loc[("one", "tumor", "hd95_mm")]
+    assert pairs[["n", "mean"]].tolist() == pytest.approx([1, 0.5 - 0.3])
+    plot_comparison(table, [])
+    axis = drawn[0].axes[5]
+    assert axis.get_title() == "Tumor: 95 % Hausdorff distance"
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["run\n(n = 3)", "one\n(n = 2)", "two\n(n = 4)"]
 
 
 def test_the_figure_has_a_group_for_each_method(drawn):

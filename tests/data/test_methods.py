@@ -12,6 +12,7 @@ from conftest import RESULTS, ROOT, TINY, errors, list_jobs, merged, refused, sa
 
 from kidney_tumor import configuration
 from kidney_tumor.data import methods
+from kidney_tumor.data.cohort import find_labels
 from kidney_tumor.errors import UserError
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -123,6 +124,59 @@ def test_an_organ_without_a_file_was_not_found_but_a_case_needs_a_kidney(tmp_pat
     assert "there are kidney_left.nii.gz: name those" in found.problem
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "segmentations/{}.nii.gz",
+        "{}.nii.gz",
+        "{}.nii",
+        "{}/segmentation.nii.gz",
+        "{}/kidney_left.nii.gz",
+        "{}/segmentations/kidney_right.nii.gz",
+        "{}.nii.gz/kidney_left.nii.gz",
+        "{}_0000/kidney_left.nii.gz",
+        "{}_0000.nii.gz",
+    ],
+)
+def test_cases_of_any_name_are_listed(tmp_path, name):
+    cases = ["Patient 7 (left)", "y[1]", "case_00012", "p.1-2", "x_0001"]
+    touch(tmp_path, *map(name.format, cases), "README.md", ".hidden.nii.gz", "plots/a.png", "kits.json")
+    found = methods.list_cases(methods.parse_method(str(tmp_path)))
+    assert {case: one.files for case, one in found.items()} == {
+        case: (str(tmp_path / name.format(case)),) for case in cases
+    }
+
+
+def test_the_suffix_of_images_is_no_part_of_a_name_where_all_have_it(tmp_path):
+    def names(folder):
+        return list(methods.list_cases(methods.parse_method(str(tmp_path / folder))))
+
+    touch(tmp_path / "numbered", "case_0000.nii.gz", "case_0001.nii.gz")
+    assert names("numbered") == ["case_0000", "case_0001"]
+    touch(tmp_path / "beside", "a.nii.gz", "a_0000.nii.gz", "b.nii.gz", "b_0000.nii.gz")
+    assert names("beside") == ["a", "b"]
+    touch(tmp_path / "challenge", "prediction_00210.nii.gz", "prediction_00211.nii.gz")
+    assert names("challenge") == ["case_00210", "case_00211"]
+    assert names("nowhere") == []
+
+
+def test_cases_are_matched_by_name_and_the_others_named(tmp_path):
+    touch(tmp_path / "truth", *(f"{case}.nii.gz" for case in ("a", "b", "c", "d", "{e}")), "d.nii")
+    touch(tmp_path / "other", "a/segmentation.nii.gz", "c_0000.nii.gz", "d.nii.gz", "{e}.nii.gz", "f.nii.gz", "g.txt")
+    touch(tmp_path / "other", "split_1/segmentations/b.nii.gz", "split_2/segmentations/b.nii.gz")
+    truth = methods.list_cases(methods.parse_method(str(tmp_path / "truth")))
+    assert list(truth) == ["a", "b", "c", "d", "{e}"]
+    matched, unknown = methods.match_cases(truth, methods.parse_method(str(tmp_path / "other")))
+    assert unknown == ["f"]
+    problems = {case: methods.explain_unusable(case, truth[case], found) for case, found in matched.items()}
+    assert problems["a"] == problems["c"] == ""
+    assert problems["b"] == "several splits segment it, as prediction; name the folder of one"
+    assert problems["d"].endswith(f"{tmp_path}/truth/d.nii.gz and {tmp_path}/truth/d.nii; keep one")
+    assert problems["{e}"] == "its name has < > { } or a control character; rename it"
+    none = methods.find_segmentations(methods.parse_method(str(tmp_path / "empty")), "a")
+    assert methods.explain_unusable("a", truth["a"], none) == "no prediction"
+
+
 def test_an_organ_of_another_format_is_none(tmp_path):
     for name in ("kidney_left.nrrd", "kidney_right.nii.gz"):
         (tmp_path / "case_00012").mkdir(exist_ok=True)
@@ -186,21 +240,21 @@ def test_mistakes_in_other_cohorts_and_readers_are_named(sections, says):
 def test_a_cohort_is_found_whatever_its_cases_are_called(tmp_path, form):
     names = ("case_00210", "7", "pat 1.b")
     touch(tmp_path, *map(form.format, names), form.format(".hidden"), "README.md", "deep/er/case_1.nii.gz", "kits.json")
-    pattern, cases = methods.find_labels(tmp_path)
+    pattern, cases = find_labels(tmp_path)
     assert cases == ("7", "case_00210", "pat 1.b")
     assert pattern == f"{tmp_path}/{form.format('{case}')}"
 
 
 def test_a_cohort_that_is_missing_or_doubtful_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"^there is no folder .*none$"):
-        methods.find_labels(tmp_path / "none")
+        find_labels(tmp_path / "none")
     with pytest.raises(
         UserError, match=r"^no label volume in .*; looked for segmentations/<case>.nii.gz, <case>.nii.gz"
     ):
-        methods.find_labels(tmp_path)
+        find_labels(tmp_path)
     touch(tmp_path / "two", "a.nii.gz", "b/segmentation.nii.gz")
     with pytest.raises(UserError, match=r"in several forms, a.nii.gz and b/segmentation.nii.gz; keep one$"):
-        methods.find_labels(tmp_path / "two")
+        find_labels(tmp_path / "two")
 
 
 def test_names_and_folders_stay_text_and_labels_become_numbers():

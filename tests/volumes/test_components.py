@@ -240,3 +240,24 @@ def test_an_ellipsoid_in_both_units_by_hand(tmp_path):
     assert tumor["ratio_mm"] == pytest.approx((30 / 24) ** 2, rel=0.01)
     assert tumor["ratio_voxel"] == pytest.approx((32 / 20) ** 2, rel=0.01)
     assert tumor["ratio_thin"] == pytest.approx((60 / 32) ** 2, rel=0.01)
+
+
+@pytest.mark.parametrize("density", [0, 0.1, 0.5, 1])
+def test_what_two_masks_share_is_counted(rng, density):
+    """By voxel; the intersection has a run for each pair of runs, and so may split one."""
+    one, two = rng.random((7, 6, 8)) < 0.4, rng.random((7, 6, 8)) < density
+    masks = [RunLengthMask.from_mask(mask) for mask in (one, two)]
+    i, j, shared = masks[0].find_overlaps(masks[1])
+    np.testing.assert_array_equal(shared.to_volume(), one & two)
+    assert (masks[0].start[i] <= shared.start).all()
+    assert (shared.stop <= masks[1].stop[j]).all()
+    assert masks[0].count_by_slice().tolist() == one.sum((1, 2)).tolist()
+    assert shared.count_by_slice().tolist() == (one & two).sum((1, 2)).tolist()
+    components = [package.find_components(mask) for mask in masks]
+    volumes = [whole(part) for part in components]
+    expected = [
+        [((volumes[0] == first + 1) & (volumes[1] == second + 1)).sum() for second in range(len(components[1]))]
+        for first in range(len(components[0]))
+    ]
+    table = components[0].count_shared(components[1])
+    np.testing.assert_array_equal(table, np.reshape(expected, table.shape))

@@ -29,7 +29,7 @@ onsuccess: kits.onsuccess()
 MOVED = {"prefix": "'sub'", "replace_prefix": "{'results/': 'sub/results/'}"}
 """What an importer may write so that the results go elsewhere."""
 
-TARGETS = {"all", "nnunet_dataset", "outcomes", "compare", "segment", "submission", "unknown_target"}
+TARGETS = {"all", "nnunet_dataset", "outcomes", "compare", "evaluate", "segment", "submission", "unknown_target"}
 
 
 def snakemake(folder, *arguments, **environment):

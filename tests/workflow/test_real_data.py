@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import surface_distance
 from conftest import ROOT, SCRIPTS, SHARED, TINY, merged
 from scipy import ndimage, stats
 
@@ -18,6 +19,7 @@ from kidney_tumor.volumes.masks import read_label_masks
 
 LABELS, MINI, ALL_LABELS = SHARED / "kits19-labels", SHARED / "kits19-mini", SHARED / "kits19-all-labels"
 OTHER_LABELS = SHARED / "kits23-labels"
+SECOND_READER = SHARED / "kits19-second-reader"
 
 
 @pytest.mark.slow
@@ -156,3 +158,34 @@ def test_the_largest_case_is_measured_within_5_s_and_1_gib(tmp_path):
     seconds, gib = map(float, result.stdout.split())
     assert seconds < 5
     assert gib < 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(
+    not (ALL_LABELS.is_dir() and SECOND_READER.is_dir()), reason="no second reader beside the repository"
+)
+def test_a_second_reader_is_scored_as_by_the_reference_implementation(project):
+    """Two cases of many slices and of few, by numpy and by the functions of surface-distance."""
+    (project.folder / "second").mkdir()
+    cases = ["case_00000", "case_00010"]
+    for case in cases:
+        (project.folder / "second" / f"{case}.nii.gz").symlink_to(SECOND_READER / f"{case}.nii.gz")
+    config = {"run": "readers", "evaluate": {"truth": str(ALL_LABELS), "predictions": {"second": "second"}}}
+    result = project.snakemake(config, "evaluate")
+    assert result.returncode == 0, result.stdout
+    assert "second: 208 of 210 cases are left out, no prediction: case_00001 to case_00009, case_00011" in result.stdout
+    table = pd.read_csv(project.folder / "results/readers/evaluation.tsv", sep="\t")
+    scores = table.set_index(["case", "target"])[["dice", "surface_dice", "hd95_mm"]]
+    for case in cases:
+        label = nib.load(ALL_LABELS / case / "segmentation.nii.gz")
+        pair = [np.asarray(label.dataobj), np.asarray(nib.load(SECOND_READER / f"{case}.nii.gz").dataobj)]
+        for target, least, tolerance in (("kidney_tumor", 1, 1.0330772532390826), ("tumor", 2, 1.1498198361434828)):
+            truth, prediction = (volume >= least for volume in pair)
+            found = surface_distance.compute_surface_distances(truth, prediction, label.header.get_zooms())
+            expected = [
+                2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()),
+                surface_distance.compute_surface_dice_at_tolerance(found, tolerance),
+                surface_distance.compute_robust_hausdorff(found, 95),
+            ]
+            assert scores.loc[(case, target)].tolist() == pytest.approx(expected, abs=1e-5)

@@ -124,6 +124,11 @@ KEYS = [
     ("ablation.tumor_kidney_overlap", [0.7], {"ablate"}),
     ("scans.root", "elsewhere", set()),  # of no effect but on scans
     ("scans.models", "elsewhere", set()),
+    ("evaluate.truth", "elsewhere", set()),  # as all of this section, of no effect but on `evaluate`
+    ("evaluate.predictions", {"other": "elsewhere"}, set()),
+    ("evaluate.both_empty", "one", set()),
+    ("evaluate.kidney_tolerance_mm", 2, set()),
+    ("evaluate.tumor_tolerance_mm", 2, set()),
     ("statistics.seed", 1, {"summarize", "summarize_ablation", "summarize_outcomes"}),
     ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
     ("phantom.size", 48, {"make_phantom"}),

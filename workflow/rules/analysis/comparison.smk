@@ -18,7 +18,7 @@ rule compare_case:
     conda:
         "../../../envs/imaging.yaml"
     resources:
-        **request(mem_mb=2000, runtime=10),
+        **request(mem_mb=1000, runtime=10),
     params:
         **use_script("compare_case"),
         options=describe_compared,
@@ -26,7 +26,7 @@ rule compare_case:
     shell:
         run_script(
             "--method {wildcards.method:q} --case {wildcards.case} --label {input.label:q} --image {input.image:q}"
-            " --segmentations {input.segmentations:q} {params.options:q} --output {output:q}"
+            " --prediction {input.segmentations:q} {params.options:q} --output {output:q}"
         )
 
 

@@ -36,16 +36,22 @@ def find_compared(wildcards):
     return expand("<results>/{split}segmentations/{case}.nii.gz", split=folders, case=wildcards.case)
 
 
+def describe_segmentation(name, method, found):
+    """List the command-line options that say how a method's files of a case are read, beside `--<name>` with the files."""
+    options = {f"{name}_{part}_values": labels for part, labels in (method.values or {}).items()}
+    options |= {f"{name}_{part}_files": paths for part, paths in found.organs.items()}
+    options |= {f"{name}_absent": found.absent} if found.absent else {}
+    return configuration.make_options(options)
+
+
 def describe_compared(wildcards):
     """List the command-line options that say how a method's files are read, or why a case has none."""
     if wildcards.method not in METHODS:
         return []
     method = METHODS[wildcards.method]
     found = methods.find_segmentations(method, wildcards.case)
-    options = {f"{part}_values": labels for part, labels in (method.values or {}).items()}
-    options |= {f"{part}_files": paths for part, paths in found.organs.items()}
-    options |= {"absent": found.absent} if found.absent else {}
-    return configuration.make_options(options | ({"problem": found.problem} if found.problem else {}))
+    problem = ["--problem", found.problem] if found.problem else []
+    return describe_segmentation("prediction", method, found) + problem
 
 
 def stamp_compared(wildcards):

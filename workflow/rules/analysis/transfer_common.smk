@@ -6,7 +6,7 @@ READERS = {name: methods.parse_method(entry, locate) for name, entry in config["
 def find_labels(key, method):
     """Find the label volumes of a folder: their pattern and their cases; if there are none, end with an error."""
     try:
-        return methods.find_labels(method.folder)
+        return cohort.find_labels(method.folder)
     except errors.UserError as error:
         errors.fail(f"{key}: {error}")
 

@@ -79,6 +79,21 @@ def take_file(name: str, explanation: str, **settings: Any) -> Callable[[Main], 
     return take_option(name, **FILE | settings, help=explanation)
 
 
+def take_segmentation(name: str, explanation: str) -> Callable[[Main], Main]:
+    """Give the function below this decorator the options that `data.segmentations.list_segmentations` reads."""
+
+    def take(main: Main) -> Main:
+        take_option(f"{name}-absent", nargs="*", default=[], help="organs without a mask, since none was found")(main)
+        for part in ("tumor", "kidney"):
+            take_file(f"{name}-{part}-files", f"those that are masks of {part}", nargs="*", required=False)(main)
+            text = f"labels that mean {part} in it; all that neither part has are nothing"
+            take_option(f"{name}-{part}-values", type=int, nargs="*", help=text)(main)
+        text = f"{explanation}, or all masks of organs, which further options tell apart"
+        return take_file(name, text, nargs="*", default=[], required=False)(main)
+
+    return take
+
+
 def run(main: Main, parser: argparse.ArgumentParser) -> None:
     """Parse the command line and call `main`; report problems that the user can fix without a traceback."""
     arguments = parser.parse_args()

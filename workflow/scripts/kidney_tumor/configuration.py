@@ -120,20 +120,13 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     for name, (low, high) in filter(lambda pair: pair[1], pairs):
         if low > high or (low == high and name == "slices.hu_window"):
             yield f"{name}: {low} comes before {high}; write the smaller value first"
-    named = {f"{section}.{name}": entry for section in FOLDERS for name, entry in config[section].items()}
-    for key, entry in named.items():
-        if key.partition(".")[2] == config["run"]:
-            yield f"{key} has the name of this run; give it another"
-        parts = read_parts(entry if isinstance(entry, dict) else {})
-        if key.startswith("transfer."):  # where no kidney is looked at
-            parts["kidney"] = []
-        items = parts["kidney"] + parts["tumor"]
-        if both := sorted(set(parts["kidney"]) & set(parts["tumor"]), key=str):
-            yield f"{key}: {both[0]} is both kidney and tumor; name each once"
-        if not items:
-            yield f"{key} has neither kidney nor tumor; name a label or a file of one"
-        if len({isinstance(item, str) for item in items}) > 1:
-            yield f"{key} mixes labels and names of files; name either labels, as 1, or files, as kidney_left"
+    for section in FOLDERS:
+        if config["run"] in config[section]:
+            yield f"{section}.{config['run']} has the name of this run; give it another"
+    entries = {f"{section}.{name}": entry for section in FOLDERS for name, entry in config[section].items()}
+    entries |= {f"evaluate.predictions.{name}": entry for name, entry in config["evaluate"]["predictions"].items()}
+    for name, entry in (entries | {"evaluate.truth": config["evaluate"]["truth"]}).items():
+        yield from _find_contradictions_of_method(name, entry)
     halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
     shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]
     if shortest < 2**poolings:
@@ -141,6 +134,19 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"network.depth: {poolings} poolings are too many for the {shortest} rows of the tumor network; "
             "lower network.depth or raise slices.size"
         )
+
+
+def _find_contradictions_of_method(name: str, entry: Any) -> Iterator[str]:
+    parts = read_parts(entry if isinstance(entry, dict) else {})
+    if name.startswith("transfer."):  # where no kidney is looked at
+        parts["kidney"] = []
+    items = parts["kidney"] + parts["tumor"]
+    if both := sorted(set(parts["kidney"]) & set(parts["tumor"]), key=str):
+        yield f"{name}: {both[0]} is both kidney and tumor; name each once"
+    if not items:
+        yield f"{name} has neither kidney nor tumor; name a label or a file of one"
+    if len({isinstance(item, str) for item in items}) > 1:
+        yield f"{name} mixes labels and names of files; name either labels, as 1, or files, as kidney_left"
 
 
 def read_parts(entry: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -163,7 +169,7 @@ def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         For each key, `training.epochs` for example, its value here and its default.
     """
     keys = list_keys()
-    unread = {"run", "scans", *FOLDERS, *keys["data.source"]["enum"]} - {config["data"]["source"]}
+    unread = {"run", "evaluate", "scans", *FOLDERS, *keys["data.source"]["enum"]} - {config["data"]["source"]}
     values = {name: (get_value(config, name), key["default"]) for name, key in keys.items()}
     return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 

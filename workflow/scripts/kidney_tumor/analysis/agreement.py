@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -121,13 +122,12 @@ def tabulate_agreement(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
     for measure in SIZES:
         for reference in REFERENCES:
             known = cases[list(dict.fromkeys([SIZES[0], measure, reference]))].dropna()
-            row = {"measure": measure, "reference": reference}
+            row: dict[str, Any] = {"measure": measure, "reference": reference}
             row |= measure_agreement(cases[measure], cases[reference], seed)
             limits = find_limits(np.log(known[measure] / known[reference]))
             found = {name: np.exp(ends) for name, ends in zip(FACTORS, limits.values(), strict=True)}
-            found["gain"] = np.full(3, np.nan)
-            if measure != SIZES[0] and len(known) > 3:
-                found["gain"] = resample(_gain, known.to_numpy(float).T, seed)
+            can_gain = measure != SIZES[0] and len(known) > 3
+            found["gain"] = np.array(resample(_gain, known.to_numpy(float).T, seed) if can_gain else [np.nan] * 3)
             for name, ends in found.items():
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
             rows.append(row)

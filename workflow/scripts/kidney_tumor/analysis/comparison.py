@@ -1,8 +1,9 @@
-"""The comparison of this run with other methods on the same test cases."""
+"""The comparison of methods on the same cases: the first, which is this run or another, and the others."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kidney_tumor.analysis.method_scores import MEASURES, SHARES
@@ -20,19 +21,25 @@ from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.errors import UserError
 
+DIFFERENCE_COLUMNS = (
+    "method", "target", "measure", "n", "mean", "mean_low", "mean_high", "median", "median_low", "median_high",
+    "confidence", "wilcoxon_p", "holm_p", "smallest_p", "found", "first_found",
+)  # fmt: skip
+"""The columns of the table of differences; `compare_methods` explains them."""
+
 
 def count_unusable(table: pd.DataFrame) -> dict[str, int]:
     """Count the cases of each method that have no usable file.
 
     Raises:
-        UserError: There is nothing to compare, since this run, which is the first method, or all others have no usable
-            case at all; the message has a line for each such method.
+        UserError: There is nothing to compare, since the first method or all others have no usable case at all; the
+            message has a line for each such method.
     """
     counts = {method: table.loc[table["method"] == method, "case"].nunique() for method in table["method"].unique()}
     usable = table[table["problem"] == ""].groupby("method")["case"].nunique()
-    run, *others = counts
+    first, *others = counts
     useless = [method for method in counts if method not in usable]
-    if run in useless or len(useless) == len(others) > 0:
+    if first in useless or len(useless) == len(others) > 0:
         raise UserError("\n".join(describe_unusable(table, method) for method in useless))
     return {method: count - usable.get(method, 0) for method, count in counts.items()}
 
@@ -77,8 +84,9 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         seed: The seed of the intervals.
 
     Returns:
-        A table with a row for each method, target and measure: n (the cases with a defined value), left_out (the cases
-        without a usable file), and mean and median with their 95 % intervals.
+        A table with a row for each method, target and measure: n (the cases with a defined and finite value), infinite
+        (those whose distance is infinite, since one mask is empty), left_out (those without a usable file), and mean
+        and median with their 95 % intervals.
     """
     unusable, rows = count_unusable(table), []
     for method in table["method"].unique():
@@ -90,46 +98,52 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
                         "method": method,
                         "target": target,
                         "measure": measure,
-                        "n": values.count(),
+                        "n": np.isfinite(values).sum(),
+                        "infinite": np.isinf(values).sum(),
                         "left_out": unusable[method],
-                        **summarize_values(values, seed, limits=SHARE if measure in SHARES else None),
+                        **summarize_values(
+                            values[np.isfinite(values)], seed, limits=SHARE if measure in SHARES else None
+                        ),
                     }
                 )
     return pd.DataFrame(rows)
 
 
 def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Compare each method with this run, paired by case.
+    """Compare each method with the first one, paired by case.
 
     The intervals hold together with 95 % for the methods of a target and measure: with m methods each is one of
     1 - 0.05 / m (Bonferroni). The p values of the m signed-rank tests are corrected by Holm's method.
 
     Args:
-        table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, which begins with this run.
+        table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, the first method first.
         seed: The seed of the intervals.
 
     Returns:
-        A table with a row for each other method, target and measure: n (the cases in which both are defined), mean and
-        median of the method minus this run with their intervals, the confidence of these, wilcoxon_p and holm_p;
-        smallest_p, the smallest holm_p that so many cases with a difference can give; and found and run_found, the
-        numbers of these cases in which the method's Dice and that of this run are above 0.
+        A table with a row for each other method, target and measure: n (the cases in which both are defined and
+        finite), mean and median of the method minus the first with their intervals, the confidence of these,
+        wilcoxon_p and holm_p; smallest_p, the smallest holm_p that so many cases with a difference can give; and found
+        and first_found, the numbers of these cases in which the method's Dice and that of the first are above 0.
     """
-    run, *others = table["method"].unique()
+    first, *others = table["method"].unique()
+    if not others:
+        return pd.DataFrame(columns=DIFFERENCE_COLUMNS)
     parts = []
     for target in TARGETS:
         dices = average_measure(table, target, "dice")
         for measure in MEASURES:
             values = average_measure(table, target, measure)
-            paired = sum((values[method] - values[run]).notna().any() for method in others)
+            values = values.where(np.isfinite(values))
+            paired = sum((values[method] - values[first]).notna().any() for method in others)
             confidence = 1 - (1 - CONFIDENCE) / max(paired, 1)
             rows = [
                 {
                     "method": method,
                     "target": target,
                     "measure": measure,
-                    **compare_pairs(values[run], values[method], seed, confidence),
+                    **compare_pairs(values[first], values[method], seed, confidence),
                     "confidence": confidence,
-                    **_count_found(dices[[run, method]].dropna()),
+                    **_count_found(dices[[first, method]].dropna()),
                 }
                 for method in others
             ]
@@ -137,32 +151,30 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
             changed = (part["improved"] + part["worsened"]).where(lambda count: count > 0, part["n"])
             smallest = adjust_holm(changed.map(bound_p))
             parts.append(part.assign(holm_p=adjust_holm(part["wilcoxon_p"]), smallest_p=smallest))
-    joined = pd.concat(parts, ignore_index=True).drop(columns=["improved", "worsened", "unchanged"])
-    last = ["wilcoxon_p", "holm_p", "smallest_p", "found", "run_found"]
-    order = [*(column for column in joined if column not in last), *last]
+    joined = pd.concat(parts, ignore_index=True)[list(DIFFERENCE_COLUMNS)]
     ranks = joined["method"].map(others.index)
-    return joined[order].loc[ranks.sort_values(kind="stable").index]
+    return joined.loc[ranks.sort_values(kind="stable").index]
 
 
 def _count_found(dices: pd.DataFrame) -> dict[str, int]:
-    """Count the cases with a Dice above 0 of this run, in the first column, and of another method, in the second."""
-    return {"run_found": int((dices.iloc[:, 0] > 0).sum()), "found": int((dices.iloc[:, 1] > 0).sum())}
+    """Count the cases with a Dice above 0 of the first method, in the first column, and of another, in the second."""
+    return {"first_found": int((dices.iloc[:, 0] > 0).sum()), "found": int((dices.iloc[:, 1] > 0).sum())}
 
 
-def describe_difference(row: Mapping[str, Any], run: str) -> str:
-    """Describe in a sentence how a method's Dice differs from that of this run; that nothing was found comes first.
+def describe_difference(row: Mapping[str, Any], first: str) -> str:
+    """Describe in a sentence how a method's Dice differs from that of the first; that nothing was found comes first.
 
     It differs if the interval of the mean difference excludes 0 and Holm's p is below 0.05, as for the effect of
     post-processing. Where no differences of so many cases could give such a p, nothing is concluded.
 
     Args:
         row: A row of the table that `compare_methods` returns.
-        run: The name of this run.
+        first: The name of the first method.
     """
-    text, count = f"{row['method']} minus {run}: Dice of {row['target'].replace('_', ' + ')}", int(row["n"])
+    text, count = f"{row['method']} minus {first}: Dice of {row['target'].replace('_', ' + ')}", int(row["n"])
     if count < 2:
         return f"{text}: {count} common case{'s' * (count != 1)}, too few to compare"
-    empty = [name for name, found in ((row["method"], row["found"]), (run, row["run_found"])) if not found]
+    empty = [name for name, found in ((row["method"], row["found"]), (first, row["first_found"])) if not found]
     if empty:
         text += f": nothing was found by {' and '.join(empty)}, Dice is 0 in all {count} common cases"
     if len(empty) == 2:

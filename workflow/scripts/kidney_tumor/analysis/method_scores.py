@@ -1,29 +1,23 @@
 """The scores of a segmentation by this run or another method, and why one cannot be scored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from kidney_tumor.analysis.scoring import compute_dice
-from kidney_tumor.analysis.surface_dice import compute_surface_dice
-from kidney_tumor.data.places import check_places
+from kidney_tumor.analysis.surface_distances import measure_surfaces
+from kidney_tumor.data.segmentations import Segmentation, UnusableError
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.errors import VolumeError
-from kidney_tumor.volumes.masks import Masks, RunLengthMask, Shape, Spacing, Values, read_mask, read_segmentation
+from kidney_tumor.schema import read_defaults
+from kidney_tumor.volumes.masks import Masks, RunLengthMask, Spacing
 from kidney_tumor.volumes.nifti import read_geometry
 
-T = TypeVar("T")
-
-Organs = Mapping[str, Sequence[Path]]
-"""The masks of `kidney` and `tumor`; a part that a method does not segment is not in it, one without mask is empty."""
-
-TOLERANCES_MM = {"kidney_tumor": 1.0330772532390826, "tumor": 1.1498198361434828}
-"""The tolerances of the surface Dice in the official evaluation of KiTS21 and KiTS23: how far their readers differ."""
-MEASURES = ("dice", "surface_dice", "error_ml", "error_percent", "absolute_error_ml")
-"""What a case is compared by; `score_segmentation` explains them."""
+MEASURES = ("dice", "surface_dice", "hd95_mm", "error_ml", "error_percent", "absolute_error_ml")
+"""What a case is compared by; `score_mask` explains them."""
 SHARES = ("dice", "surface_dice")
 """The measures from 0 to 1."""
 TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "problem")
@@ -32,117 +26,126 @@ COMPARISON_COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predic
 """The columns of the table of cases; `absent` names the organs that have no file."""
 
 
-def score_segmentation(truth: Masks, prediction: Masks, spacing: Spacing) -> dict[str, dict[str, float]]:
+@dataclass(frozen=True)
+class Conventions:
+    """What scores depend on beside the masks.
+
+    Attributes:
+        tolerances_mm: The tolerance of the surface Dice of each target.
+        both_empty: What two empty masks get: `missing`, no score, or `one`, the score of a perfect segmentation.
+    """
+
+    tolerances_mm: Mapping[str, float]
+    both_empty: str
+
+
+def set_conventions(values: Mapping[str, Any]) -> Conventions:
+    """Set the conventions from the values of the keys in the section `evaluate`."""
+    tolerances = {target: values[f"{part}_tolerance_mm"] for target, part in zip(TARGETS, NETWORKS, strict=True)}
+    return Conventions(tolerances, values["both_empty"])
+
+
+DEFAULTS = set_conventions(read_defaults()["evaluate"])
+"""The tolerances of KiTS21's and KiTS23's official evaluation, and no score of two empty masks."""
+
+
+def score_mask(
+    true: RunLengthMask, predicted: RunLengthMask, spacing: Spacing, tolerance_mm: float, both_empty: str
+) -> dict[str, float]:
+    """Score a mask.
+
+    Args:
+        true: The true mask.
+        predicted: The predicted one, of the same shape.
+        spacing: The distance between neighboring slices, rows and columns in mm.
+        tolerance_mm: The tolerance of the surface Dice.
+        both_empty: What two empty masks get, as in `Conventions`.
+
+    Returns:
+        Its dice; surface_dice; hd95_mm, the 95 % Hausdorff distance, which is infinite if one mask is empty; the error
+        of the volume, which is the predicted minus the true one, in mL (error_ml), in percent of the true one
+        (error_percent) and in mL without its sign (absolute_error_ml); and both volumes, label_ml and predicted_ml.
+        What is undefined is NaN: the percentage if the true mask is empty, and, unless they count as perfect, both
+        kinds of Dice and the distance of two empty masks.
+    """
+    label_ml, predicted_ml = (mask.voxels * float(np.prod(spacing)) / 1000 for mask in (true, predicted))
+    perfect = both_empty == "one" and not true.voxels and not predicted.voxels
+    dice = 1.0 if perfect else compute_dice(true, predicted)
+    surface_dice, hd95_mm = (1.0, 0.0) if perfect else (float("nan"), float("nan"))
+    if true.voxels and predicted.voxels:
+        surfaces = measure_surfaces(true, predicted, spacing)
+        surface_dice, hd95_mm = surfaces.compute_surface_dice(tolerance_mm), surfaces.compute_hd95()
+    elif true.voxels or predicted.voxels:
+        surface_dice, hd95_mm = 0.0, float("inf")
+    error = predicted_ml - label_ml
+    return {
+        "dice": dice,
+        "surface_dice": surface_dice,
+        "hd95_mm": hd95_mm,
+        "error_ml": error,
+        "error_percent": 100 * error / label_ml if label_ml else float("nan"),
+        "absolute_error_ml": abs(error),
+        "label_ml": label_ml,
+        "predicted_ml": predicted_ml,
+    }
+
+
+def score_segmentation(
+    truth: Masks, prediction: Masks, spacing: Spacing, conventions: Conventions = DEFAULTS
+) -> dict[str, dict[str, float]]:
     """Score a segmentation.
 
     Args:
         truth: The true masks of kidney + tumor, and of tumor.
         prediction: The predicted ones, of the same shape.
         spacing: The distance between neighboring slices, rows and columns in mm.
+        conventions: The tolerances, and what two empty masks get.
 
     Returns:
-        For each target, its dice; surface_dice, at the tolerance of the target; the error of the volume, which is the
-        predicted minus the true one, in mL (error_ml), in percent of the true one (error_percent) and in mL without its
-        sign (absolute_error_ml); and both volumes, label_ml and predicted_ml. What is undefined is NaN: both kinds of
-        Dice if both masks are empty, and the percentage if the true one is.
+        The scores of each target, as `score_mask` returns them.
     """
-    scores = {}
-    for target, true, predicted in zip(TARGETS, truth, prediction, strict=True):
-        label_ml, predicted_ml = (mask.voxels * float(np.prod(spacing)) / 1000 for mask in (true, predicted))
-        error = predicted_ml - label_ml
-        scores[target] = {
-            "dice": compute_dice(true, predicted),
-            "surface_dice": compute_surface_dice(true, predicted, spacing, TOLERANCES_MM[target]),
-            "error_ml": error,
-            "error_percent": 100 * error / label_ml if label_ml else float("nan"),
-            "absolute_error_ml": abs(error),
-            "label_ml": label_ml,
-            "predicted_ml": predicted_ml,
-        }
-    return scores
+    return {
+        target: score_mask(true, predicted, spacing, conventions.tolerances_mm[target], conventions.both_empty)
+        for target, true, predicted in zip(TARGETS, truth, prediction, strict=True)
+    }
 
 
-def score_files(
-    method: str, case: str, truth: Masks, image: Path, paths: Sequence[Path], values: Values
+def score_method(
+    method: str, case: str, truth: Masks, image: Path, segmentations: Sequence[Segmentation]
 ) -> pd.DataFrame:
-    """Score the files of a case, which are several if several splits test it.
+    """Score a case as a method segments it, several times if several splits test it.
 
     Args:
         method: The name of the method.
         case: The name of the case.
         truth: The true masks of kidney + tumor, and of tumor.
         image: The image of the case, in whose grid the files must be, and whose spacing counts.
-        paths: The label volumes.
-        values: Their labels.
+        segmentations: The segmentations.
 
     Returns:
-        A table with the columns `COMPARISON_COLUMNS` and a row for each file and target; a target for which the method
-        has no label has none. A file that cannot be used has no scores, but a problem in words.
+        A table with the columns `COMPARISON_COLUMNS` and a row for each segmentation and target; a target that the
+        method does not segment has none. What cannot be used has no scores, but a problem in words.
     """
     rows = []
-    for path in paths:
-        scores, problem = {}, ""
+    for segmentation in segmentations:
+        scores: dict[str, dict[str, float]] = {}
+        problem = ""
         try:
-            masks = _read_in_place(image, path, lambda path: read_segmentation(path, values))
-            scores = score_segmentation(truth, masks, read_geometry(image).spacing)
-        except _UnusableError as error:
+            scores = score_segmentation(truth, segmentation.read(image), read_geometry(image).spacing)
+        except UnusableError as error:
             problem = str(error)
-            if values is None and "holds labels" in problem:
-                problem += "; say in compare what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}"
-        given = {"method": method, "case": case, "file": str(path), "absent": "", "problem": problem}
-        rows += [given | {"target": target} | scores.get(target, {}) for target in list_targets(values)]
+        rows += make_rows(method, case, segmentation, segmentation.targets, scores, problem)
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
-def score_organs(method: str, case: str, truth: Masks, image: Path, organs: Organs) -> pd.DataFrame:
-    """Score a case that has a mask for each organ, in which everything above 0 is the organ.
-
-    The arguments and the table are those of `score_files`, with one row for each target.
-    """
-    scores, problem, shape = {}, "", read_geometry(image).shape
-    try:
-        kidney, tumor = (
-            unite(shape, [_read_in_place(image, path, read_mask) for path in organs.get(part, [])]) for part in NETWORKS
-        )
-        scores = score_segmentation(truth, (unite(shape, [kidney, tumor]), tumor), read_geometry(image).spacing)
-    except _UnusableError as error:
-        problem = str(error)
-    files = ", ".join(str(path) for paths in organs.values() for path in paths)
-    given = {"method": method, "case": case, "file": files, "absent": "", "problem": problem}
-    targets = [target for target, part in zip(TARGETS, NETWORKS, strict=True) if part in organs]
-    return pd.DataFrame(
-        [given | {"target": target} | scores.get(target, {}) for target in targets], columns=COMPARISON_COLUMNS
-    )
-
-
-class _UnusableError(Exception):
-    """A file of a method that cannot be used; the message names it and says why."""
-
-
-def _read_in_place(image: Path, path: Path, read: Callable[[Path], T]) -> T:
-    """Read a file of a method if it lies in the grid of the image."""
-    try:
-        check_places(image, path)
-        return read(path)
-    except VolumeError as error:
-        raise _UnusableError(f"{path} {error.what}") from error
-    except PermissionError as error:
-        raise _UnusableError(f"{path}: {error.strerror}") from error
-
-
-def unite(shape: Shape, masks: Sequence[RunLengthMask]) -> RunLengthMask:
-    """Unite masks of a shape; of none, the union is empty."""
-    empty = np.zeros(0, np.int64)
-    starts = np.sort(np.concatenate([empty, *(mask.start for mask in masks)]))
-    stops = np.sort(np.concatenate([empty, *(mask.stop for mask in masks)]))
-    # A run begins where none is open, and ends where all that began have ended; runs that touch become one.
-    count = np.arange(len(starts))
-    begins = np.searchsorted(stops, starts, side="left") == count
-    ends = np.searchsorted(starts, stops, side="right") == count + 1
-    return RunLengthMask(shape, starts[begins], stops[ends])
-
-
-def list_targets(values: Values) -> list[str]:
-    """List the targets that a method segments: kidney + tumor if it has a label of kidney, tumor if of tumor."""
-    parts = zip(TARGETS, NETWORKS, strict=True)
-    return [target for target, part in parts if values is None or values[part]]
+def make_rows(
+    method: str,
+    case: str,
+    segmentation: Segmentation,
+    targets: Sequence[str],
+    scores: Mapping[str, Mapping[str, float]],
+    problem: str,
+) -> list[dict[str, object]]:
+    """Make the rows of a segmentation for some targets, with its scores, which may be none, or a problem."""
+    given = {"method": method, "case": case, "file": segmentation.name, "absent": "", "problem": problem}
+    return [given | {"target": target} | dict(scores.get(target, {})) for target in targets]

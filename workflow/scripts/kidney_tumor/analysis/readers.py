@@ -10,10 +10,11 @@ import pandas as pd
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data.places import check_places
+from kidney_tumor.data.segmentations import Values, read_segmentation
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.volumes.labels import TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, Values, read_label_masks, read_segmentation
+from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
 
 COLUMNS = ("case", "kidney_tumor", "tumor", "filtered", "kept_first", "kept_second")
 

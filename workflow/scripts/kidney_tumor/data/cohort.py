@@ -7,6 +7,7 @@ import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ KITS19_UNLABELED = range(KITS19_LABELED, 300)
 """The numbers of KiTS19's own test cases: its download script fetches their images, but no labels for them."""
 
 NIFTI = (".nii.gz", ".nii")
+SPECIAL = set("{}<>")
+"""The characters that Snakemake would take for placeholders in a path."""
 CASE = re.compile(r"case_(\d{5})")
+LABEL_FORMS = ("segmentations/{case}.nii.gz", "{case}.nii.gz", "{case}.nii", "{case}/segmentation.nii.gz")
+"""Where the label volumes of another cohort lie in its folder."""
 
 
 class NoCohortError(UserError):
@@ -101,14 +106,17 @@ def check_validation(count: int, training_cases: int) -> None:
 
 
 def format_cases(cases: Iterable[str]) -> str:
-    """Write names of cases as text, consecutive ones as ranges: `case_00003, case_00010 to case_00019`."""
+    """Write names of cases as text, consecutive numbers as ranges: `case_00003, case_00010 to case_00019, other`."""
+    named = sorted(cases)
+    others = [case for case in named if not CASE.fullmatch(case)]
     spans: list[list[int]] = []
-    for number in sorted(int(case.removeprefix("case_")) for case in cases):
+    for number in (int(found[1]) for case in named if (found := CASE.fullmatch(case))):
         if spans and number == spans[-1][1] + 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    return ", ".join(name_case(a) if a == b else f"{name_case(a)} to {name_case(b)}" for a, b in spans)
+    ranges = [name_case(a) if a == b else f"{name_case(a)} to {name_case(b)}" for a, b in spans]
+    return ", ".join(ranges + others)
 
 
 def find_cases(root: Path) -> list[str]:
@@ -128,6 +136,34 @@ def find_cases(root: Path) -> list[str]:
         "case_00001/..., as KiTS19 has them (https://github.com/neheller/kits19): point data.root at your copy, or "
         "fetch them with --config data='{source: download}'; `make demo` needs no data"
     )
+
+
+@cache
+def find_labels(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """Find the label volumes of a cohort, whatever its cases are called.
+
+    Returns:
+        The path of a case's label volume with `{case}` in place of its name, and the names of the cases, in order.
+
+    Raises:
+        UserError: There is no such folder or label volume, or they lie there in several forms.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}")
+    found = {}
+    for form in LABEL_FORMS:
+        pattern = re.compile(re.escape(form).replace(r"\{case\}", r"(\w[^/]*)"))
+        names = [path.relative_to(folder).as_posix() for path in folder.glob(form.replace("{case}", "*"))]
+        if matches := [match for match in map(pattern.fullmatch, names) if match]:
+            found[form] = tuple(sorted(match[1] for match in matches))
+    if not found:
+        places = ", ".join(form.replace("{case}", "<case>") for form in LABEL_FORMS)
+        raise UserError(f"no label volume in {folder}; looked for {places}")
+    if len(found) > 1:
+        examples = " and ".join(form.format(case=cases[0]) for form, cases in found.items())
+        raise UserError(f"{folder} has label volumes in several forms, {examples}; keep one")
+    [(form, cases)] = found.items()
+    return f"{folder}/{form}", cases
 
 
 def find_root(config: Mapping[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""Segmentations of the test cases by other methods: where their files lie, and which labels they hold.
+"""Segmentations by other methods, and labels: where the files of a case lie, and which labels they hold.
 
 This module imports nothing heavy, since the Snakefile imports it.
 """
 
+import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
-from kidney_tumor.data.cohort import NIFTI
-from kidney_tumor.errors import UserError
+from kidney_tumor.data.cohort import NIFTI, SPECIAL
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -25,14 +25,14 @@ FORMS = (
 )
 """Where a case lies in a folder: of a run of this workflow, with one split or several; a file for each case; KiTS19's
 folders; and the challenge's submissions."""
-COHORT_FORMS = ("segmentations/{case}.nii.gz", "{case}.nii.gz", "{case}.nii", "{case}/segmentation.nii.gz")
-"""Those of `FORMS` in which the cases of a folder can be found without knowing their names."""
 CHANNEL_FORMS = ("{case}_0000.nii.gz", "{case}_0000.nii")
 """The names that nnU-Net gives to images. Segmentations have them if a tool kept the image's name, so these files count
 only where there are no others."""
 ORGAN_FOLDERS = ("{case}", "{case}/segmentations", "{case}.nii.gz", "{case}_0000", "{case}_0000.nii.gz")
 """The folders of a case with one file for each organ, as TotalSegmentator writes them; a loop over images may give a
 folder the whole name of its image."""
+CHANNEL = "_0000"
+"""What the stem of an image's name ends with in nnU-Net."""
 SHOWN = 5
 """The number of files in a case's folder that an error names."""
 
@@ -65,12 +65,14 @@ class Found:
             is not in it.
         absent: The organs that have no file, and so were not found in this case.
         problem: Why there are no files; empty if there are.
+        is_ambiguous: Whether there are none since there are too many.
     """
 
     files: tuple[str, ...] = ()
     organs: Mapping[str, list[str]] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     problem: str = ""
+    is_ambiguous: bool = False
 
 
 def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
@@ -118,38 +120,69 @@ def find_segmentations(method: Method, case: str) -> Found:
         volumes = _find_volumes(method.folder, CHANNEL_FORMS, case)
     places = [paths[0] for paths in volumes] + [found.files[0] for found in organs]
     if len(places) > 1:
-        return Found(problem=f"several segmentations in {method.folder}, {' and '.join(places)}; keep one")
+        problem = f"several segmentations in {method.folder}, {' and '.join(places)}; keep one"
+        return Found(problem=problem, is_ambiguous=True)
     if volumes:
         return Found(tuple(volumes[0]))
     return organs[0] if organs else Found(problem=_explain_missing(method, case))
 
 
-@cache
-def find_labels(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Find the label volumes of a cohort, whatever its cases are called.
+def list_cases(method: Method) -> dict[str, Found]:
+    """List the cases in the folder of a method, each with its files or why it has none that can be used."""
+    stems = {stem for stem in _list_stems(method.folder) if _is_case(find_segmentations(method, stem))}
+    # Beside a segmentation of its case, or where all have it, the suffix of images is no part of the name.
+    have_suffix = all(stem.endswith(CHANNEL) for stem in stems)
+    names = {
+        stem.removesuffix(CHANNEL) if have_suffix or stem.removesuffix(CHANNEL) in stems else stem for stem in stems
+    }
+    found = {name: find_segmentations(method, name) for name in map(_name_submitted, sorted(names))}
+    return {name: one for name, one in found.items() if _is_case(one)}
+
+
+def _list_stems(folder: Path) -> set[str]:
+    """List what cases in a folder may be called: the names of its files and folders without their suffix."""
+    places = [folder, folder / "segmentations", *folder.glob("split_*/segmentations")]
+    return {
+        _strip(path.name)
+        for place in places
+        if place.is_dir()
+        for path in place.iterdir()
+        if not path.name.startswith(".") and (path.is_dir() or path.name.endswith(NIFTI))
+    }
+
+
+def _is_case(found: Found) -> bool:
+    return bool(found.files) or found.is_ambiguous
+
+
+def _name_submitted(stem: str) -> str:
+    """Name a case by the name of its file, which may be that of a submission to the challenge."""
+    return re.sub(r"^prediction_(\d{5})$", r"case_\1", stem)
+
+
+def match_cases(truth: Mapping[str, Found], method: Method) -> tuple[dict[str, Found], list[str]]:
+    """Match the cases of a method with those that have a truth.
 
     Returns:
-        The path of a case's label volume with `{case}` in place of its name, and the names of the cases, in order.
-
-    Raises:
-        UserError: There is no such folder or label volume, or they lie there in several forms.
+        What the method has of each case with a truth; and the names of its other cases, those whose files no case has.
     """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
-    found = {}
-    for form in COHORT_FORMS:
-        pattern = re.compile(re.escape(form).replace(r"\{case\}", r"(\w[^/]*)"))
-        names = [path.relative_to(folder).as_posix() for path in folder.glob(form.replace("{case}", "*"))]
-        if matches := [match for match in map(pattern.fullmatch, names) if match]:
-            found[form] = tuple(sorted(match[1] for match in matches))
-    if not found:
-        places = ", ".join(form.replace("{case}", "<case>") for form in COHORT_FORMS)
-        raise UserError(f"no label volume in {folder}; looked for {places}")
-    if len(found) > 1:
-        examples = " and ".join(form.format(case=cases[0]) for form, cases in found.items())
-        raise UserError(f"{folder} has label volumes in several forms, {examples}; keep one")
-    [(form, cases)] = found.items()
-    return f"{folder}/{form}", cases
+    matched = {case: find_segmentations(method, case) for case in truth}
+    used = {path for found in matched.values() for path in found.files}
+    return matched, [
+        case for case, found in list_cases(method).items() if case not in matched and not used & set(found.files)
+    ]
+
+
+def explain_unusable(case: str, truth: Found, found: Found) -> str:
+    """Explain in words why a case cannot be evaluated; empty if it can be."""
+    if not case.isprintable() or SPECIAL & set(case):
+        return f"its name has {' '.join(sorted(SPECIAL))} or a control character; rename it"
+    for what, one in (("truth", truth), ("prediction", found)):
+        if one.is_ambiguous:
+            return one.problem
+        if len(one.files) > 1 and not one.organs:
+            return f"several splits segment it, as {what}; name the folder of one"
+    return "" if found.files else "no prediction"
 
 
 def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:
@@ -160,7 +193,8 @@ def list_never_found(method: Method, found: Iterable[Found]) -> list[str]:
 
 def _find_volumes(folder: Path, forms: Iterable[str], case: str) -> list[list[str]]:
     """Find the label volumes of a case: the files of each form of which there are some."""
-    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in _name_places(forms, case)]
+    places = _name_places(forms, glob.escape(case))
+    found = [sorted(str(path) for path in folder.glob(place) if path.is_file()) for place in places]
     return [paths for paths in found if paths]
 
 

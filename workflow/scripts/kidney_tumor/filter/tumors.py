@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kidney_tumor.data import remedies
+from kidney_tumor.data.segmentations import Values, read_segmentation
 from kidney_tumor.errors import VolumeError
 from kidney_tumor.volumes.components import (
     compute_eigenvalues,
@@ -14,7 +15,6 @@ from kidney_tumor.volumes.components import (
     compute_thin_eigenvalues,
     find_components,
 )
-from kidney_tumor.volumes.masks import Values, read_segmentation
 from kidney_tumor.volumes.nifti import read_geometry
 
 THIN_MM = 0.5

@@ -24,7 +24,7 @@ def make_transforms(augmentation: Augmentation) -> Any:
     """
     from kornia import augmentation as kornia  # off by default, and slow to import
 
-    transforms = [
+    transforms: list[Any] = [
         kornia.RandomHorizontalFlip(p=0.5),
         kornia.RandomAffine(degrees=15, scale=(0.7, 1.4), p=0.5),
         kornia.RandomBrightness(brightness=(0.9, 1.1), p=0.3),
@@ -63,7 +63,7 @@ def augment(
 def bend_intensities(images: Tensor) -> Tensor:
     """Bend the intensities of half of the images by a random increasing curve, as if organs took contrast otherwise.
 
-    The curve consists of straight pieces and keeps 0 and 1, as in Models Genesis (Zhou et al. 2019), where it is smooth.
+    The curve keeps 0 and 1 and consists of straight pieces; that of Models Genesis (Zhou et al. 2019) is smooth.
 
     Args:
         images: The images, shape (batch, 1, H, W), from 0 to 1.

@@ -37,6 +37,11 @@ class Progress:
         """The number of the current epoch; the first is 1."""
         return len(self.history) + 1
 
+    @property
+    def best_epoch(self) -> dict[str, Any]:
+        """The record of the epoch with the highest validation Dice, or the lowest loss; of equal ones, the first."""
+        return min(self.history, key=lambda epoch: -epoch.get("validation_dice", -epoch["loss"]))
+
 
 @dataclass
 class Reporter:

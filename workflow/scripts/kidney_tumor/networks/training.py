@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.augmentation import Augmentation, augment
+from kidney_tumor.networks.averaging import average_weights
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
 from kidney_tumor.networks.device import Device
@@ -60,7 +60,7 @@ class Task:
     validate: Callable[[UNet], float] | None = None
 
 
-STATEFUL = ("network", "optimizer", "scheduler", "scaler")
+STATEFUL = ("network", "average", "optimizer", "scheduler", "scaler")
 """The parts of a state that torch itself saves and restores."""
 
 
@@ -73,7 +73,7 @@ class State:
         self.network = UNet(**asdict(task.architecture))
         self.network.initialize(self.generator)
         task.device.hold(self.network.train())
-        self.average = _average(self.network, hyperparameters.averaging)
+        self.average = average_weights(self.network, hyperparameters.averaging)
         self.optimizer = torch.optim.Adam(self.network.parameters(), hyperparameters.learning_rate, fused=True)
         self.scheduler = ReduceLROnPlateau(
             self.optimizer,
@@ -86,15 +86,12 @@ class State:
         order = torch.randperm(task.dataset.shape[0], generator=self.generator)
         self.progress = Progress(started, order, torch.zeros((), device=device))
         self.best_weights: dict[str, Tensor] = {}
-        self.parts = {name: getattr(self, name) for name in STATEFUL} | (
-            {"average": self.average} if self.average else {}
-        )
+        self.parts = {name: part for name in STATEFUL if (part := getattr(self, name)) is not None}
 
     @property
     def result(self) -> UNet:
         """The network that the training gives: the average over the updates, or the one that is updated."""
-        network: UNet = self.average.module if self.average else self.network
-        return network
+        return cast(UNet, self.average.module) if self.average else self.network
 
     def save(self) -> dict[str, Any]:
         """Return what `restore` needs; it shares memory with this state."""
@@ -112,21 +109,15 @@ class State:
         self.progress = Progress(**saved["progress"] | {"total": total})
 
 
-def _average(network: UNet, averaging: float) -> AveragedModel | None:
-    """Begin the moving average of a network's weights, with a decay of `averaging` an update; None if it is 0."""
-    if not averaging:
-        return None
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(averaging), use_buffers=True)
-
-
 def train(
     task: Task, report: Callable[[str], None] = print, checkpoint: Checkpoint | None = None
 ) -> tuple[UNet, dict[str, Any]]:
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
-    The returned weights and statistics of the batch normalization, or their moving average if `averaging` is above 0, are
-    those at the end of the epoch with the lowest mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change. If
-    there are validation cases, one minus their Dice takes the place of the loss in all that depends on its progress.
+    The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
+    mean loss; of equal ones, the first. If `averaging` is above 0, they are the moving average of weights then. This
+    loss is averaged over the epoch's batches, while the weights change. If there are validation cases, one minus their
+    Dice takes the place of the loss in all that depends on its progress.
 
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
 
@@ -226,7 +217,7 @@ def _accept_epoch(task: Task, state: State, loss: float) -> None:
         followed = 1 - epoch["validation_dice"]
         state.result.train()
     progress.history.append(epoch)
-    if _find_best(progress.history) is epoch:
+    if progress.best_epoch is epoch:
         state.best_weights = {name: value.clone() for name, value in state.result.state_dict().items()}
     before = state.scheduler.best
     state.scheduler.step(followed)
@@ -240,13 +231,8 @@ def _begin_epoch(state: State) -> None:
     progress.total, progress.trained, progress.seconds = torch.zeros_like(progress.total), 0, 0.0
 
 
-def _find_best(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Find the record of the epoch with the highest validation Dice, or the lowest loss; of equal ones, the first."""
-    return min(history, key=lambda epoch: -epoch.get("validation_dice", -epoch["loss"]))
-
-
 def _make_record(task: Task, state: State) -> dict[str, Any]:
-    history, best = state.progress.history, _find_best(state.progress.history)
+    history, best = state.progress.history, state.progress.best_epoch
     return {
         "epochs_run": len(history),
         "best_epoch": best["epoch"],

@@ -11,11 +11,9 @@ from argparse import ArgumentTypeError
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from kidney_tumor.data.cohort import NIFTI
+from kidney_tumor.data.cohort import NIFTI, SPECIAL
 from kidney_tumor.errors import UserError
 
-SPECIAL = set("{}<>")
-"""The characters that Snakemake would take for placeholders in a path."""
 SNIFFED_BYTES = 2048
 """The bytes of a file that are looked at to recognize DICOM."""
 EXPECTED = "files .nii.gz, .nii, .nrrd or .mha, or folders with DICOM files"

@@ -39,6 +39,13 @@ class Components:
         """Count the voxels of each component, shape (n,), that lie in a mask of the same shape."""
         return self.sum_by_component(self.runs.count_common(mask)).astype(np.int64)
 
+    def count_shared(self, other: "Components") -> np.ndarray:
+        """Count the voxels that each component shares with each one of another mask of the same shape: (n, others)."""
+        i, j, shared = self.runs.find_overlaps(other.runs)
+        table = np.zeros((len(self), len(other)), np.int64)
+        np.add.at(table, (self.owner[i], other.owner[j]), shared.length)
+        return table
+
     def sum_by_component(self, values: np.ndarray) -> np.ndarray:
         """Sum the values of the runs, shape (runs,), over each component, shape (n,)."""
         return np.bincount(self.owner, values, len(self))

@@ -4,7 +4,7 @@ A mask of a 1059-slice scan has 278 million voxels, but only a few hundred thous
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,6 @@ Masks = tuple["RunLengthMask", "RunLengthMask"]
 """The mask of kidney + tumor, and the mask of the tumor."""
 Box = tuple[slice, slice, slice]
 """The slices, rows and columns of a part of a volume."""
-Values = Mapping[str, Sequence[int]] | None
-"""The labels that mean `kidney` and `tumor`, of which a list may be empty; all others are background. None stands for
-files that hold 0, 1 (kidney) and 2 (tumor) only."""
 MASK_VALUES = 3
 """The largest number of different values in a mask, which are 0 and 255, for example, or the three labels."""
 
@@ -119,6 +116,25 @@ class RunLengthMask:
             return before[run] - beyond.clip(min=0)
 
         return count_before(self.stop) - count_before(self.start)
+
+    def find_overlaps(self, other: "RunLengthMask") -> tuple[np.ndarray, np.ndarray, "RunLengthMask"]:
+        """Find the pairs (i, j) in which run i overlaps run j of another mask of the same shape, and what they share.
+
+        The third value is the intersection of the two masks, with a run for each pair.
+        """
+        first = np.searchsorted(other.stop, self.start, side="right")
+        count = np.searchsorted(other.start, self.stop, side="left") - first
+        i = np.repeat(np.arange(len(self)), count)
+        j = np.arange(len(i)) + np.repeat(first - np.cumsum(count) + count, count)
+        starts, stops = np.maximum(self.start[i], other.start[j]), np.minimum(self.stop[i], other.stop[j])
+        return i, j, RunLengthMask(self.shape, starts, stops)
+
+    def count_by_slice(self) -> np.ndarray:
+        """Count the foreground voxels of each slice, shape (slices,)."""
+        first, _, _ = self.locate_starts()
+        length = self.shape[0] + 1
+        change = np.bincount(first, minlength=length) - np.bincount(first + self.length, minlength=length)
+        return np.cumsum(change)[:-1]
 
     def paint(self, volume: np.ndarray, value: int) -> None:
         """Set the mask's foreground in a volume of the same shape whose slices are fastest in memory.
@@ -219,26 +235,3 @@ def read_label_masks(path: Path) -> Masks:
         for parts in zip(*both, strict=True)
     )
     return kidney_tumor, tumor
-
-
-def read_segmentation(path: Path, values: Values) -> Masks:
-    """Read the masks of kidney + tumor and of tumor from a segmentation of another method.
-
-    Args:
-        path: The label volume.
-        values: Its labels.
-
-    Raises:
-        UserError: The file cannot be read, or holds what is no label.
-    """
-    if values is None:
-        return read_label_masks(path)
-    shape = read_geometry(path).shape
-    tumor = list(values["tumor"])
-    kidney_tumor, tumor_alone = (
-        RunLengthMask.from_blocks(
-            shape, ((span, np.isin(block, chosen)) for span, block in read_integer_columns(path, "labels"))
-        )
-        for chosen in ([*values["kidney"], *tumor], tumor)
-    )
-    return kidney_tumor, tumor_alone

@@ -1,0 +1,58 @@
+"""Collect the scores of all methods, compare each with the first, draw them, and name the cases that are left out."""
+
+from kidney_tumor import cli, tables
+from kidney_tumor.analysis import comparison, evaluation
+from kidney_tumor.analysis.lesions import LESION_COLUMNS, summarize_detection
+from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS, set_conventions
+from kidney_tumor.figures.comparison import plot_comparison, plot_worst
+
+
+@cli.run_main(
+    "statistics.seed",
+    "evaluate.both_empty",
+    "evaluate.kidney_tolerance_mm",
+    "evaluate.tumor_tolerance_mm",
+    output="table of all cases, .tsv",
+)
+@cli.take_file("folder", "folder of evaluate_case.py's <method>/<case>/")
+@cli.take_option("methods", nargs="+", required=True, help="names of the methods, with which the first is compared")
+@cli.take_option("cases", nargs="+", required=True, help="names of the cases that have a label")
+@cli.take_option("left-out", nargs=3, action="append", default=[], help="method, case, and why it is not evaluated")
+@cli.take_option("unknown", nargs="+", action="append", default=[], help="method, and its cases without a label")
+@cli.take_file("output-lesions", "table of all tumors, .tsv")
+@cli.take_file("output-summary", "table of means and medians, .tsv")
+@cli.take_file("output-differences", "table of paired differences, .tsv")
+@cli.take_file("output-detection", "table of the tumors that are found, .tsv")
+@cli.take_file("figure", "figures of the scores, .png or .svg", nargs="+")
+@cli.take_file("figure-worst", "figure of the worst cases, .png")
+def main(arguments: cli.Arguments) -> None:
+    skipped = {(method, case) for method, case, _ in arguments.left_out}
+    pairs = [(method, case) for method in arguments.methods for case in arguments.cases]
+    folders = [arguments.folder / method / case for method, case in pairs if (method, case) not in skipped]
+    scored = tables.read_tables([path / "scores.tsv" for path in folders], *COMPARISON_COLUMNS, texts=TEXT_COLUMNS)
+    lesions = tables.read_tables(
+        [path / "lesions.tsv" for path in folders], *LESION_COLUMNS, texts=["method", "case", "status"]
+    )
+    table = evaluation.add_left_out(scored, arguments.left_out, arguments.methods)
+    summary = comparison.summarize_methods(table, arguments.seed)
+    differences = comparison.compare_methods(table, arguments.seed)
+    detection = summarize_detection(lesions, evaluation.list_detected(table), arguments.seed)
+    tables.write_table(arguments.output, table)
+    tables.write_table(arguments.output_lesions, lesions)
+    tables.write_table(arguments.output_summary, summary)
+    tables.write_table(arguments.output_differences, differences)
+    tables.write_table(arguments.output_detection, detection)
+    plot_comparison(table, arguments.figure, set_conventions(vars(arguments)).tolerances_mm)
+    plot_worst(
+        table,
+        lambda method, case, target: evaluation.read_view(arguments.folder / method / case / "views.npz", target),
+        arguments.figure_worst,
+    )
+    for line in evaluation.describe_methods(summary, detection):
+        print(line)
+    for _, row in differences[differences["measure"] == "dice"].iterrows():
+        print(comparison.describe_difference(row, arguments.methods[0]))
+    for warning in comparison.list_warnings(scored):
+        print(f"warning: {warning}")
+    for warning in evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown):
+        print(f"warning: {warning}")
