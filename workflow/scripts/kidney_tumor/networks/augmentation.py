@@ -1,5 +1,6 @@
 """Random changes of training slices, which the paper does not have: kornia's, the same in a resumed training."""
 
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
@@ -24,6 +25,7 @@ def make_transforms(augmentation: Augmentation) -> Any:
     """
     from kornia import augmentation as kornia  # off by default, and slow to import
 
+    warnings.filterwarnings("ignore", "Default grid_sample", module="kornia")  # its elastic transform names no default
     transforms: list[Any] = [
         kornia.RandomHorizontalFlip(p=0.5),
         kornia.RandomAffine(degrees=15, scale=(0.7, 1.4), p=0.5),
