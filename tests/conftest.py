@@ -254,7 +254,7 @@ def small_disk(tmp_path):
 
 
 FIGURES = (
-    "ablation", "agreement", "cases", "ceiling", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
+    "ablation", "agreement", "cases", "trace", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
     "ratios", "references", "training", "transfer",
 )  # fmt: skip
 

@@ -9,14 +9,14 @@ import pytest
 from helpers.drawings import read_legend, scores
 from helpers.filters import filter_options
 
-from kidney_tumor.analysis.ceiling import STEPS, Loss, summarize_steps
 from kidney_tumor.analysis.summary import compare_variants, measure_effect
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss, summarize_steps
 from kidney_tumor.figures.ablation import plot_ablation
-from kidney_tumor.figures.ceiling import plot_ceiling, plot_losses
 from kidney_tumor.figures.dice import plot_dice, plot_pairs
 from kidney_tumor.figures.morphometry import plot_volumes
 from kidney_tumor.figures.network import plot_network
 from kidney_tumor.figures.pipeline import plot_pipeline
+from kidney_tumor.figures.trace import plot_losses, plot_trace
 from kidney_tumor.figures.training import plot_training
 from kidney_tumor.filter.constraints import OFF
 from kidney_tumor.filter.variants import format_options
@@ -74,25 +74,27 @@ def test_pairs_join_each_case(drawn, tmp_path):
 
 
 def trace(*cases):
-    """The oracle upper bound of cases: name, Dice of both targets and voxels of 10 after each step."""
+    """True masks of cases: name, Dice of both targets and voxels of 10 after each step and, after all, trimmed."""
     rows = [
         (case, target, step, dice, 10, left)
         for case, dices, voxels in cases
         for target in ("kidney_tumor", "tumor")
-        for step, dice, left in zip(STEPS, dices, voxels, strict=True)
+        for step, dice, left in zip((*STEPS, TRIMMED), dices, voxels, strict=True)
     ]
     return pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
 
 
-def test_the_oracle_upper_bound_shows_each_case_and_the_mean(drawn, tmp_path):
-    first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5], [0.8, 0.7, 0.6, 0.6, 0, 0, 0]
-    table = trace(("a", first, [10] * 7), ("b", second, [10, 10, 10, 10, 0, 0, 0]))
-    plot_ceiling(table, summarize_steps(table), tmp_path / "ceiling.png")
+def test_the_true_masks_show_each_case_and_the_mean(drawn, tmp_path):
+    first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5, 0.75], [0.8, 0.7, 0.6, 0.6, 0, 0, 0, 0.5]
+    table = trace(("a", first, [10] * 8), ("b", second, [10, 10, 10, 10, 0, 0, 0, 5]))
+    plot_trace(table, summarize_steps(table, seed=1), tmp_path / "trace.png")
     means = [0.9, 0.8, 0.7, 0.7, 0.25, 0.25, 0.25]
     for axis, target in zip(drawn[0].axes, ("Kidney + tumor", "Tumor"), strict=True):
-        assert axis.get_title() == f"{target}: oracle upper bound (n = 2)"
-        *cases, mean = axis.lines
-        assert [line.get_ydata().tolist() for line in cases] == [[1, *first], [1, *second]]
+        assert axis.get_title() == f"{target}: true masks after each step (n = 2)"
+        *cases, mean, trimmed = axis.lines
+        assert [line.get_ydata().tolist() for line in cases] == [[1, *first[:7]], [1, *second[:7]]]
+        assert trimmed.get_ydata()[0] == pytest.approx(0.625)
+        assert axis.get_legend().texts[0].get_text() == "trimmed until the filter accepts them: 0.6250, 0 emptied"
         assert [line.get_xdata().tolist() for line in cases] == [list(range(8))] * 2
         assert mean.get_ydata().tolist() == pytest.approx([1, 1, *np.repeat(means, 2)])
         ends = [bar.get_y() + bar.get_height() for bar in axis.patches]
@@ -116,7 +118,7 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
     truth = np.zeros((32, 32), np.uint8)
     truth[20:24, 4:8] = 2
     losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
-    table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1], [9, 5, 5, 5, 1, 1, 1]), ("b", [1] * 7, [10] * 7))
+    table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1, 0.6], [9, 5, 5, 5, 1, 1, 1, 5]), ("b", [1] * 8, [10] * 8))
     plot_losses(table, losses, tmp_path / "cases.png", "lower_half")
     axes = np.array(drawn[0].axes).reshape(2, 2)
     assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
@@ -193,7 +195,6 @@ def test_training_shows_what_the_validation_cases_lack(drawn, tmp_path):
 
 
 def test_ablation_names_what_is_off(drawn, tmp_path):
-    """The 27 resamples of 1, 1 and 4 have means from 1, 8 of them, to 4, one of them, which are the interval's ends."""
     base = filter_options(percentiles=(5, 95), tumor_kidney_overlap=0.95)
     variants = [base, replace(base, percentiles=None), replace(base, **OFF)]
     variants += [replace(base, percentiles=(10, 90)), replace(base, percentiles=(0, 100))]
@@ -209,7 +210,8 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         ).assign(**format_options(variant))
         for number, variant in enumerate(variants, 1)
     ]
-    plot_ablation(compare_variants(tables, seed=1), [tmp_path / "ablation.png"])
+    table = compare_variants(tables, seed=1)
+    plot_ablation(table, [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:
@@ -217,7 +219,9 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
             heights = axis.lines[0].get_ydata().astype(float)
             shown.append(list(zip(names, np.round(heights, 6), strict=True)))
             ends = [segment[:, 1] for segment in axis.collections[0].get_segments()]
-            np.testing.assert_allclose(ends, np.outer(heights, [0.5, 2]))
+            expected = set(map(tuple, table[["mean_low", "mean_high"]].to_numpy().round(6)))
+            assert set(map(tuple, np.round(ends, 6))) <= expected
+            assert all(low < height < high for (low, high), height in zip(ends, heights, strict=True))
         assert shown == [
             [("as configured", 0.1), ("any tumor shape", 0.2), ("no filter", 0.3)],
             [("0-100", 0.5), ("5-95", 0.1), ("10-90", 0.4)],

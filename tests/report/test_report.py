@@ -92,7 +92,7 @@ def test_the_tables_of_the_first_page_are_those_on_disk(browser, finished):
         row = dice.loc[target.replace(" + ", "_"), stage]
         assert mean.split()[0] == f"{row['mean']:.3f}"
         assert [count, found, emptied] == [f"{row[name]:.0f}" for name in ("n", "found", "emptied")]
-    assert len(read_cells(page, ["target", "step"])) == len(read_table(finished, "ceiling_summary"))
+    assert len(read_cells(page, ["target", "step"])) == len(read_table(finished, "trace_summary"))
 
 
 def test_phantoms_are_named_once(browser):
@@ -160,7 +160,7 @@ def test_nothing_is_loaded_and_nothing_fails(browser):
 def test_every_figure_is_shown(browser):
     categories = browser.execute_script("return Object.keys(categories)")
     assert [name.split(". ")[1] for name in sorted(categories)] == [
-        "Results", "Oracle upper bound", "Ablation", "Morphometry", "Phantom patients", "Method",
+        "Results", "True masks", "Ablation", "Morphometry", "Phantom patients", "Method",
         "Cases", "Cohort", "Training",
     ]  # fmt: skip
     figures = browser.execute_script("return Object.keys(results).filter(path => path.endsWith('.png'))")

@@ -121,7 +121,7 @@ def test_a_cohort_of_a_name_with_spaces_and_semicolons(finished, project):
     label = np.asarray(nib.load(root / "case_00002" / "segmentation.nii.gz").dataobj)
     replace(root / "case_00002" / "segmentation.nii.gz", np.minimum(label, 1))
     config = merged(OWN, data={"root": odd, "cases": [0, 1, 2]}, split={"test_cases": 1})
-    goals = ["cohort.tsv", "tumor_components.tsv", "slices/case_00002/slices.json", "ceiling.tsv"]
+    goals = ["cohort.tsv", "tumor_components.tsv", "slices/case_00002/slices.json", "trace.tsv"]
     result = project.snakemake(config, *(f"results/own/{goal}" for goal in goals))
     assert result.returncode == 0, result.stdout
     assert not list(project.folder.rglob("oops"))

@@ -165,7 +165,7 @@ def test_a_read_only_cohort_works(finished, project):
         subprocess.run(["mount", "--bind", root, root], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", root], check=True)
     try:
-        goals = ("cohort.tsv", "ceiling.tsv", "slices/case_00000/slices.json")
+        goals = ("cohort.tsv", "trace.tsv", "slices/case_00000/slices.json")
         result = project.snakemake(OWN, *(f"results/own/{goal}" for goal in goals))
     finally:
         if ROOTED:

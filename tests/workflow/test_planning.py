@@ -23,7 +23,7 @@ AFTER_FILTER = {
     "all": 1,
 }
 ABLATED = {"ablate": VARIANTS, "summarize_ablation": 1}
-CEILING = {"trace_ceiling": 5, "summarize_ceiling": 1}
+TRACE = {"trace_label": 5, "summarize_traces": 1}
 TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2, "pack_model": 1}
 
 
@@ -34,7 +34,7 @@ def test_nothing_changed_nothing_runs(finished):
 def test_changed_percentiles_rerun_the_filter_only(finished):
     planned = finished.planned(merged(TINY, postprocess={"percentiles": [1, 99]}))
     assert planned.pop("ablate") < VARIANTS  # some of the other variants were swept before
-    expected = list_jobs(AFTER_FILTER, CEILING, ratio_range=1, plot_ratios=1, pack_model=1, summarize_ablation=1)
+    expected = list_jobs(AFTER_FILTER, TRACE, ratio_range=1, plot_ratios=1, pack_model=1, summarize_ablation=1)
     assert planned | {"total": 0} == expected | {"total": 0}
 
 
@@ -42,7 +42,7 @@ def test_changed_percentiles_rerun_the_filter_only(finished):
 def test_changed_filter_reruns_post_processing_only(finished, change):
     planned = finished.planned(merged(TINY, postprocess=change))
     assert 0 < planned.pop("ablate") <= VARIANTS
-    assert planned | {"total": 0} == list_jobs(AFTER_FILTER, CEILING, summarize_ablation=1) | {"total": 0}
+    assert planned | {"total": 0} == list_jobs(AFTER_FILTER, TRACE, summarize_ablation=1) | {"total": 0}
 
 
 def test_changed_epochs_rerun_training_and_all_after_it(finished):
@@ -53,7 +53,7 @@ def test_changed_epochs_rerun_training_and_all_after_it(finished):
 def test_other_rows_retrain_the_tumor_network_only(finished):
     planned = finished.planned(merged(TINY, slices={"tumor_rows": "all"}))
     once = {"train": 1, "plot_training": 1, "plot_network": 1}
-    assert planned == list_jobs(AFTER_FILTER, ABLATED, CEILING, TRAINED, once)
+    assert planned == list_jobs(AFTER_FILTER, ABLATED, TRACE, TRAINED, once)
 
 
 def test_another_window_needs_no_extraction(finished):
@@ -86,9 +86,7 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     project = copy_of(finished)
     module = project.folder / "workflow/scripts/kidney_tumor/filter/postprocessing.py"
     module.write_text(module.read_text() + "\nedited = True\n")
-    assert project.planned(TINY) == list_jobs(
-        AFTER_FILTER, ABLATED, CEILING, ratio_range=1, plot_ratios=1, pack_model=1
-    )
+    assert project.planned(TINY) == list_jobs(AFTER_FILTER, ABLATED, TRACE, ratio_range=1, plot_ratios=1, pack_model=1)
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -19,7 +19,7 @@ READERS = {
         "check_cohort",
         "extract_slices",
         "measure_tumors",
-        "trace_ceiling",
+        "trace_label",
         "score",
         "measure_case",
         "measure_label",
@@ -33,7 +33,7 @@ READERS = {
     "train": {"pack_model", "predict", "plot_training", "plot_network", "summarize", "write_first_page"},
     "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
     "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
-    "ratio_range": {"pack_model", "postprocess", "trace_ceiling", "summarize", "plot_ratios"},
+    "ratio_range": {"pack_model", "postprocess", "trace_label", "summarize", "plot_ratios"},
     "pack_model": {"write_model_card"},
     "measure_label": {
         "pack_model",
@@ -54,16 +54,16 @@ READERS = {
         "write_first_page",
         "summarize_morphometry",
     },
-    "summarize_ceiling": {"write_first_page"},
+    "summarize_traces": {"write_first_page"},
     "summarize_ablation": {"write_first_page"},
     "write_viewer": {"write_first_page"},
     "plot_dice": {"plot_pipeline", "write_first_page"},
     "plot_references": {"write_first_page"},
     "measure_case": {"summarize_morphometry"},
     "ablate": {"summarize_ablation"},
-    "trace_ceiling": {"summarize_ceiling"},
+    "trace_label": {"summarize_traces"},
 }
-FILTER = {"postprocess", "trace_ceiling", "ablate"}
+FILTER = {"postprocess", "trace_label", "ablate"}
 NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "make_record", "train"}
 
 # Each key, another value of it, and the rules that must run again; those that read what they write follow.
@@ -88,8 +88,8 @@ KEYS = [
     ("split.test_cases", 1, {"split_cases", "train"}),
     ("split.test_fraction", 0.2, set()),  # test_cases wins
     ("split.seed", 1, {"split_cases", "train"}),
-    ("slices.size", 48, {"extract_slices", "trace_ceiling"}),
-    ("slices.tumor_rows", "all", {"train", "trace_ceiling"}),
+    ("slices.size", 48, {"extract_slices", "trace_label"}),
+    ("slices.tumor_rows", "all", {"train", "trace_label"}),
     ("slices.hu_window", [-100, 300], {"train", "plot_slice", "write_viewer"}),
     ("network.base_channels", 3, {"train"}),
     ("network.depth", 1, {"train"}),
@@ -110,7 +110,7 @@ KEYS = [
     ("training.loading", "disk", set()),
     ("inference.batch_size", 4, {"predict"}),
     ("inference.threshold", 0.4, {"predict"}),
-    ("inference.restore", "nearest", {"predict", "trace_ceiling"}),
+    ("inference.restore", "nearest", {"predict", "trace_label"}),
     ("inference.probabilities", True, {"predict"}),
     ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
@@ -232,7 +232,7 @@ def test_the_table_has_every_key():
 def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
     planned = planner.plan(merged(TINY, split={"scheme": "kfold", "repeats": 2}))
     assert "train" in planned
-    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_ceiling"}
+    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_label"}
 
 
 def test_each_rule_records_the_code_of_its_script(planner):

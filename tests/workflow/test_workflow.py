@@ -59,7 +59,7 @@ def test_every_promised_file(finished):
     assert summary.loc["test cases", "here"] == "2"
     assert summary["verdict"].str.startswith("cannot be checked: 5 phantoms").all()
     assert len(pd.read_csv(results / "effect.tsv", sep="\t")) == 2
-    assert len(pd.read_csv(results / "ceiling.tsv", sep="\t")) == 5 * 2 * 7
+    assert len(pd.read_csv(results / "trace.tsv", sep="\t")) == 5 * 2 * 8
     assert len(pd.read_csv(results / "ablation.tsv", sep="\t")) == VARIANTS * 2
     measured = pd.read_csv(results / "morphometry.tsv", sep="\t")
     for case, stages in measured.groupby("case")["stage"].apply(list).items():
@@ -72,7 +72,7 @@ def test_every_promised_file(finished):
     }
     assert (pd.read_csv(results / "agreement.tsv", sep="\t")["source"] == "phantom").all()
     assert (pd.read_csv(results / "outcomes.tsv", sep="\t")["source"] == "phantom").all()
-    figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "ceiling", "ceiling_cases", "ablation"]
+    figures = ["fig1", "fig2_kidney", "fig2_tumor", "fig3", "fig4", "pairs", "trace", "trace_cases", "ablation"]
     figures += ["tumor_volume", "diameter_error", "agreement", "agreement_cases", "outcomes", "ratios", "references"]
     for name in [*figures, *(f"slices/{case}" for case in test_cases)]:
         assert (results / f"figures/{name}.png").read_bytes().startswith(b"\x89PNG"), name

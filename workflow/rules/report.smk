@@ -1,7 +1,7 @@
 rule write_first_page:
     """Write the page on which the report opens."""
     input:
-        tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "ceiling_summary"]),
+        tables=expand("<results>/{name}.tsv", name=["effect", "dice", "summary", "trace_summary"]),
         figures=expand("<results>/figures/{name}.svg", name=["fig3", "references", "ablation"]),
         records=expand("<results>/{split}models/{network}.json", split=COHORT.splits, network=targets.NETWORKS),
         viewers=expand_test_cases("<results>/{split}viewers/{case}.html"),

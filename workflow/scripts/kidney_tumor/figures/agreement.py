@@ -24,7 +24,7 @@ MARGIN = 12
 
 
 def draw_bland_altman(
-    axis: Axes, middle: pd.Series, difference: pd.Series, limits: Mapping[str, float], form: str, color: str
+    axis: Axes, middle: pd.Series, difference: pd.Series, limits: Mapping[str, float], form: str, unit: str, color: str
 ) -> None:
     """Draw the difference, or the factor, between two measurements over their mean, with bias and limits of agreement.
 
@@ -33,16 +33,17 @@ def draw_bland_altman(
         middle: The mean of both measurements.
         difference: Their difference or factor, with the same index.
         limits: Its `bias`, and the limits of agreement, `lower` and `upper`.
-        form: How such a value is written.
+        form: How such a value is written, without its unit.
+        unit: The unit.
         color: The color of the cases.
     """
     axis.plot(middle, difference, "o", color=color, alpha=0.7, markersize=4)
-    axis.axhline(limits["bias"], color="black", label=f"bias {form.format(limits['bias'])}")
+    axis.axhline(limits["bias"], color="black", label=f"bias {form.format(limits['bias'])} {unit}")
     if np.isfinite(limits["lower"]):  # undefined for one case
         for limit in ("lower", "upper"):
             axis.axhline(limits[limit], color="black", linestyle="--")
         ends = f"{form.format(limits['lower'])} to {form.format(limits['upper'])}"
-        axis.plot([], [], "--", color="black", label=f"95 % limits {ends}")
+        axis.plot([], [], "--", color="black", label=f"95 % limits {ends} {unit}")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=9, frameon=False)
     axis.grid(alpha=0.3)
 
@@ -66,14 +67,8 @@ def plot_agreement(cases: pd.DataFrame, agreement: pd.DataFrame, phantom: bool, 
             values = found.loc[(measure, reference)]
             both = cases[[measure, reference]].dropna()
             limits = dict(zip(("bias", "lower", "upper"), values[list(FACTORS)], strict=True))
-            draw_bland_altman(
-                axis,
-                both.mean(axis=1),
-                both[measure] / both[reference],
-                limits,
-                "\N{MULTIPLICATION SIGN} {:.2f}",
-                "tab:purple",
-            )
+            factor = both[measure] / both[reference]
+            draw_bland_altman(axis, both.mean(axis=1), factor, limits, "{:.2f}", "times", "tab:purple")
             correlation = f"n = {values['n']:.0f}, r = {values['pearson']:.3f}, ICC = {values['icc']:.3f}"
             axis.set_title(f"{NAMES[measure]}\n{correlation}", fontsize=10)
             axis.set_xlabel("mean of both, mm")

@@ -25,7 +25,7 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
         difference = volumes[stage] - volumes["truth"]
         limits = {name: ends[0] for name, ends in find_limits(difference).items()}
         middle = volumes[[stage, "truth"]].mean(axis=1)
-        draw_bland_altman(axis, middle, difference, limits, "{:+.3g} mL", COLORS[stage])
+        draw_bland_altman(axis, middle, difference, limits, "{:+.3g}", "mL", COLORS[stage])
         axis.set(title=f"{stage} post-processing (n = {len(volumes)})", xlabel="mean of both tumor volumes, mL")
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
     save(figure, [path])

@@ -15,7 +15,7 @@ from kidney_tumor.analysis.summary import describe_effect
 from kidney_tumor.report.templates import fill
 from kidney_tumor.tables import read_tables
 
-TABLES = ("effect", "dice", "ceiling_summary")
+TABLES = ("effect", "dice", "trace_summary")
 FIGURES = ("fig3", "references", "ablation")
 UNCHECKED = "cannot be checked: "
 

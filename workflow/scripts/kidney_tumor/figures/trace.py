@@ -1,4 +1,4 @@
-"""The oracle upper bound: what a perfect network would score after each step of the method."""
+"""The score of the true masks after each step of the method."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from kidney_tumor.analysis.ceiling import STEPS, Loss, find_costliest_step
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss, find_costliest_step
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
@@ -17,32 +17,31 @@ START = "truth"
 """The name of what the first step is given."""
 
 
-def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
+def plot_trace(trace: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
     """Draw the Dice of the true masks after each step: a line for each case over a waterfall of the mean.
 
     Above a step stand its mean, its cost, and how many cases it empties.
 
     Args:
-        ceiling: The tables that `trace_case` returns, of all cases.
+        trace: The tables that `trace_case` returns, of all cases.
         summary: The table that `summarize_steps` returns for them.
         path: The file to write, .png.
     """
     figure, axes = plt.subplots(2, 1, figsize=(8.5, 8), sharex=True, layout="constrained")
     for axis, target in zip(axes, TARGETS, strict=True):
-        rows = summary[summary["target"] == target].set_index("step").loc[list(STEPS)]
-        cases = ceiling[(ceiling["target"] == target) & (ceiling["label_voxels"] > 0)]
+        of_target = summary[summary["target"] == target].set_index("step")
+        rows, trimmed = of_target.loc[list(STEPS)], of_target.loc[TRIMMED]
+        cases = trace[(trace["target"] == target) & (trace["label_voxels"] > 0)]
         dices = cases.pivot(index="case", columns="step", values="dice")[list(STEPS)]
         dices.insert(0, START, 1.0)
         axis.plot(range(len(STEPS) + 1), dices.to_numpy().T, color="0.4", alpha=0.45, linewidth=0.8)
         means, places = np.concatenate([[1], rows["mean"]]), np.arange(1, len(STEPS) + 1)
         bars = axis.bar(
             places, np.diff(means), bottom=means[:-1], width=0.5, zorder=0.5,
-            facecolor="#f3b0a6", edgecolor="tab:red", label="change of the mean",
+            facecolor="#f3b0a6", edgecolor="tab:red",
         )  # fmt: skip
         bends = np.repeat(places - 0.25, 2)  # the left edges of the bars, which the mean falls along
-        [mean] = axis.plot(
-            [-0.25, *bends, len(STEPS) + 0.25], np.repeat(means, 2), color="black", linewidth=1.4, label="mean"
-        )
+        [mean] = axis.plot([-0.25, *bends, len(STEPS) + 0.25], np.repeat(means, 2), color="black", linewidth=1.4)
         above = {
             "xycoords": axis.get_xaxis_transform(), "xytext": (0, 3), "textcoords": "offset points",
             "ha": "center", "va": "bottom", "fontsize": 9,
@@ -52,7 +51,13 @@ def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> No
             change = f"{-row.cost:+.4f}" if abs(row.cost) >= 0.00005 else "0"
             gone = f"{row.emptied} emptied" if row.emptied else ""
             axis.annotate(f"{row.mean:.4f}\n{change}\n{gone}", (place, 1), **above)
-        axis.set_title(f"{TITLES[target]}: oracle upper bound (n = {rows['n'].iloc[0]})", pad=44)
+        axis.set_title(f"{TITLES[target]}: true masks after each step (n = {rows['n'].iloc[0]})", pad=44)
+        if trimmed["mean"] > rows["mean"].iloc[-1]:
+            axis.axhline(
+                trimmed["mean"], color="tab:blue", linestyle="--", linewidth=1.2,
+                label=f"trimmed until the filter accepts them: {trimmed['mean']:.4f}, {trimmed['emptied']} emptied",
+            )  # fmt: skip
+            axis.legend(loc="lower left", fontsize=9, frameon=False)
         axis.set_ylabel("Dice of the true masks")
         axis.set_xticks(range(len(STEPS) + 1), [name.replace("_", "\n") for name in (START, *STEPS)])
         axis.grid(axis="y", alpha=0.3)
@@ -60,17 +65,18 @@ def plot_ceiling(ceiling: pd.DataFrame, summary: pd.DataFrame, path: Path) -> No
         axis.autoscale_view()
     axes[-1].set_xlabel("after step")
     figure.legend(
-        handles=[Line2D([], [], color="0.4", linewidth=0.8, label="a case"), mean, bars],
+        [Line2D([], [], color="0.4", linewidth=0.8), mean, bars],
+        ["a case", "mean", "change of the mean"],
         loc="outside lower center", ncols=3, fontsize=9, frameon=False,
     )  # fmt: skip
     save(figure, [path])
 
 
-def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str) -> None:
+def plot_losses(trace: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str) -> None:
     """Draw slices of which the method leaves least: the truth (above), and what remains after all steps (below).
 
     Args:
-        ceiling: The tables that `trace_case` returns, of these cases at least.
+        trace: The tables that `trace_case` returns, of these cases at least.
         losses: The slice of each case.
         path: The file to write, .png.
         tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
@@ -81,7 +87,7 @@ def plot_losses(ceiling: pd.DataFrame, losses: Mapping[str, Loss], path: Path, t
         axis.set_axis_off()
     edges = []
     for column, (case, loss) in zip(axes.T, losses.items(), strict=False):
-        tumor = ceiling[(ceiling["case"] == case) & (ceiling["target"] == "tumor")]
+        tumor = trace[(trace["case"] == case) & (trace["target"] == "tumor")]
         titles = (f"{case}, slice {loss.number}\ntruth", f"what remains after all steps\n{_describe_loss(tumor)}")
         for axis, labels, title in zip(column, (loss.truth, loss.left), titles, strict=True):
             draw_labels(axis, labels, loss.aspect)

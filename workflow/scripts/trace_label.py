@@ -1,9 +1,9 @@
-"""Trace a case's oracle upper bound: send its true masks, without its image, through the method's own steps."""
+"""Send a case's true masks, without its image, through the method's own steps."""
 
 from dataclasses import asdict
 
 from kidney_tumor import cli, files, tables
-from kidney_tumor.analysis.ceiling import trace_case
+from kidney_tumor.analysis.trace import trace_case
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 from kidney_tumor.schema import fill_dataclass

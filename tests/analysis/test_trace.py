@@ -9,8 +9,9 @@ from conftest import SHARED, run_script, save
 from helpers.filters import filter_options
 from skimage.transform import resize
 
-from kidney_tumor.analysis.ceiling import (
+from kidney_tumor.analysis.trace import (
     STEPS,
+    TRIMMED,
     find_costliest_step,
     find_worst_cases,
     soften,
@@ -46,10 +47,10 @@ def traced(path, size=32, ratios=WIDE, rows="lower_half", method="nearest", **co
 def test_each_step_by_hand(tmp_path, label):
     table, loss = traced(save(tmp_path / "label.nii.gz", label))
     tumor = table.loc["tumor"]
-    assert tuple(tumor.index) == STEPS
+    assert tuple(tumor.index) == (*STEPS, TRIMMED)
     total = 75 + 144 + 3
     lower = 75 + 72 + 3
-    assert tumor["voxels"].tolist() == [total, lower, lower, lower - 3, lower - 3, lower - 3, lower - 3]
+    assert tumor["voxels"].tolist() == [total, lower, lower, lower - 3, lower - 3, lower - 3, lower - 3, lower - 3]
     assert tumor.loc["resize", "dice"] == 1  # 32 x 32 stays as it is
     assert tumor.loc["lower_half", "dice"] == pytest.approx(2 * lower / (total + lower))
     assert tumor.loc["components", "dice"] == pytest.approx(2 * (lower - 3) / (total + lower - 3))
@@ -65,13 +66,13 @@ def test_each_step_by_hand(tmp_path, label):
 def test_ratio_and_overlap_take_what_they_should(tmp_path, label):
     path = save(tmp_path / "label.nii.gz", label)
     none = traced(path, ratios=(50.0, 60.0))[0].loc["tumor"]
-    assert none["voxels"].tolist()[3:] == [147, 0, 0, 0]
+    assert none["voxels"].tolist()[3:] == [147, 0, 0, 0, 0]
     assert none.loc["merge", "dice"] == 0
     label[1:7, 12:24, 18:30][label[1:7, 12:24, 18:30] == 1] = 0  # the second tumor without its kidney
     label[2:5, 19:26, 3:10][label[2:5, 19:26, 3:10] == 0] = 1
     path = save(tmp_path / "apart.nii.gz", label)
     apart = traced(path, kidney_components=1)[0].loc["tumor"]
-    assert apart["voxels"].tolist()[4:] == [147, 75, 75]
+    assert apart["voxels"].tolist()[4:] == [147, 75, 75, 75]
 
 
 def test_resizing_is_scikit_images(tmp_path, rng):
@@ -91,7 +92,7 @@ def cases(*finals):
     rows = []
     for number, (dice, voxels, left) in enumerate(finals):
         for target in ("kidney_tumor", "tumor"):
-            for place, step in enumerate(STEPS):
+            for place, step in enumerate((*STEPS, TRIMMED)):
                 after = target == "tumor" and place >= STEPS.index("ratio")
                 rows.append((f"case_{number}", target, step, dice if after else 1.0, voxels, left if after else voxels))
     return pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
@@ -99,7 +100,7 @@ def cases(*finals):
 
 def test_summary_by_hand():
     table = cases((0.0, 10, 0), (0.5, 10, 5), (1.0, 10, 10), (float("nan"), 0, 0))
-    summary = summarize_steps(table).set_index(["target", "step"])
+    summary = summarize_steps(table, seed=1).set_index(["target", "step"])
     ratio = summary.loc[("tumor", "ratio")]
     assert (ratio["n"], ratio["emptied"]) == (3, 1)  # a case without a tumor counts for nothing
     assert (ratio["mean"], ratio["median"], ratio["cost"]) == (0.5, 0.5, 0.5)
@@ -124,21 +125,21 @@ def test_the_scripts_alone(tmp_path, label):
     for case in ("case_00001", "case_00002"):
         path = save(tmp_path / case / "segmentation.nii.gz", label)
         result = run_script(
-            "trace_ceiling", "--case", case, "--label", path, "--ratio-range", tmp_path / "range.json",
+            "trace_label", "--case", case, "--label", path, "--ratio-range", tmp_path / "range.json",
             "--size", 32, "--slice", tmp_path / f"{case}.npz", "--output", tmp_path / f"{case}.tsv",
         )  # fmt: skip
         assert result.returncode == 0, result.stderr
     outputs = [tmp_path / name for name in ("all.tsv", "summary.tsv", "steps.png", "cases.png")]
     options = ("--output", "--output-summary", "--figure", "--figure-cases")
     result = run_script(
-        "summarize_ceiling",
+        "summarize_traces",
         "--cases", *tmp_path.glob("case_*.tsv"), "--slices", *tmp_path.glob("case_*.npz"),
         *(word for pair in zip(options, outputs, strict=True) for word in pair),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     table = pd.read_csv(outputs[0], sep="\t")
     assert table.columns[:4].tolist() == ["case", "target", "step", "dice"]
-    assert len(table) == 2 * 2 * len(STEPS)
+    assert len(table) == 2 * 2 * (len(STEPS) + 1)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in outputs[2:])
 
 
@@ -148,15 +149,15 @@ def test_real_labels_without_images(project):
     """Full-size labels through the label-only target; the first step recomputed with scikit-image."""
     root = SHARED / "kits19-labels"
     config = {"run": "labels", "data": {"root": str(root), "cases": [5, 42, 199]}, "split": {"test_cases": 1}}
-    result = project.snakemake(config, "summarize_ceiling")
+    result = project.snakemake(config, "summarize_traces")
     assert result.returncode == 0, result.stdout
-    table = pd.read_csv(project.folder / "results/labels/ceiling.tsv", sep="\t")
+    table = pd.read_csv(project.folder / "results/labels/trace.tsv", sep="\t")
     assert sorted(table["case"].unique()) == ["case_00005", "case_00042", "case_00199"]
     assert [list(group) for _, group in table.groupby(["case", "target"])["step"]] == [list(STEPS)] * 6
     half = table.set_index(["case", "target", "step"])["dice"].xs("tumor", level="target").unstack()
     assert half.loc["case_00199", "resize"] > 0.95
     assert half.loc["case_00199", "lower_half"] < 0.9  # much of its tumor lies in the upper half
-    assert (project.folder / "results/labels/figures/ceiling.png").exists()
+    assert (project.folder / "results/labels/figures/trace.png").exists()
 
 
 def test_a_perfect_network_is_unsure_at_edges_only(rng):

@@ -1,6 +1,7 @@
-"""The oracle upper bound: what a perfect network would score after the method's own steps. It needs only labels.
+"""The score of the true masks after each of the method's own steps, which needs only labels.
 
-Files, rules and scripts call it `ceiling`.
+It is no upper bound of a network's score: a network that leaves out a few voxels of a tumor may bring it into the range
+of ratios. The score of the trimmed masks, the nearest that the filter accepts, says how far that goes.
 """
 
 from dataclasses import dataclass
@@ -11,19 +12,23 @@ import pandas as pd
 from scipy import ndimage
 
 from kidney_tumor.analysis.scoring import compute_dice
+from kidney_tumor.analysis.statistics import SHARE, bound_mean
 from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.filter.trimming import trim_tumors
 from kidney_tumor.volumes.labels import TUMOR, read_label_columns
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
+from kidney_tumor.volumes.masks import Masks, RunLengthMask, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
 
 STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
+TRIMMED = "trimmed"
+"""What stands after all steps: their result for true masks that are trimmed until the filter accepts them."""
 SOFTNESS = 0.7
-"""The softness of a perfect network's edges: the standard deviation of a Gaussian, in pixels."""
+"""The softness of the edges of a true mask as a network's output, assumed: the deviation of a Gaussian, in pixels."""
 TIE = 1e-4
 """What lifts the pixels of a true mask above one half, so that what lies exactly between two pixels belongs to it."""
 
@@ -46,7 +51,7 @@ class Loss:
 
 
 def soften(mask: np.ndarray, method: str) -> np.ndarray:
-    """Make a true mask the probabilities of a perfect network, whose edges are as soft as those of a real one.
+    """Make a true mask the probabilities of a network that draws it, with edges of an assumed softness.
 
     They decide which of two neighboring pixels a voxel between them resembles more; between 0 and 1, it would be a tie.
     Every pixel of the mask stays above one half, so that no part of it is lost by the blur.
@@ -88,7 +93,7 @@ def trace_case(
 
     Returns:
         A table with the columns case, target, step, dice, label_voxels and voxels (left after the step) and a row for
-        each target and step; and the slice that loses most.
+        each target and step, and for `TRIMMED`; and the slice that loses most.
 
     Raises:
         UserError: The file is not a label volume.
@@ -102,11 +107,16 @@ def trace_case(
     )
     filtered = postprocess(kidney, seen, geometry.spacing, ratios, options)
     segmentation = filtered.segmentation
+    trimmed = segmentation
+    if ratios:
+        nearest = trim_tumors(filtered.tumors, geometry.spacing, ratios)
+        trimmed = postprocess(kidney, nearest, geometry.spacing, ratios, options).segmentation
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
         *filtered.apply_steps(),
-        ("merge", RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)),
+        ("merge", *_split(segmentation)),
+        (TRIMMED, *_split(trimmed)),
     ]
     rows = [
         (case, target, step, compute_dice(truth[target], masks[place]), truth[target].voxels, masks[place].voxels)
@@ -115,6 +125,11 @@ def trace_case(
     ]
     table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
     return table, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
+
+
+def _split(segmentation: np.ndarray) -> Masks:
+    """Split a segmentation into the masks of kidney + tumor and of tumor."""
+    return RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
 
 
 def _find_worst_slice(
@@ -127,29 +142,36 @@ def _find_worst_slice(
     return Loss(number, truth[number], left[number], (shape[1] * spacing[1]) / (shape[2] * spacing[2]))
 
 
-def summarize_steps(ceiling: pd.DataFrame) -> pd.DataFrame:
+def summarize_steps(trace: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Compute the mean and median Dice after each step, the cost of the step, and how many cases it empties.
 
     Args:
-        ceiling: The tables that `trace_case` returns, of all cases; those without the target are left out.
+        trace: The tables that `trace_case` returns, of all cases; those without the target are left out.
+        seed: The seed of the intervals.
 
     Returns:
-        A table with the columns target, step, n, mean, median, cost (the fall of the mean Dice at this step) and
-        emptied (the number of cases that lose the last voxel of the target at this step).
+        A table with the columns target, step, n; mean, with its 95 % interval mean_low and mean_high; median; cost (the
+        fall of the mean Dice at this step, for `TRIMMED` from the truth); and emptied (the number of cases that lose
+        the last voxel of the target at this step, for `TRIMMED` at any).
     """
-    labeled = ceiling[ceiling["label_voxels"] > 0]
+    labeled = trace[trace["label_voxels"] > 0]
     rows = []
     for target in TARGETS:
         wide = labeled[labeled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
         before, gone = 1.0, pd.Series(False, wide.index)
-        for step in STEPS:
+        for step in (*STEPS, TRIMMED):
+            if step == TRIMMED:
+                before, gone = 1.0, gone & False
             dice, empty = wide["dice", step], wide["voxels", step] == 0
+            low, high = bound_mean(dice.to_numpy(float), SHARE, seed) if len(dice) > 1 else (np.nan, np.nan)
             rows.append(
                 {
                     "target": target,
                     "step": step,
                     "n": len(dice),
                     "mean": dice.mean(),
+                    "mean_low": low,
+                    "mean_high": high,
                     "median": dice.median(),
                     "cost": before - dice.mean(),
                     "emptied": int((empty & ~gone).sum()),
@@ -172,8 +194,8 @@ def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
     return max(zip(STEPS, dices, dices[1:], strict=False), key=lambda entry: entry[1] - entry[2])
 
 
-def find_worst_cases(ceiling: pd.DataFrame, count: int = 3) -> list[str]:
+def find_worst_cases(trace: pd.DataFrame, count: int = 3) -> list[str]:
     """Find the cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
-    final = ceiling[(ceiling["target"] == "tumor") & (ceiling["step"] == STEPS[-1]) & (ceiling["label_voxels"] > 0)]
+    final = trace[(trace["target"] == "tumor") & (trace["step"] == STEPS[-1]) & (trace["label_voxels"] > 0)]
     lost = final.assign(lost=final["label_voxels"] - final["voxels"])
     return lost.sort_values(["dice", "lost", "case"], ascending=[True, False, True])["case"].head(count).tolist()
