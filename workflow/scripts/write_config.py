@@ -14,7 +14,9 @@ CONFIG = schema.PATH.parents[2] / "config"
 
 def write_yaml() -> str:
     """Write the configuration that has the default of each key."""
-    lines = ["# The paper: 210 KiTS19 cases, full-size networks. Every key is explained in config/README.md."]
+    lines = [
+        "# The paper, and our choice where it is silent: 210 KiTS19 cases, full-size networks. Every key is explained in config/README.md."
+    ]
     for name, value in schema.read_defaults().items():
         is_section = isinstance(value, dict)
         lines += [""] * is_section + [f"{name}:" if is_section and value else f"{name}: {write_value(value)}"]

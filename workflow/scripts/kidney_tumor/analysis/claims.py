@@ -61,7 +61,7 @@ def check_claims(
         A table with the columns claim, section, paper, here (text), low and high (the 95 % interval of the result here)
         and verdict, and a row for each claim. The verdict on a mean or median over the test cases is `differs` if the
         paper's figure lies outside the 95 % prediction interval for as many cases as the paper tested, else
-        `compatible`: both samples vary, and since the paper states no spread, its cases are assumed to spread like the
+        `compatible`, with this interval: both samples vary, and since the paper states no spread, its cases are assumed to spread like the
         cases here. Any other verdict is `agrees` or `differs`. Figures are compared after rounding as in the paper.
 
     Raises:
@@ -145,5 +145,8 @@ def _judge(paper: str, finding: Finding) -> str:
         return TOO_FEW
     decimals = len(first.partition(".")[2])
     if any(round(low, decimals) <= bounds[1] and bounds[0] <= round(high, decimals) for low, high in finding.accepted):
-        return "compatible" if finding.sampled else "agrees"
+        if not finding.sampled:
+            return "agrees"
+        [(low, high)] = finding.accepted
+        return f"compatible, as {low:.{decimals}f} to {high:.{decimals}f} would be"
     return "differs"
