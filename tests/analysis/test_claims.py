@@ -72,7 +72,7 @@ def test_verdicts_allow_for_chance_in_both_samples():
     """
     spread = np.repeat([0.2 * math.sqrt(19 / 20), -0.2 * math.sqrt(19 / 20)], 10)
     row = checked(scores=scores_of([(0.5, 5, value, 5) for value in 0.5 + spread])).loc["mean Dice, tumor, after"]
-    assert row["high"] < 0.61
+    assert row["high"] < 0.62
     assert row["verdict"] == "compatible, as 0.37 to 0.63 would be"
     for mean, verdict in ((0.474, "compatible"), (0.472, "differs"), (0.746, "compatible"), (0.748, "differs")):
         scores = scores_of([(0.5, 5, value, 5) for value in mean + spread])
