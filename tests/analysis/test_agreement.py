@@ -98,9 +98,9 @@ def test_factors_and_gain_by_hand():
     assert axial["factor_upper"] == pytest.approx(1.2 * np.exp(0.196), rel=0.01)
     assert math.isnan(axial["gain"])
     same = table.loc[("tumor_sphere_mm", "radiographic_mm")]
-    assert same["gain"] == pytest.approx(0)  # a shift changes no correlation
+    assert same["gain"] < 0  # a shift changes no correlation, but the agreement
     better = table.loc[("tumor_diameter_mm", "radiographic_mm")]
-    assert better["gain"] == pytest.approx(1 - axial["pearson"])
+    assert better["gain"] == pytest.approx(1 - axial["icc"], abs=0.002)
     assert 0 < better["gain_low"] < better["gain"] < better["gain_high"]
 
 

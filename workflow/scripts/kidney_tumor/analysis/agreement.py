@@ -115,8 +115,8 @@ def tabulate_agreement(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         A table with the columns measure, reference and those of `measure_agreement`; factor, the geometric mean of
         measured over reference, and factor_lower and factor_upper, the limits of agreement of their logarithms, since
-        the differences grow with the size; and gain, by how much its pearson is higher than that of the first measure,
-        paired by case. Each has its interval.
+        the differences grow with the size; and gain, by how much its icc is higher than that of the first measure, paired
+        by case. Each has its interval.
     """
     rows = []
     for measure in SIZES:
@@ -135,8 +135,8 @@ def tabulate_agreement(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _gain(first: np.ndarray, second: np.ndarray, reference: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Compute by how much the second measurement correlates better with the reference than the first."""
-    return correlate(second, reference, axis) - correlate(first, reference, axis)
+    """Compute by how much the second measurement agrees better with the reference than the first."""
+    return correlate_within(second, reference, axis=axis) - correlate_within(first, reference, axis=axis)
 
 
 def tabulate_mask_agreement(morphometry: pd.DataFrame, record: pd.DataFrame | None, seed: int) -> pd.DataFrame:
