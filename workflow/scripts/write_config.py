@@ -15,7 +15,7 @@ CONFIG = schema.PATH.parents[2] / "config"
 def write_yaml() -> str:
     """Write the configuration that has the default of each key."""
     lines = [
-        "# The paper, and our choice where it is silent: 210 KiTS19 cases, full-size networks. Every key is explained in config/README.md."
+        "# The paper, and our choices where it is silent; config/README.md explains every key."
     ]
     for name, value in schema.read_defaults().items():
         is_section = isinstance(value, dict)

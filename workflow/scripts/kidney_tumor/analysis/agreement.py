@@ -115,8 +115,8 @@ def tabulate_agreement(cases: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         A table with the columns measure, reference and those of `measure_agreement`; factor, the geometric mean of
         measured over reference, and factor_lower and factor_upper, the limits of agreement of their logarithms, since
-        the differences grow with the size; and gain, by how much its icc is higher than that of the first measure, paired
-        by case. Each has its interval.
+        the differences grow with the size; and gain, by how much its icc is higher than that of the first measure,
+        paired by case. Each has its interval.
     """
     rows = []
     for measure in SIZES:

@@ -61,8 +61,9 @@ def check_claims(
         A table with the columns claim, section, paper, here (text), low and high (the 95 % interval of the result here)
         and verdict, and a row for each claim. The verdict on a mean or median over the test cases is `differs` if the
         paper's figure lies outside the 95 % prediction interval for as many cases as the paper tested, else
-        `compatible`, with this interval: both samples vary, and since the paper states no spread, its cases are assumed to spread like the
-        cases here. Any other verdict is `agrees` or `differs`. Figures are compared after rounding as in the paper.
+        `compatible`, with this interval: both samples vary, and since the paper states no spread, its cases are assumed
+        to spread like the cases here. Any other verdict is `agrees` or `differs`. Figures are compared after rounding
+        as in the paper.
 
     Raises:
         KeyError: The paper's table has a claim that this function does not know.
