@@ -14,9 +14,7 @@ CONFIG = schema.PATH.parents[2] / "config"
 
 def write_yaml() -> str:
     """Write the configuration that has the default of each key."""
-    lines = [
-        "# The paper, and our choices where it is silent; config/README.md explains every key."
-    ]
+    lines = ["# The paper, and our choices where it is silent; config/README.md explains every key."]
     for name, value in schema.read_defaults().items():
         is_section = isinstance(value, dict)
         lines += [""] * is_section + [f"{name}:" if is_section and value else f"{name}: {write_value(value)}"]
