@@ -5,15 +5,14 @@
 # all of them. A lump with a tenth of a surface is seen where each surface has its own percentile, and not by MedPy, which pools
 # both. Spheres in one another differ by how a surface is drawn: through the centers of voxels, or through the corners between
 # them, with areas. Then the surface Dice: MONAI counts centers of voxels, and areas only if it is asked for subvoxels.
-# This workflow gives what surface-distance gives, whose functions stop under numpy 2 once a mask is empty.
+# surface-distance raises an error under numpy 2 once a mask is empty.
 set -euo pipefail
-here=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/python" -m pip install -q --disable-pip-version-check \
-	medpy==0.5.2 monai==1.6.1 surface-distance==0.1 numpy==2.4.6 nibabel==5.4.2 pandas isal pyyaml
-PYTHONPATH="$here/workflow/scripts" "$folder/venv/bin/python" -W ignore - <<'PYTHON'
+	medpy==0.5.2 monai==1.6.1 surface-distance==0.1 numpy==2.4.6
+"$folder/venv/bin/python" -W ignore - <<'PYTHON'
 import sys
 from importlib.metadata import version
 
@@ -22,9 +21,6 @@ import surface_distance
 import torch
 from medpy.metric.binary import dc, hd95
 from monai.metrics import compute_dice, compute_hausdorff_distance, compute_surface_dice
-
-from kidney_tumor.analysis.method_scores import score_mask
-from kidney_tumor.volumes.masks import RunLengthMask
 
 SHAPE, SPACING, TOLERANCE = (24, 80, 80), (3.0, 0.8, 0.8), 1.0
 
@@ -60,12 +56,6 @@ def ask_surface_distance(truth, prediction):
     )
 
 
-def ask_here(truth, prediction):
-    masks = [RunLengthMask.from_mask(mask) for mask in (truth, prediction)]
-    scores = score_mask(*masks, SPACING, TOLERANCE, "missing")
-    return scores["dice"], scores["hd95_mm"], scores["surface_dice"]
-
-
 def ask_monai_subvoxels(truth, prediction):
     return ask_monai(truth, prediction, True)
 
@@ -81,7 +71,7 @@ pairs = {
 seen = {}
 print("2026-11-29, " + ", ".join(f"{name} {version(name)}" for name in ("medpy", "monai", "surface-distance", "numpy")))
 for what, pair in pairs.items():
-    for ask in (ask_medpy, ask_monai, ask_monai_subvoxels, ask_surface_distance, ask_here):
+    for ask in (ask_medpy, ask_monai, ask_monai_subvoxels, ask_surface_distance):
         try:
             values = ask(*pair)
         except Exception as error:
@@ -93,11 +83,11 @@ for what, pair in pairs.items():
         print(f"{what}: {ask.__name__.removeprefix('ask_')}: {text}")
 moved, lump, spheres, missed, _ = pairs
 distances = {key: values[1] for key, values in seen.items() if not isinstance(values, str)}
-asked = ("ask_medpy", "ask_monai", "ask_surface_distance", "ask_here")
+asked = ("ask_medpy", "ask_monai", "ask_surface_distance")
 is_right = (
     all(abs(distances[moved, ask] - 4) < 1e-6 for ask in asked)
     and distances[lump, "ask_medpy"] == 0 < min(distances[lump, ask] for ask in asked[1:])
-    and all(np.allclose(seen[what, "ask_here"], seen[what, "ask_surface_distance"]) for what in (moved, lump, spheres))
+    and not np.isclose(seen[spheres, "ask_monai"][2], seen[spheres, "ask_surface_distance"][2], atol=0.05)
     and isinstance(seen[missed, "ask_surface_distance"], str)
 )
 sys.exit(not is_right)
