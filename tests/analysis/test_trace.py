@@ -153,14 +153,14 @@ def test_real_labels_without_images(project):
     assert result.returncode == 0, result.stdout
     table = pd.read_csv(project.folder / "results/labels/trace.tsv", sep="\t")
     assert sorted(table["case"].unique()) == ["case_00005", "case_00042", "case_00199"]
-    assert [list(group) for _, group in table.groupby(["case", "target"])["step"]] == [list(STEPS)] * 6
+    assert [list(group) for _, group in table.groupby(["case", "target"])["step"]] == [[*STEPS, TRIMMED]] * 6
     half = table.set_index(["case", "target", "step"])["dice"].xs("tumor", level="target").unstack()
     assert half.loc["case_00199", "resize"] > 0.95
     assert half.loc["case_00199", "lower_half"] < 0.9  # much of its tumor lies in the upper half
     assert (project.folder / "results/labels/figures/trace.png").exists()
 
 
-def test_a_perfect_network_is_unsure_at_edges_only(rng):
+def test_a_softened_mask_is_unsure_at_edges_only(rng):
     """Its probabilities say what the mask says, of a corner and a single pixel too; `nearest` needs none."""
     mask = np.zeros((2, 40, 40), bool)
     mask[1, 8:30, 10:25] = mask[1, 35, 35] = True

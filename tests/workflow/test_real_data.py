@@ -83,10 +83,12 @@ def test_the_findings_on_210_patients_are_measured_again():
     for name, measured in (("in an axial slice", axial), ("in 3-D", whole)):
         for reader, key in (("radiologist", "radiographic_size"), ("pathologist", "pathologic_size")):
             stated = 10 * record[key].to_numpy(float)
-            r, difference = np.corrcoef(measured, stated)[0, 1], measured - stated
-            row = re.search(rf"\| {name} \| {reader} \| ([\d.]+) \[.*?\| ([+-][\d.]+) \[.*?\| (\S+) to (\S+) \|", text)
-            spread = 1.959964 * difference.std(ddof=1)
-            expected = [f"{r:.3f}", *(f"{difference.mean() + shift:+.1f}" for shift in (0, -spread, spread))]
+            r, factor = np.corrcoef(measured, stated)[0, 1], np.log(measured / stated)
+            row = re.search(
+                rf"\| {name} \| {reader} \| ([\d.]+) \[[^|]*\|[^|]*\| ([\d.]+) \[[^|]*\| (\S+) to (\S+) \|", text
+            )
+            spread = 1.959964 * factor.std(ddof=1)
+            expected = [f"{r:.3f}", *(f"{np.exp(factor.mean() + shift):.2f}" for shift in (0, -spread, spread))]
             assert list(row.groups()) == expected
     radical = record["surgical_procedure"].to_numpy() == "radical_nephrectomy"
     area = (axial[radical][:, None] > axial[~radical]).mean() + (axial[radical][:, None] == axial[~radical]).mean() / 2

@@ -129,7 +129,11 @@ KEYS = [
     ("evaluate.both_empty", "one", set()),
     ("evaluate.kidney_tolerance_mm", 2, set()),
     ("evaluate.tumor_tolerance_mm", 2, set()),
-    ("statistics.seed", 1, {"summarize", "summarize_ablation", "summarize_outcomes"}),
+    (
+        "statistics.seed",
+        1,
+        {"summarize", "summarize_ablation", "summarize_outcomes", "summarize_agreement", "summarize_traces"},
+    ),
     ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
     ("phantom.size", 48, {"make_phantom"}),
     ("phantom.slices", [13, 14], {"make_phantom"}),
