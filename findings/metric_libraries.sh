@@ -10,8 +10,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/python" -m pip install -q --disable-pip-version-check \
-	medpy==0.5.2 monai==1.6.1 surface-distance==0.1 numpy==2.4.6
+"$folder/venv/bin/python" -m pip install -q --disable-pip-version-check medpy==0.5.2 monai==1.6.1 surface-distance==0.1 numpy==2.4.6
 "$folder/venv/bin/python" -W ignore - <<'PYTHON'
 import sys
 from importlib.metadata import version
