@@ -12,7 +12,6 @@ from conftest import RESULTS, ROOT, TINY, errors, list_jobs, merged, refused, sa
 
 from kidney_tumor import configuration
 from kidney_tumor.data import methods
-from kidney_tumor.data.cohort import find_labels
 from kidney_tumor.errors import UserError
 
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -234,27 +233,33 @@ def test_mistakes_in_other_cohorts_and_readers_are_named(sections, says):
     configuration.validate(merged(PAPER, transfer={"a": {"folder": "f", "tumor": [1]}}))  # masks of tumors alone
 
 
+def find_labels(folder):
+    return methods.find_labels(methods.parse_method(str(folder)))
+
+
 @pytest.mark.parametrize(
     "form", ["segmentations/{}.nii.gz", "{}.nii.gz", "{}.nii", "{}/segmentation.nii.gz"], ids=lambda form: form[-9:]
 )
 def test_a_cohort_is_found_whatever_its_cases_are_called(tmp_path, form):
-    names = ("case_00210", "7", "pat 1.b")
+    names = ("7", "case_00210", "pat 1.b")
     touch(tmp_path, *map(form.format, names), form.format(".hidden"), "README.md", "deep/er/case_1.nii.gz", "kits.json")
-    pattern, cases = find_labels(tmp_path)
-    assert cases == ("7", "case_00210", "pat 1.b")
-    assert pattern == f"{tmp_path}/{form.format('{case}')}"
+    assert list(find_labels(tmp_path).items()) == [(name, f"{tmp_path}/{form.format(name)}") for name in names]
 
 
 def test_a_cohort_that_is_missing_or_doubtful_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"^there is no folder .*none$"):
         find_labels(tmp_path / "none")
-    with pytest.raises(
-        UserError, match=r"^no label volume in .*; looked for segmentations/<case>.nii.gz, <case>.nii.gz"
-    ):
+    with pytest.raises(UserError, match=r"^no segmentation in .*; looked for segmentations/<case>.nii.gz, .*split_"):
         find_labels(tmp_path)
-    touch(tmp_path / "two", "a.nii.gz", "b/segmentation.nii.gz")
-    with pytest.raises(UserError, match=r"in several forms, a.nii.gz and b/segmentation.nii.gz; keep one$"):
+    touch(tmp_path / "two", "a.nii.gz", "a/segmentation.nii.gz", "b.nii.gz")
+    with pytest.raises(UserError, match=r"^a: several segmentations in .*a.nii.gz and .*; keep one$"):
         find_labels(tmp_path / "two")
+    touch(tmp_path / "braces", "{a}.nii.gz")
+    with pytest.raises(UserError, match=r"^\{a\}: its name has < > \{ \} or a control character; rename it$"):
+        find_labels(tmp_path / "braces")
+    touch(tmp_path / "organs", "a/kidney_left.nii.gz", "a/kidney_right.nii.gz")
+    with pytest.raises(UserError, match=r"^a has a file for each organ, .*kidney_left.nii.gz; name a folder of label"):
+        find_labels(tmp_path / "organs")
 
 
 def test_names_and_folders_stay_text_and_labels_become_numbers():

@@ -1,7 +1,6 @@
 """Compare a second reading of the cases' labels with the first, before and after the filter."""
 
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.readers import COLUMNS, compare_case
@@ -15,7 +14,7 @@ import pandas as pd
 
 @cli.run_main("postprocess", "root", "cases", without=["percentiles", "ratio_cases", "ratio_unit"])
 @cli.take_file("output", "table with a row for each case, .tsv")
-@cli.take_option("labels", required=True, help="path of a second label volume, with {case} in place of the case")
+@cli.take_file("labels", "second label volume of each case, in the order of the cases", nargs="+")
 @cli.take_option("kidney-values", type=int, nargs="*", help="labels that mean kidney there; all others are nothing")
 @cli.take_option("tumor-values", type=int, nargs="*", help="labels that mean tumor there, with --kidney-values")
 @cli.take_file("ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
@@ -26,8 +25,8 @@ def main(arguments: cli.Arguments) -> None:
     options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})
     with ProcessPoolExecutor(arguments.threads) as pool:
         jobs = []
-        for case in arguments.cases:
-            paths = arguments.root / case / "segmentation.nii.gz", Path(arguments.labels.replace("{case}", case))
-            jobs.append(pool.submit(compare_case, case, *paths, values, ratios, options).result)
+        for case, other in zip(arguments.cases, arguments.labels, strict=True):
+            label = arguments.root / case / "segmentation.nii.gz"
+            jobs.append(pool.submit(compare_case, case, label, other, values, ratios, options).result)
         rows = remedies.collect(jobs)
     tables.write_table(arguments.output, pd.DataFrame(rows, columns=COLUMNS))

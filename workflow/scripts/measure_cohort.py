@@ -1,7 +1,5 @@
 """Measure every connected component of the labeled tumors of another cohort, like measure_tumors.py."""
 
-from pathlib import Path
-
 from kidney_tumor import cli, files
 from kidney_tumor.filter.tumors import measure_cohort
 
@@ -14,8 +12,8 @@ SHOWN = 3
 
 
 @cli.run_main("postprocess.min_component_voxels", output="table with a row for each component, .tsv")
-@cli.take_option("labels", required=True, help="path of a label volume, with {case} in place of the case")
-@cli.take_option("cases", nargs="+", required=True, help="names of the cases")
+@cli.take_file("labels", "label volume of each case", nargs="+")
+@cli.take_option("cases", nargs="+", required=True, help="names of the cases, in the order of the labels")
 @cli.take_option("left-out", nargs="*", default=[], help="names of cases that are left out, since this run has them")
 @cli.take_option("tumor-values", type=int, nargs="*", help="labels that mean tumor; all others are nothing")
 @cli.take_option("threads", type=int, default=1, help="number of label volumes to measure at once")
@@ -23,7 +21,7 @@ def main(arguments: cli.Arguments) -> None:
     if left_out := arguments.left_out:
         shown = ", ".join(left_out[:SHOWN]) + ", ..." * (len(left_out) > SHOWN)
         print(f"warning: {arguments.output.stem}: {len(left_out)} left out, since this run has cases named so: {shown}")
-    labels = {case: Path(arguments.labels.replace("{case}", case)) for case in arguments.cases}
+    labels = dict(zip(arguments.cases, arguments.labels, strict=True))
     values = {"kidney": [], "tumor": arguments.tumor_values} if arguments.tumor_values else None
     table = measure_cohort(labels, arguments.min_component_voxels, arguments.threads, values, REMEDY)
     with files.write_atomically(arguments.output) as temporary:

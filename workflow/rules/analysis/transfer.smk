@@ -4,7 +4,7 @@
 rule measure_cohort:
     """Measure the labeled tumors of another cohort, on which the range of ratios is tried."""
     input:
-        labels=lambda wildcards: list_labels(*find_others(wildcards)),
+        labels=lambda wildcards: mark_located(find_others(wildcards)[0].values()),
     output:
         "<results>/transfer/{name}.tsv",
     log:
@@ -20,15 +20,14 @@ rule measure_cohort:
         **request(mem_mb=4000, runtime=30),
     params:
         **use_script("measure_cohort"),
-        labels=lambda wildcards: find_others(wildcards)[0],
-        known=lambda wildcards: find_others(wildcards)[2],
-        cases=lambda wildcards: find_others(wildcards)[1],
-        stamps=lambda wildcards: stamp_labels(*find_others(wildcards)),
+        known=lambda wildcards: find_others(wildcards)[1],
+        cases=lambda wildcards: list(find_others(wildcards)[0]),
+        stamps=lambda wildcards: stamp_labels(find_others(wildcards)[0]),
         values=lambda wildcards: list_values(OTHERS[wildcards.name], "tumor"),
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         run_script(
-            "--labels {params.labels:q} --cases {params.cases:q} --left-out {params.known:q} {params.values:q}"
+            "--labels {input.labels:q} --cases {params.cases:q} --left-out {params.known:q} {params.values:q}"
             " {params.options:q} --threads {threads} --output {output:q}"
         )
 
@@ -73,8 +72,8 @@ rule range_transfer:
 rule compare_reader:
     """Compare a second reading of the labels with the first, before and after the filter."""
     input:
-        labels=lambda wildcards: list_labels(*find_readings(wildcards)),
-        firsts=lambda wildcards: expand(LABEL, case=find_readings(wildcards)[1]),
+        labels=lambda wildcards: mark_located(find_readings(wildcards).values()),
+        firsts=lambda wildcards: expand(LABEL, case=find_readings(wildcards)),
         ratio_range=FIRST_RATIO_RANGE if HAS_RANGE else [],
     output:
         "<results>/readers/{name}.tsv",
@@ -92,15 +91,14 @@ rule compare_reader:
     params:
         **use_script("compare_reader"),
         root=leave_unrecorded(COHORT.root),
-        labels=lambda wildcards: find_readings(wildcards)[0],
-        cases=lambda wildcards: find_readings(wildcards)[1],
-        stamps=lambda wildcards: stamp_labels(*find_readings(wildcards)),
+        cases=lambda wildcards: list(find_readings(wildcards)),
+        stamps=lambda wildcards: stamp_labels(find_readings(wildcards)),
         values=lambda wildcards: list_values(READERS[wildcards.name], "kidney", "tumor"),
         ratio_range=lambda wildcards, input: ["--ratio-range", input.ratio_range] if HAS_RANGE else [],
         options=FILTER_OPTIONS,
     shell:
         run_script(
-            "--root {params.root:q} --cases {params.cases:q} --labels {params.labels:q} {params.values:q}"
+            "--root {params.root:q} --cases {params.cases:q} --labels {input.labels:q} {params.values:q}"
             " {params.ratio_range:q} {params.options:q} --threads {threads} --output {output:q}"
         )
 

@@ -4,47 +4,42 @@ READERS = {name: methods.parse_method(entry, locate) for name, entry in config["
 
 
 def find_labels(key, method):
-    """Find the label volumes of a folder: their pattern and their cases; if there are none, end with an error."""
+    """Find the label volume of each case in a folder; if there is none, or not one of each, end with an error."""
     try:
-        return cohort.find_labels(method.folder)
+        return methods.find_labels(method)
     except errors.UserError as error:
         errors.fail(f"{key}: {error}")
 
 
 def find_others(wildcards):
-    """Find another cohort's label volumes: their pattern, their cases, and those that this run has, too."""
+    """Find another cohort's label volumes: that of each case, and the cases that this run has, too."""
     key, method = f"transfer.{wildcards.name}", OTHERS[wildcards.name]
-    pattern, cases = find_labels(key, method)
-    known = [case for case in cases if case in COHORT.cases]
-    if len(known) == len(cases):
+    labels = find_labels(key, method)
+    known = [case for case in labels if case in COHORT.cases]
+    if len(known) == len(labels):
         errors.fail(
-            f"{key}: each of the {len(cases)} cases in {method.folder} is a case of this run, too; name a folder of other "
+            f"{key}: each of the {len(labels)} cases in {method.folder} is a case of this run, too; name a folder of other "
             "patients here, and another reading of the same ones in readers"
         )
-    return pattern, [case for case in cases if case not in known], known
+    return {case: label for case, label in labels.items() if case not in known}, known
 
 
 def find_readings(wildcards):
-    """Find a second reading's label volumes: their pattern, and those of their cases that are labeled here, too."""
+    """Find a second reading's label volumes: that of each case that is labeled here, too."""
     key, method = f"readers.{wildcards.name}", READERS[wildcards.name]
-    pattern, cases = find_labels(key, method)
-    known = [case for case in cases if case in COHORT.labeled]
+    labels = find_labels(key, method)
+    known = {case: label for case, label in labels.items() if case in COHORT.labeled}
     if not known:
         errors.fail(
-            f"{key}: no case in {method.folder} is a labeled case of this run; the first there is {cases[0]}, "
+            f"{key}: no case in {method.folder} is a labeled case of this run; the first there is {next(iter(labels))}, "
             f"here {COHORT.labeled[0] if COHORT.labeled else 'none'}"
         )
-    return pattern, known
+    return known
 
 
-def list_labels(pattern, cases, *_):
-    """List the label volumes of some cases."""
-    return mark_located([pattern.replace("{case}", case) for case in cases])
-
-
-def stamp_labels(pattern, cases, *_):
+def stamp_labels(labels):
     """Stamp the label volumes of another folder, which may be replaced by older ones."""
-    return [scan_folder.stamp_files(Path(pattern.replace("{case}", case))) for case in cases]
+    return [scan_folder.stamp_files(Path(label)) for label in labels.values()]
 
 
 def list_values(method, *parts):

@@ -7,7 +7,6 @@ import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ NIFTI = (".nii.gz", ".nii")
 SPECIAL = set("{}<>")
 """The characters that Snakemake would take for placeholders in a path."""
 CASE = re.compile(r"case_(\d{5})")
-LABEL_FORMS = ("segmentations/{case}.nii.gz", "{case}.nii.gz", "{case}.nii", "{case}/segmentation.nii.gz")
-"""Where the label volumes of another cohort lie in its folder."""
 
 
 class NoCohortError(UserError):
@@ -136,34 +133,6 @@ def find_cases(root: Path) -> list[str]:
         "case_00001/..., as KiTS19 has them (https://github.com/neheller/kits19): point data.root at your copy, or "
         "fetch them with --config data='{source: download}'; `make demo` needs no data"
     )
-
-
-@cache
-def find_labels(folder: Path) -> tuple[str, tuple[str, ...]]:
-    """Find the label volumes of a cohort, whatever its cases are called.
-
-    Returns:
-        The path of a case's label volume with `{case}` in place of its name, and the names of the cases, in order.
-
-    Raises:
-        UserError: There is no such folder or label volume, or they lie there in several forms.
-    """
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}")
-    found = {}
-    for form in LABEL_FORMS:
-        pattern = re.compile(re.escape(form).replace(r"\{case\}", r"(\w[^/]*)"))
-        names = [path.relative_to(folder).as_posix() for path in folder.glob(form.replace("{case}", "*"))]
-        if matches := [match for match in map(pattern.fullmatch, names) if match]:
-            found[form] = tuple(sorted(match[1] for match in matches))
-    if not found:
-        places = ", ".join(form.replace("{case}", "<case>") for form in LABEL_FORMS)
-        raise UserError(f"no label volume in {folder}; looked for {places}")
-    if len(found) > 1:
-        examples = " and ".join(form.format(case=cases[0]) for form, cases in found.items())
-        raise UserError(f"{folder} has label volumes in several forms, {examples}; keep one")
-    [(form, cases)] = found.items()
-    return f"{folder}/{form}", cases
 
 
 def find_root(config: Mapping[str, Any]) -> str:

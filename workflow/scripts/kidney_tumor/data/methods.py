@@ -14,6 +14,7 @@ from typing import Any
 
 from kidney_tumor.configuration import LABELS, ORGANS, read_parts
 from kidney_tumor.data.cohort import NIFTI, SPECIAL
+from kidney_tumor.errors import UserError
 
 FORMS = (
     "segmentations/{case}.nii.gz",
@@ -137,6 +138,26 @@ def list_cases(method: Method) -> dict[str, Found]:
     }
     found = {name: find_segmentations(method, name) for name in map(_name_submitted, sorted(names))}
     return {name: one for name, one in found.items() if _is_case(one)}
+
+
+@cache
+def find_labels(method: Method) -> dict[str, str]:
+    """Find the label volume of each case in a folder, whatever its cases are called, in their order.
+
+    Raises:
+        UserError: There is no such folder or case, or a case that cannot be used.
+    """
+    if not method.folder.is_dir():
+        raise UserError(f"there is no folder {method.folder}")
+    found = list_cases(method)
+    if not found:
+        raise UserError(find_segmentations(method, "<case>").problem)
+    for case, one in found.items():
+        if problem := explain_unusable(case, one, one):
+            raise UserError(f"{case}: {problem}")
+        if one.organs:
+            raise UserError(f"{case} has a file for each organ, {one.files[0]}; name a folder of label volumes")
+    return {case: one.files[0] for case, one in found.items()}
 
 
 def _list_stems(folder: Path) -> set[str]:
