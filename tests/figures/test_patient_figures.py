@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
 from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.outcomes import BASELINE
 from kidney_tumor.analysis.transfer import tabulate_ranges, tabulate_transfer
 from kidney_tumor.data.record import BINARY, CONTINUOUS
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
@@ -14,6 +12,8 @@ from kidney_tumor.figures.morphometry import plot_errors
 from kidney_tumor.figures.outcomes import plot_outcomes
 from kidney_tumor.figures.ratios import plot_ratios
 from kidney_tumor.figures.transfer import plot_transfer
+from kidney_tumor.patients.agreement import find_outliers, tabulate_agreement
+from kidney_tumor.patients.associations import BASELINE
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.agreement import find_outliers, tabulate_agreement
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
+from kidney_tumor.patients.agreement import find_outliers, tabulate_agreement
 
 import numpy as np
 

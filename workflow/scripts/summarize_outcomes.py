@@ -1,8 +1,8 @@
 """Measure the association of each tumor measure with each clinical outcome, in a table and a figure."""
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.outcomes import tabulate_outcomes
 from kidney_tumor.figures.outcomes import plot_outcomes
+from kidney_tumor.patients.associations import tabulate_outcomes
 
 
 @cli.run_main("statistics.seed", "measures", "record", "source", output="table of associations, .tsv")

@@ -108,6 +108,25 @@ rule summarize_outcomes:
         )
 
 
+rule compare_operations:
+    """Compare the association of the tumor's size with each outcome between partial and radical nephrectomy."""
+    input:
+        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        record="<results>/record.tsv",
+    output:
+        show_in_report("<results>/operations.tsv", "operations", PATIENTS, "size and outcome by operation (table)"),
+    log:
+        "<logs>/compare_operations.log",
+    localrule: True
+    conda:
+        "../../../envs/imaging.yaml"
+    params:
+        **use_script("compare_operations"),
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
+    shell:
+        run_script("--measures {input.measures:q} --record {input.record:q} {params.options:q} --output {output:q}")
+
+
 rule plot_ratios:
     """Draw the eigenvalue ratios of the labeled tumors, with the accepted range and the paper's."""
     input:

@@ -1,4 +1,4 @@
-# The range of ratios on other cohorts, and the filter on further readings of this cohort's labels: from labels alone.
+# What this cohort's labels show, on other cohorts and on further readings of the same labels: no image, no network.
 
 
 rule measure_cohort:
@@ -66,6 +66,64 @@ rule range_transfer:
             "--components {input.own:q} {input.others:q} --names {params.names:q} {params.options:q}"
             " --source {params.source} --output {output.table:q} --output-ranges {output.ranges:q}"
             " --figure {output.figure:q} {output.vector:q}"
+        )
+
+
+rule measure_patients:
+    """Measure the kidneys and tumors of another cohort, and read its clinical record."""
+    input:
+        labels=lambda wildcards: mark_located(find_others(wildcards)[0].values()),
+        record=lambda wildcards: mark_located([find_record(OTHERS[wildcards.name])]),
+    output:
+        "<results>/patients/{name}.tsv",
+    log:
+        "<logs>/measure_patients/{name}.log",
+    benchmark:
+        "<benchmarks>/measure_patients/{name}.tsv"
+    wildcard_constraints:
+        name=cohort.make_pattern(RECORDED),
+    conda:
+        "../../../envs/imaging.yaml"
+    threads: 4  # as many volumes at once, each of which takes up to 1 GB
+    resources:
+        **request(mem_mb=4000, runtime=30),
+    params:
+        **use_script("measure_patients"),
+        cases=lambda wildcards: list(find_others(wildcards)[0]),
+        stamps=lambda wildcards: stamp_labels(find_others(wildcards)[0]),
+        values=lambda wildcards: list_values(OTHERS[wildcards.name], "kidney", "tumor"),
+        options=list_options("postprocess", "min_component_voxels"),
+    shell:
+        run_script(
+            "--labels {input.labels:q} --cases {params.cases:q} --record {input.record:q} {params.values:q}"
+            " {params.options:q} --threads {threads} --output {output:q}"
+        )
+
+
+rule replicate_outcomes:
+    """Put the associations of measures and outcomes in other cohorts beside those of this one."""
+    input:
+        require_records,
+        outcomes="<results>/outcomes.tsv",
+        patients=expand("<results>/patients/{name}.tsv", name=RECORDED),
+    output:
+        show_in_report("<results>/replication.tsv", "replication", "9. Comparison", "outcomes in other cohorts (table)"),
+    log:
+        "<logs>/replicate_outcomes.log",
+    benchmark:
+        "<benchmarks>/replicate_outcomes.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    resources:
+        **request(mem_mb=2000, runtime=20),
+    params:
+        **use_script("replicate_outcomes"),
+        names=RECORDED,
+        options=list_options("statistics", "seed"),
+    shell:
+        run_script(
+            "--outcomes {input.outcomes:q} --patients {input.patients:q} --names {params.names:q} {params.options:q}"
+            " --output {output:q}"
         )
 
 

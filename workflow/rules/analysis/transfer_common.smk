@@ -3,6 +3,14 @@ OTHERS = {name: methods.parse_method(entry, locate) for name, entry in config["t
 READERS = {name: methods.parse_method(entry, locate) for name, entry in config["readers"].items()}
 
 
+def find_record(method):
+    """Return where the clinical record of another cohort lies."""
+    return str(method.folder / "kits.json")
+
+
+RECORDED = [name for name, method in OTHERS.items() if Path(find_record(method)).is_file()]
+
+
 def find_labels(key, method):
     """Find the label volume of each case in a folder; if there is none, or not one of each, end with an error."""
     try:
@@ -45,6 +53,20 @@ def stamp_labels(labels):
 def list_values(method, *parts):
     """List the command-line options for the labels of a folder, if the configuration names some."""
     return configuration.make_options({f"{part}_values": method.values[part] for part in parts if method.values})
+
+
+def require_records(wildcards):
+    """Return no file; if no other cohort has a clinical record and a kidney, end with an error when jobs are planned."""
+    if not RECORDED:
+        errors.fail(
+            "transfer: there is no other cohort with a clinical record; name folders of label volumes that have their "
+            "kits.json: --config transfer='{kits23: my_labels}'"
+        )
+    for name in RECORDED:
+        values = OTHERS[name].values
+        if values and set(values["kidney"]) & set(values["tumor"]):
+            errors.fail(f"transfer.{name}.kidney is not named; name the labels that mean kidney, as [1, 3]")
+    return []
 
 
 def require_readers(wildcards):

@@ -137,8 +137,9 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _find_contradictions_of_method(name: str, entry: Any) -> Iterator[str]:
-    parts = read_parts(entry if isinstance(entry, dict) else {})
-    if name.startswith("transfer."):  # where no kidney is looked at
+    entry = entry if isinstance(entry, dict) else {}
+    parts = read_parts(entry)
+    if name.startswith("transfer.") and "kidney" not in entry:  # where masks of tumors alone will do
         parts["kidney"] = []
     items = parts["kidney"] + parts["tumor"]
     if both := sorted(set(parts["kidney"]) & set(parts["tumor"]), key=str):

@@ -34,7 +34,9 @@ BINARY = (
 """The outcomes that a patient has or has not: 1 or 0."""
 CONTINUOUS = ("blood_loss_ml", "operative_minutes", "hospital_days", "ischemia_minutes", "egfr_fall")
 """The outcomes that are amounts; the last is the fall of the estimated glomerular filtration rate."""
-RECORD_COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS)
+SURVIVAL = ("survival_days", "died")
+"""The days from the operation to the death, or to the last that is known of a patient, and whether it is the death."""
+RECORD_COLUMNS = ("case", *SIZES, *BINARY, *CONTINUOUS, *SURVIVAL)
 
 UNKNOWN = ("na", "not_applicable", "not_found_in_emr")
 """The words for what does not apply to a patient, or is not known, which is missing like `null`."""
@@ -172,6 +174,8 @@ READERS: dict[str, Callable[[Entry], float]] = {
     "hospital_days": lambda entry: _read_number(entry, "hospitalization", {"died_before_discharge": math.nan}),
     "ischemia_minutes": lambda entry: _read_number(entry, "ischemia_time"),
     "egfr_fall": _read_fall,
+    "survival_days": lambda entry: _read_number(entry, "vital_days_after_surgery"),
+    "died": lambda entry: _test(_read_choice(entry, "vital_status", ("censored", "dead")), "dead".__eq__),
 }
 """How each column but the first is read from a case's entry."""
 
@@ -196,7 +200,7 @@ def read_record(path: Path, geometries: Mapping[str, Geometry]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for case, geometry in geometries.items():
         if case not in entries:
-            problems.append(f"{path} lacks {case}; add it (null for what is unknown), or leave it out (data.exclude)")
+            problems.append(f"{path} lacks {case}; add it (null for what is unknown), or leave the case out")
             continue
         entry, row = entries[case][0], dict[str, Any](case=case)
         for column, read in READERS.items():

@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kidney_tumor.analysis.agreement import FACTORS, REFERENCES, SIZES
 from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
+from kidney_tumor.patients.agreement import FACTORS, REFERENCES, SIZES
 
 NAMES = {
     "tumor_axial_mm": "diameter in an axial slice",

@@ -5,10 +5,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kidney_tumor.analysis.agreement import find_limits
 from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.figures.agreement import draw_bland_altman
 from kidney_tumor.figures.style import COLORS, mark_phantom, save
+from kidney_tumor.patients.agreement import find_limits
 
 
 def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:

@@ -9,9 +9,8 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 
 from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.outcomes import BASELINE, SIGNIFICANT
-from kidney_tumor.data.record import BINARY, CONTINUOUS
 from kidney_tumor.figures.style import mark_phantom, save
+from kidney_tumor.patients.associations import BASELINE, OUTCOMES, SIGNIFICANT
 
 FEWEST = 10
 """The number of patients on each side of a binary outcome below which no cell is colored."""
@@ -36,6 +35,7 @@ NAMES = {
     "positive_margin": "positive margin",
     "complication": "any complication",
     "transfusion": "transfusion",
+    "death": "death",
     "blood_loss_ml": "blood loss",
     "operative_minutes": "operative time",
     "hospital_days": "hospital stay",
@@ -45,7 +45,7 @@ NAMES = {
 
 
 def plot_outcomes(outcomes: pd.DataFrame, cases: int, phantom: bool, path: Path) -> None:
-    """Draw a map of outcomes by measures: colored where an association is found, with the AUC or Spearman's rho.
+    """Draw a map of outcomes by measures: colored where an association is found, with its statistic.
 
     Args:
         outcomes: The table that `tabulate_outcomes` returns.
@@ -53,29 +53,31 @@ def plot_outcomes(outcomes: pd.DataFrame, cases: int, phantom: bool, path: Path)
         phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
-    names, measures = (*BINARY, *CONTINUOUS), (BASELINE, *MEASURES)
+    measures = BASELINE, *MEASURES
     table = outcomes.set_index(["outcome", "measure"])
-    strength = np.full((len(names), len(measures)), np.nan)
-    figure, axis = plt.subplots(figsize=(12, 7.6), layout="constrained")
-    for row, outcome in enumerate(names):
+    strength = np.full((len(OUTCOMES), len(measures)), np.nan)
+    figure, axis = plt.subplots(figsize=(12, 8), layout="constrained")
+    for row, outcome in enumerate(OUTCOMES):
         for column, measure in enumerate(measures):
             cell = table.loc[(outcome, measure)]
             few = cell["events"] < FEWEST or cell["n"] - cell["events"] < FEWEST  # false for amounts, which have NaN
             found = cell["q"] < SIGNIFICANT and not few
             if found:
-                strength[row, column] = 2 * cell["value"] - 1 if cell["statistic"] == "auc" else cell["value"]
+                strength[row, column] = cell["value"] if cell["statistic"] == "spearman" else 2 * cell["value"] - 1
             text = f"{cell['value']:.2f}".replace("nan", "-")
             weight: dict[str, Any] = {"color": "black", "fontweight": "bold"} if found else {"color": "0.6"}
             axis.text(column, row, text, ha="center", va="center", fontsize=9, **weight)
     image = axis.imshow(strength, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     axis.set_xticks(range(len(measures)), [NAMES[name] for name in measures], rotation=35, ha="right")
-    axis.set_yticks(range(len(names)), [_describe_outcome(table.loc[(name, BASELINE)], name) for name in names])
-    axis.axhline(len(BINARY) - 0.5, color="black", linewidth=1)
-    axis.add_patch(Rectangle((-0.5, -0.5), 1, len(names), fill=False, edgecolor="black", linewidth=1.6))
+    axis.set_yticks(range(len(OUTCOMES)), [_describe_outcome(table.loc[(name, BASELINE)], name) for name in OUTCOMES])
+    amounts = int((table.xs(BASELINE, level="measure")["statistic"] == "spearman").sum())
+    axis.axhline(len(OUTCOMES) - amounts - 0.5, color="black", linewidth=1)
+    axis.add_patch(Rectangle((-0.5, -0.5), 1, len(OUTCOMES), fill=False, edgecolor="black", linewidth=1.6))
     axis.set_title(
         f"{cases} cases. Colored: associations at a false discovery rate below {SIGNIFICANT:g}, "
         f"from at least {FEWEST} patients on each side.\n"
-        "Above the line: area under the ROC curve (0.5 is none); below: Spearman's correlation (0 is none)",
+        "Above the line: area under the ROC curve, of death Harrell's C index (0.5 is none); "
+        "below: Spearman's correlation (0 is none)",
         fontsize=10,
     )
     label = "larger measure, rarer or smaller outcome  ←    → more frequent or larger"

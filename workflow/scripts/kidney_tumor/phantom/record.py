@@ -36,7 +36,7 @@ def _draw_entry(row: dict[str, Any], seed: int) -> dict[str, Any]:
     before = float(np.clip(rng.normal(80, 18), 20, 120))
     after = float(np.clip(before - rng.normal(25 if radical else 6, 8), 5, 120))
     stage = "0" if not malignant else "3" if happens(7) else "1a" if size <= 4 else "1b" if size <= 7 else "2a"
-    return {
+    entry = {
         "case_id": row["case"],
         "phantom": True,
         "radiographic_size": round(max(0.5, size + rng.normal(-0.2, 0.4)), 1),
@@ -60,6 +60,9 @@ def _draw_entry(row: dict[str, Any], seed: int) -> dict[str, Any]:
         "last_preop_egfr": {"value": _write_rate(before)},
         "last_postop_egfr": {"value": _write_rate(after)},
     }
+    lives, followed = rng.exponential(30000 / (1 + size)), rng.uniform(30, 3000)  # in days
+    status = "dead" if lives < followed else "censored"
+    return entry | {"vital_status": status, "vital_days_after_surgery": round(min(lives, followed))}
 
 
 def _write_rate(rate: float) -> float | str:

@@ -6,14 +6,14 @@ import pytest
 from scipy import stats
 
 from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.outcomes import (
+from kidney_tumor.data.record import BINARY, CONTINUOUS
+from kidney_tumor.patients.associations import (
     BASELINE,
     compute_auc,
     correct_p_values,
     measure_association,
     tabulate_outcomes,
 )
-from kidney_tumor.data.record import BINARY, CONTINUOUS
 
 
 def make_patients(count=90, seed=0):
@@ -43,14 +43,14 @@ def patients():
 @pytest.fixture(scope="module")
 def table(patients):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kidney_tumor.analysis.outcomes.RESAMPLES", 499)  # for speed; the tests below bear it
+        patch.setattr("kidney_tumor.patients.associations.RESAMPLES", 499)  # for speed; the tests below bear it
         return tabulate_outcomes(patients, seed=1).set_index(["outcome", "measure"])
 
 
 @pytest.fixture
 def few_resamples(monkeypatch):
     """Where intervals do not matter, for speed."""
-    monkeypatch.setattr("kidney_tumor.analysis.outcomes.RESAMPLES", 99)
+    monkeypatch.setattr("kidney_tumor.patients.associations.RESAMPLES", 99)
 
 
 def compare(positive, negative):

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kidney_tumor.analysis.agreement import (
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.patients.agreement import (
     correlate,
     correlate_within,
     find_limits,
@@ -17,7 +18,6 @@ from kidney_tumor.analysis.agreement import (
     tabulate_agreement,
     tabulate_mask_agreement,
 )
-from kidney_tumor.analysis.morphometry import MEASURES
 
 MEASURED = pd.Series([10.0, 14, 21, 33, 38, 52], list("abcdef"))
 REFERENCE = pd.Series([8.0, 15, 20, 30, 40, 50], list("abcdef"))

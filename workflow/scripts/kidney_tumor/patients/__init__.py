@@ -1,0 +1,1 @@
+"""The patients behind the cases: the sizes that the clinical record states, and their outcomes."""
