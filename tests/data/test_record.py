@@ -37,6 +37,8 @@ ENTRY = {
     "ischemia_time": 17,
     "last_preop_egfr": {"value": 80.0, "days_before_nephrectomy": 3},
     "last_postop_egfr": {"value": 55.5, "days_before_nephrectomy": 300},
+    "vital_status": "dead",
+    "vital_days_after_surgery": 645,
     "voxel_spacing": {"z_spacing": 3.0, "y_spacing": 0.8, "x_spacing": 0.7},
 }
 UNKNOWN = "'na', 'not_applicable', 'not_found_in_emr'"
@@ -51,7 +53,7 @@ def read(tmp_path, *entries, cases=("case_00000",)):
 def test_an_entry_by_hand(tmp_path):
     table = read(tmp_path, ENTRY)
     assert list(table.columns) == list(RECORD_COLUMNS)
-    expected = [45, 50, 1, 1, 1, 1, 0, 0, 1, 1, 300, 200, 3, 17, 24.5]
+    expected = [45, 50, 1, 1, 1, 1, 0, 0, 1, 1, 300, 200, 3, 17, 24.5, 645, 1]
     assert table.iloc[0, 1:].tolist() == pytest.approx(expected)
 
 
@@ -90,6 +92,9 @@ def test_an_entry_by_hand(tmp_path):
         ("last_postop_egfr", {"value": None}, "egfr_fall", math.nan),
         ("last_postop_egfr", {"value": "age<16"}, "egfr_fall", math.nan),
         ("radiographic_size", None, "radiographic_mm", math.nan),
+        ("vital_status", "censored", "died", 0),
+        ("vital_status", "na", "died", math.nan),
+        ("vital_days_after_surgery", None, "survival_days", math.nan),
     ],
 )
 def test_a_value_by_its_rule(tmp_path, key, value, outcome, expected):

@@ -6,14 +6,14 @@ import pytest
 
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.analysis.transfer import tabulate_ranges, tabulate_transfer
-from kidney_tumor.data.record import BINARY, CONTINUOUS
+from kidney_tumor.data.record import CONTINUOUS
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
 from kidney_tumor.figures.morphometry import plot_errors
 from kidney_tumor.figures.outcomes import plot_outcomes
 from kidney_tumor.figures.ratios import plot_ratios
 from kidney_tumor.figures.transfer import plot_transfer
 from kidney_tumor.patients.agreement import find_outliers, tabulate_agreement
-from kidney_tumor.patients.associations import BASELINE
+from kidney_tumor.patients.associations import BASELINE, OUTCOMES, name_statistic
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_without_a_case_outside_the_limits_it_is_said(drawn, tmp_path, cases):
 
 def test_only_found_associations_of_enough_patients_are_colored(drawn, tmp_path):
     rows = [
-        {"outcome": outcome, "statistic": "auc" if outcome in BINARY else "spearman", "measure": measure,
-         "n": 50, "events": 20 if outcome in BINARY else np.nan, "value": 0.5, "q": 0.9}
-        for outcome in (*BINARY, *CONTINUOUS) for measure in (BASELINE, *MEASURES)
+        {"outcome": outcome, "statistic": name_statistic(outcome), "measure": measure,
+         "n": 50, "events": np.nan if outcome in CONTINUOUS else 20, "value": 0.5, "q": 0.9}
+        for outcome in OUTCOMES for measure in (BASELINE, *MEASURES)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
 
@@ -72,17 +72,20 @@ def test_only_found_associations_of_enough_patients_are_colored(drawn, tmp_path)
 
     put("malignant", "tumor_ml", value=0.8, q=0.01)
     put("blood_loss_ml", "tumors", value=-0.3, q=0.04)
+    put("death", "renal_r", value=0.7, q=0.04)
     put("transfusion", "tumor_ml", value=0.95, q=0.001, events=9)
     put("necrosis", "tumor_ml", value=np.nan, q=np.nan)
     put("complication", "tumor_ml", value=0.9, q=0.001, events=45)  # of 50: too few without it
     plot_outcomes(table, 50, True, tmp_path / "a.png")
     axis = drawn[0].axes[0]
-    names, measures = [*BINARY, *CONTINUOUS], [BASELINE, *MEASURES]
+    names, measures = list(OUTCOMES), [BASELINE, *MEASURES]
     colored = np.ma.filled(axis.images[0].get_array(), np.nan)
-    expected = np.full((13, 12), np.nan)
+    expected = np.full((14, 12), np.nan)
     expected[names.index("malignant"), measures.index("tumor_ml")] = 0.6  # 2 * 0.8 - 1
     expected[names.index("blood_loss_ml"), measures.index("tumors")] = -0.3
+    expected[names.index("death"), measures.index("renal_r")] = 0.4
     np.testing.assert_allclose(colored, expected)
+    assert axis.lines[0].get_ydata()[0] == names.index("blood_loss_ml") - 0.5
     texts = {text.get_position(): text.get_text() for text in axis.texts}
     assert texts[measures.index("tumor_ml"), names.index("transfusion")] == "0.95"
     assert texts[measures.index("tumor_ml"), names.index("necrosis")] == "-"

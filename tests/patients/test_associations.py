@@ -11,6 +11,7 @@ from kidney_tumor.patients.associations import (
     BASELINE,
     compute_auc,
     correct_p_values,
+    judge_gain,
     measure_association,
     tabulate_outcomes,
 )
@@ -32,6 +33,8 @@ def make_patients(count=90, seed=0):
         patients[outcome] = rng.normal(size=count)
     patients["blood_loss_ml"] = -size + rng.normal(0, 30, count)
     patients.loc[rng.random(count) < 0.2, "necrosis"] = np.nan
+    patients["survival_days"] = rng.exponential(1000 * np.exp(-(size - 40) / 20))
+    patients["died"] = (rng.random(count) < 0.4).astype(float)
     return patients
 
 
@@ -123,10 +126,43 @@ def test_the_whole_table_is_corrected_together(table):
     known = table.dropna(subset="p").sort_values("p", kind="stable")
     raw = known["p"].to_numpy() * len(known) / np.arange(1, len(known) + 1)
     np.testing.assert_allclose(known["q"], np.minimum.accumulate(raw[::-1])[::-1].clip(max=1))
-    assert len(table) == 13 * 12
+    assert len(table) == 14 * 12
     found = table[table["q"] < 0.05].index
     assert ("radical_nephrectomy", "tumor_axial_mm") in found
     assert ("blood_loss_ml", "tumor_axial_mm") in found
+
+
+def test_deaths_have_the_c_index_and_its_interval(patients, table):
+    """Against pairs one by one, and the jackknife."""
+    days, died, size = (patients[column].to_numpy() for column in ("survival_days", "died", "tumor_axial_mm"))
+
+    def compute(kept):
+        order = died[kept][:, None] * (days[kept][:, None] < days[kept])
+        return (order * (size[kept][:, None] > size[kept])).sum() / order.sum()
+
+    row, count = table.loc[("death", "tumor_axial_mm")], len(patients)
+    everyone = np.arange(count)
+    assert row["value"] == pytest.approx(compute(everyone))
+    assert (row["n"], row["events"], row["statistic"]) == (count, died.sum(), "c_index")
+    left_out = np.array([compute(np.delete(everyone, number)) for number in everyone])
+    reach = 1.96 * np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum())
+    assert row["low"] == pytest.approx(row["value"] - reach, abs=0.03)
+    assert row["high"] == pytest.approx(row["value"] + reach, abs=0.03)
+    assert row["q"] < 0.05
+
+
+def test_verdicts_beside_the_radiologist(table):
+    assert [judge_gain(*ends, 0.05) for ends in ((-0.049, 0.049), (0.01, 0.06), (-0.2, -0.01), (-0.06, 0.01))] == [
+        "equivalent", "better", "worse", "cannot be told"
+    ]  # fmt: skip
+    assert judge_gain(0.01, 0.04, 0.05) == "equivalent"  # it differs by less than matters
+    assert judge_gain(np.nan, np.nan, 0.05) == ""
+    rows = table.drop(BASELINE, level="measure")
+    margin = rows["statistic"].map({"auc": 0.05, "c_index": 0.05, "spearman": 0.1})
+    inside = (rows["gain_low"] > -margin) & (rows["gain_high"] < margin)
+    assert ((rows["verdict"] == "equivalent") == inside).all()
+    assert (rows.loc[rows["gain_high"] < -margin, "verdict"] == "worse").all()
+    assert table.xs(BASELINE, level="measure")["verdict"].isna().all()
 
 
 def test_areas_of_many_resamples_at_once(rng):
@@ -175,7 +211,8 @@ def test_a_shuffled_record_finds_nothing_beyond_chance():
     for number in range(10):
         record = pd.DataFrame(shuffled[number], columns=outcomes)
         one_by_one = [
-            [measure_association(patients[measure], record[name])[1] for name in outcomes] for measure in measures
+            [measure_association(record.join(patients[measure]), measure, name)[1] for name in outcomes]
+            for measure in measures
         ]
         np.testing.assert_allclose(one_by_one, p[number], rtol=1e-9)
     discoveries = sum(bool((correct_p_values(pd.Series(each.ravel())) < 0.05).any()) for each in p)

@@ -40,10 +40,11 @@ READERS = {
         "make_record",
         "summarize_agreement",
         "summarize_outcomes",
+        "compare_operations",
         "summarize_morphometry",
     },
     "make_record": {"read_record"},
-    "read_record": {"summarize_agreement", "summarize_outcomes", "summarize_morphometry"},
+    "read_record": {"summarize_agreement", "summarize_outcomes", "compare_operations", "summarize_morphometry"},
     "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
     "score": {"summarize"},
     "summarize": {
@@ -132,7 +133,14 @@ KEYS = [
     (
         "statistics.seed",
         1,
-        {"summarize", "summarize_ablation", "summarize_outcomes", "summarize_agreement", "summarize_traces"},
+        {
+            "summarize",
+            "summarize_ablation",
+            "summarize_outcomes",
+            "compare_operations",
+            "summarize_agreement",
+            "summarize_traces",
+        },
     ),
     ("phantom.cases", 6, {"make_phantom"} | NEW_CASES),
     ("phantom.size", 48, {"make_phantom"}),

@@ -58,3 +58,33 @@ rule summarize_ablation:
             "--variants {input.variants:q} {params.options:q} --output {output.table:q}"
             " --figure {output.figure:q} {output.vector:q}"
         )
+
+
+rule summarize_criteria:
+    """Compare criteria by which a filter could tell the networks' true tumors from the false ones."""
+    input:
+        labels=expand_test_cases(LABEL),
+        kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
+        tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
+    output:
+        show_in_report("<results>/criteria.tsv", "criteria", "3. Ablation", "criteria for tumor candidates (table)"),
+    log:
+        "<logs>/summarize_criteria.log",
+    benchmark:
+        "<benchmarks>/summarize_criteria.tsv"
+    conda:
+        "../../../envs/imaging.yaml"
+    threads: 4  # as many cases at once, each of which takes up to 1 GB
+    resources:
+        **request(mem_mb=4000, runtime=30),
+    params:
+        **use_script("summarize_criteria"),
+        predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
+        options=list_options("postprocess", "kidney_components", "min_component_voxels")
+        + list_options("statistics", "seed")
+        + ["--source", COHORT.source],
+    shell:
+        run_script(
+            "--predictions {params.predictions:q} --labels {input.labels:q} {params.options:q} --threads {threads}"
+            " --output {output:q}"
+        )

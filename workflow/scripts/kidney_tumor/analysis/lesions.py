@@ -27,8 +27,18 @@ def match_components(true: Components, predicted: Components) -> tuple[np.ndarra
         The predicted component that each true one is paired with, shape (true,), -1 for none; and the intersection over
         union of all pairs, shape (true, predicted).
     """
-    shared = true.count_shared(predicted)
-    iou = shared / (true.voxels[:, None] + predicted.voxels - shared)
+    return match_overlaps(true.count_shared(predicted), true.voxels, predicted.voxels)
+
+
+def match_overlaps(shared: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Match true and predicted tumors like `match_components`, by their voxels and those that they share.
+
+    Args:
+        shared: The voxels that each true one shares with each predicted one, shape (true, predicted).
+        true: The voxels of the true ones, shape (true,).
+        predicted: The voxels of the predicted ones, shape (predicted,).
+    """
+    iou = shared / (true[:, None] + predicted - shared)
     worth = np.where(iou >= LEAST_IOU, 1 + iou, 0)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     partner = np.full(len(true), -1)
@@ -56,7 +66,7 @@ def score_lesions(
         false one); its status, `found`, `missed` or `false`; the largest intersection over union; and the scores of the
         pair, or with an empty mask.
     """
-    true, predicted = (_drop_small(mask, min_voxels) for mask in (truth, prediction))
+    true, predicted = (drop_small(mask, min_voxels) for mask in (truth, prediction))
     partner, iou = match_components(true, predicted)
     none = RunLengthMask(truth.shape, np.zeros(0, np.int64), np.zeros(0, np.int64))
     false = np.flatnonzero(~(iou >= LEAST_IOU).any(0))
@@ -81,7 +91,7 @@ def score_lesions(
     return pd.DataFrame(rows, columns=[name for name in LESION_COLUMNS if name not in ("method", "case")])
 
 
-def _drop_small(mask: RunLengthMask, min_voxels: int) -> Components:
+def drop_small(mask: RunLengthMask, min_voxels: int) -> Components:
     """Find the components of a mask that have so many voxels."""
     components = find_components(mask)
     return find_components(components.select(components.voxels >= min_voxels))

@@ -32,6 +32,13 @@ def estimate_interval(
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
+def count_rows(chosen: np.ndarray, count: int) -> np.ndarray:
+    """Count how often each of `count` rows is in each resample: shape (..., rows chosen) to (..., count)."""
+    flat = chosen.reshape(-1, chosen.shape[-1]).astype(int)
+    places = flat + count * np.arange(len(flat))[:, None]
+    return np.bincount(places.ravel(), minlength=count * len(flat)).reshape(*chosen.shape[:-1], count).astype(float)
+
+
 def bound_mean(
     values: np.ndarray, limits: tuple[float, float], seed: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:

@@ -64,6 +64,11 @@ def measure_surfaces(truth: Mask, prediction: Mask, spacing: Spacing) -> Surface
     return SurfaceDistances((from_truth, to_truth), (true_areas, areas))
 
 
+def measure_area(mask: RunLengthMask, spacing: Spacing) -> float:
+    """Measure the area of the surface of a mask that is not empty, in mm²."""
+    return float(_find_surface(mask, spacing)[1].sum())
+
+
 def _find_surface(mask: RunLengthMask, spacing: Spacing) -> tuple[np.ndarray, np.ndarray]:
     """Find the corners of voxels on the surface of a mask: their places in mm, shape (n, 3), and areas in mm²."""
     slices, rows, columns = mask.find_box()

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from kidney_tumor.analysis.morphometry import MEASURES
-from kidney_tumor.analysis.statistics import CONFIDENCE
+from kidney_tumor.analysis.statistics import CONFIDENCE, count_rows
 from kidney_tumor.data.record import BINARY, CONTINUOUS, SURVIVAL
 from kidney_tumor.patients.survival import compute_concordance, compute_p, mark_earlier
 
@@ -192,13 +192,6 @@ def judge_gain(low: float, high: float, margin: float) -> str:
     if -margin < low and high < margin:
         return "equivalent"
     return "better" if low > 0 else "worse" if high < 0 else "cannot be told"
-
-
-def count_rows(chosen: np.ndarray, count: int) -> np.ndarray:
-    """Count how often each of `count` rows is in each resample: shape (..., rows chosen) to (..., count)."""
-    flat = chosen.reshape(-1, chosen.shape[-1]).astype(int)
-    places = flat + count * np.arange(len(flat))[:, None]
-    return np.bincount(places.ravel(), minlength=count * len(flat)).reshape(*chosen.shape[:-1], count).astype(float)
 
 
 def compute_auc(values: np.ndarray, positives: int) -> np.ndarray:
