@@ -220,7 +220,10 @@ def test_mistakes_in_the_configuration_are_named(entry, says):
     [
         ({"transfer": {"kits19": "f"}}, r"transfer.kits19 has the name of this run"),
         ({"readers": {"kits19": "f"}}, r"readers.kits19 has the name of this run"),
-        ({"transfer": {"a": {"folder": "f", "kidney": [1]}}}, r"transfer.a.kidney is not a known key; known keys are"),
+        (
+            {"transfer": {"a": {"folder": "f", "kidneys": [1]}}},
+            r"transfer.a.kidneys is not a known key; did you mean transfer.a.kidney",
+        ),
         ({"transfer": {"a": {"tumor": [1]}}}, r"transfer.a.folder is missing"),
         ({"transfer": {"a": {"folder": "f", "tumor": ["t"]}}}, r"transfer.a.tumor.0: 't' is not of type 'integer'"),
         ({"readers": {"a": {"folder": "f", "tumor": []}}}, r"readers.a.tumor: \[\] should be non-empty"),
