@@ -17,13 +17,12 @@ OWN = @test ! -L .venv || { echo "error: .venv is a link to another's environmen
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r envs/requirements.txt -c envs/lock.txt
 	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true # some packages ship files for newer Pythons
+	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
 	touch $@
 
 # Run the whole workflow on a phantom cohort, on the CPU.
 demo: .venv
-	$(SNAKEMAKE) --configfile config/demo.yaml
-	$(MAKE) --no-print-directory report RUN=demo
-	.venv/bin/python workflow/scripts/show_summary.py --run results/demo
+	.venv/bin/kidney demo --cores $(CORES)
 
 # Write results/<run>/report.html, one page with all results of a complete run, by its name or by its configuration file;
 # refuse if they would change. It installs nothing.
@@ -84,4 +83,5 @@ lock:
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt
+	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
 	touch .venv/installed

@@ -230,7 +230,7 @@ def test_voxels_in_a_file_of_their_own(tmp_path, rng, name, header, skipped):
     (folder / "notes.txt").write_text("hello")
     convert_raster(path, tmp_path / "out.nii.gz")
     check(tmp_path / "out.nii.gz", voxels, STRAIGHT)
-    assert find_scans(folder) == ({"a": path}, {})
+    assert find_scans([folder]) == ({"a": path}, {})
     assert list_files(path) == [str(path), str(folder / "voxels.raw")]  # either makes the scan another one
     assert list_ignored(folder) == ["notes.txt"]
 

@@ -57,7 +57,7 @@ def test_what_is_a_scan(tmp_path):
     for folder, content in (("series/deep", b"x" * 128 + b"DICM"), ("texts", b"x" * 200), ("empty", b"")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "1").write_bytes(content)
-    scans, problems = find_scans(tmp_path, ["case_00210"])
+    scans, problems = find_scans([tmp_path], ["case_00210"])
     names = {"a": "a.nii.gz", "b": "b.nii", "series": "series", "g": "g.nrrd", "h": "h.mha"}
     assert scans == {name: tmp_path / path for name, path in names.items()}
     assert [name for name, path in scans.items() if is_converted(path)] == ["g", "h", "series"]
@@ -73,12 +73,35 @@ def test_what_is_a_scan(tmp_path):
 
 def test_no_scans_are_one_line(tmp_path):
     with pytest.raises(UserError, match=r"scans\.root: no scan in .*; expected files \.nii\.gz"):
-        find_scans(tmp_path)
+        find_scans([tmp_path])
     with pytest.raises(UserError, match=r"scans\.root: .*missing: No such file"):
-        find_scans(tmp_path / "missing")
-    write_series(tmp_path, 2)
-    with pytest.raises(UserError, match=r"scans\.root: .* holds DICOM files itself; name the folder that this folder"):
-        find_scans(tmp_path)
+        find_scans([tmp_path / "missing"])
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"scans\.root: .*notes.txt is no scan; expected files \.nii\.gz"):
+        find_scans([tmp_path / "notes.txt"])
+
+
+def test_scans_themselves_and_folders_of_them(tmp_path):
+    """A series may have folders below its own; a volume beside DICOM files makes the folder one of scans."""
+    for folder in ("series", "series/more", "mixed", "study/one", "study/two"):
+        write_series(tmp_path / folder, 2)
+    for name in ("a.nii.gz", "mixed/b.nrrd", "series/notes.txt"):
+        (tmp_path / name).touch()
+    series, single, mixed, study = (tmp_path / name for name in ("series", "a.nii.gz", "mixed", "study"))
+    assert find_scans([series, single, series]) == ({"series": series, "a": single}, {})
+    assert find_scans([mixed, study]) == (
+        {"b": mixed / "b.nrrd", "one": study / "one", "two": study / "two"},
+        {},
+    )
+    assert [list_ignored(root) for root in (series, single)] == [[], []]
+    assert list_ignored(mixed) == ["0000.dcm", "0001.dcm"]
+    again = tmp_path / "again" / "a.nii.gz"
+    again.parent.mkdir()
+    again.touch()
+    assert find_scans([single, again]) == (
+        {},
+        {"a": f"{single} and {again} would have the same results folder; rename all but one"},
+    )
 
 
 def test_hidden_cases(tmp_path):
@@ -209,7 +232,7 @@ def test_endings_in_capitals_are_endings(tmp_path):
     """As on discs of old systems and cameras: the content decides how a file is read."""
     for name in ("B.NII.GZ", "c.Nii", "d.NRRD", "e.MHA"):
         (tmp_path / name).touch()
-    found, problems = find_scans(tmp_path)
+    found, problems = find_scans([tmp_path])
     assert {name: path.name for name, path in found.items()} == {
         "B": "B.NII.GZ", "c": "c.Nii", "d": "d.NRRD", "e": "e.MHA",
     }  # fmt: skip

@@ -70,6 +70,7 @@ NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "make_record", "tr
 # Each key, another value of it, and the rules that must run again; those that read what they write follow.
 KEYS = [
     ("run", "other", {"make_phantom", "split_cases"}),
+    ("results", "elsewhere", {"make_phantom", "split_cases"}),
     ("device", "auto", {"train", "predict"}),
     ("cpu_threads", 2, set()),
     ("precision", "bfloat16", {"train", "predict"}),

@@ -38,7 +38,7 @@ def place_results():
 
     Snakemake adds an importer's prefix to the paths of rules, but replaces one only where a path begins with it.
     """
-    run, moves, move = f"results/{config['run']}", [], workflow.modifier.path_modifier
+    run, moves, move = cohort.find_results(config), [], workflow.modifier.path_modifier
     while move:
         moves += [move] if move.prefix or move.modifies_prefixes else []
         move = move.inner_modifier

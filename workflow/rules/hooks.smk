@@ -150,8 +150,9 @@ def announce_missing_labels():
 
 def announce_ignored_scans():
     """State what lies in the folder of scans and is none."""
-    if is_planned("segment") and (names := scan_folder.list_ignored(SCAN_ROOT)):
-        logger.warning(f"No scans, so left alone in {SCAN_ROOT}: {', '.join(names)} (expected {scan_folder.EXPECTED})")
+    for root in SCAN_ROOTS if is_planned("segment") else ():
+        if names := scan_folder.list_ignored(root):
+            logger.warning(f"No scans, so left alone in {root}: {', '.join(names)} (expected {scan_folder.EXPECTED})")
 
 
 def show_summary():

@@ -4,10 +4,13 @@ import csv
 # The user's scans, those that cannot be segmented because of their files' names, and why there are none.
 SCANS, UNUSABLE = {}, {}
 MISSING_SCANS = "scans.root is not set; name the folder of your scans: --config scans='{root: my_scans}'"
-SCAN_ROOT = Path(locate(os.path.expanduser(config["scans"]["root"] or "")))
-if config["scans"]["root"]:
+ROOTS = config["scans"]["root"] or []
+SCAN_ROOTS = [
+    Path(locate(os.path.normpath(os.path.expanduser(root)))) for root in ([ROOTS] if isinstance(ROOTS, str) else ROOTS)
+]
+if SCAN_ROOTS:
     try:
-        SCANS, UNUSABLE = scan_folder.find_scans(SCAN_ROOT, COHORT.hidden)
+        SCANS, UNUSABLE = scan_folder.find_scans(SCAN_ROOTS, COHORT.hidden)
         MISSING_SCANS = None
     except errors.UserError as error:
         MISSING_SCANS = str(error)

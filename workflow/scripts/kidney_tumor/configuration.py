@@ -170,7 +170,9 @@ def list_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         For each key, `training.epochs` for example, its value here and its default.
     """
     keys = list_keys()
-    unread = {"run", "evaluate", "scans", *FOLDERS, *keys["data.source"]["enum"]} - {config["data"]["source"]}
+    unread = {"run", "results", "evaluate", "scans", *FOLDERS, *keys["data.source"]["enum"]} - {
+        config["data"]["source"]
+    }
     values = {name: (get_value(config, name), key["default"]) for name, key in keys.items()}
     return {name: pair for name, pair in values.items() if pair[0] != pair[1] and name.split(".")[0] not in unread}
 

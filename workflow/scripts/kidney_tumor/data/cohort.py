@@ -135,10 +135,15 @@ def find_cases(root: Path) -> list[str]:
     )
 
 
+def find_results(config: Mapping[str, Any]) -> str:
+    """Find the folder of a run's results, relative to where the workflow runs, or absolute."""
+    return os.path.normpath(os.path.join(os.path.expanduser(config["results"]), config["run"]))
+
+
 def find_root(config: Mapping[str, Any]) -> str:
     """Find the cohort's folder; that of phantoms lies with the run's results, never in `data.root`."""
     if config["data"]["source"] == "phantom":
-        return f"results/{config['run']}/cohort"
+        return f"{find_results(config)}/cohort"
     return os.path.normpath(os.path.expanduser(config["data"]["root"]))
 
 

@@ -112,11 +112,24 @@ def holds_dicom(folder: Path) -> bool:
     return False
 
 
-def find_scans(root: Path, taken: Collection[str] = ()) -> tuple[dict[str, Path], dict[str, str]]:
-    """Find the scans in a folder: its files with one of `SUFFIXES`, and its folders with DICOM files.
+def is_scan(path: Path) -> bool:
+    """Return whether a path is a scan itself: a file with one of `SUFFIXES`, or a folder whose own files are DICOM.
+
+    A folder with one of these files beside them is a folder of scans.
+    """
+    if not path.is_dir():
+        return has_suffix(path, SUFFIXES)
+    own = [file for file in path.iterdir() if not file.name.startswith(".") and file.is_file()]
+    return not any(has_suffix(file, SUFFIXES) for file in own) and any(
+        os.access(file, os.R_OK) and is_dicom(file) for file in own
+    )
+
+
+def find_scans(roots: Sequence[Path], taken: Collection[str] = ()) -> tuple[dict[str, Path], dict[str, str]]:
+    """Find the scans that paths name: scans themselves, and folders of scans.
 
     Args:
-        root: The folder.
+        roots: The paths. A folder's scans are its files with one of `SUFFIXES`, and its folders with DICOM files.
         taken: The names that other scans have.
 
     Returns:
@@ -124,26 +137,40 @@ def find_scans(root: Path, taken: Collection[str] = ()) -> tuple[dict[str, Path]
         with the reason.
 
     Raises:
-        UserError: There is no such folder, or no scan in it.
+        UserError: There is no such path, or it is no scan and holds none.
     """
-    try:
-        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise UserError(f"scans.root: {root}: {error.strerror}; expected a folder of scans") from error
     found: dict[str, list[Path]] = {}
-    for path in entries:
-        if has_suffix(path, SUFFIXES) or (path.is_dir() and holds_dicom(path)):
-            found.setdefault(name_scan(path), []).append(path)
-    if not found:
-        if any(path.is_file() and os.access(path, os.R_OK) and is_dicom(path) for path in entries):
-            raise UserError(f"scans.root: {root} holds DICOM files itself; name the folder that this folder lies in")
-        raise UserError(f"scans.root: no scan in {root}; expected {EXPECTED}")
+    for path in dict.fromkeys(path for root in roots for path in _list_scans(root)):
+        found.setdefault(name_scan(path), []).append(path)
     problems = {name: problem for name, paths in found.items() if (problem := _find_problem(name, paths, taken))}
     return {name: paths[0] for name, paths in found.items() if name not in problems}, problems
 
 
+def _list_scans(root: Path) -> list[Path]:
+    """List the scans that a path names, sorted.
+
+    Raises:
+        UserError: There is no such path, or it is no scan and holds none.
+    """
+    try:
+        if is_scan(root):
+            root.lstat()
+            return [root]
+        entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except NotADirectoryError as error:
+        raise UserError(f"scans.root: {root} is no scan; expected {EXPECTED}") from error
+    except OSError as error:
+        raise UserError(f"scans.root: {root}: {error.strerror}; expected a scan or a folder of scans") from error
+    found = [path for path in entries if has_suffix(path, SUFFIXES) or (path.is_dir() and holds_dicom(path))]
+    if not found:
+        raise UserError(f"scans.root: no scan in {root}; expected {EXPECTED}")
+    return found
+
+
 def list_ignored(root: Path) -> list[str]:
     """List the names in a folder of scans that are neither scans, nor the voxels of one, nor hidden."""
+    if is_scan(root):
+        return []
     paths = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     voxels = {detached for path in paths if path.is_file() for detached in [find_detached(path)] if detached}
     return [
@@ -167,7 +194,9 @@ def find_detached(scan: Path) -> Path | None:
 
 def _find_problem(name: str, paths: Sequence[Path], taken: Collection[str]) -> str:
     """Return why the scans that would get a name cannot be segmented; an empty text if they can."""
-    shown = " and ".join(path.name if path.name.isprintable() else repr(path.name) for path in paths)
+    names = [path.name for path in paths]
+    texts = names if len(set(names)) == len(names) else map(str, paths)
+    shown = " and ".join(text if text.isprintable() else repr(text) for text in texts)
     if len(paths) > 1:
         return f"{shown} would have the same results folder; rename all but one"
     if name in taken:
