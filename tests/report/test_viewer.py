@@ -163,7 +163,7 @@ def test_the_page_holds_what_is_shown_and_any_name(case):
     files, facts = read_page(page)
     assert len([tag for tag, _ in read.elements if tag == "script"]) == len(files) + 2
     assert not [name for _, attributes in read.elements for name in attributes if name in ("src", "href", "onload")]
-    assert [layer["name"] for layer in facts["layers"] if layer["visible"]] == ["after"]
+    assert [layer["name"] for layer in facts["layers"] if layer["visible"]] == ["truth", "after"]
     assert "Shown: slices 4 to 25 of 0 to 29, rows 0 to 39 of 0 to 39, columns 0 to 49 of 0 to 49;" in page
     after, truth, image = (load(files[f"{name}.nii.gz"]) for name in ("after", "truth", "image"))
     assert np.array_equal(after.dataobj, AFTER[4:26])

@@ -36,6 +36,7 @@ def browser(case):
         )
         assert state == "drawn", driver.find_element("id", "state").text
         move(driver, "opacity", 100)
+        driver.find_element("id", "layer_truth").click()
         yield driver
 
 

@@ -133,7 +133,12 @@ def test_a_folder_of_scans(finished, copy_of):
     names = ["candidates.tsv", "images.npy", "kidney.nii.gz", "measures.tsv", "segmentation.nii.gz", "slices.json"]
     for name in ("001", "dash", "it_s_odd", "mr"):
         assert str(Path(RESULTS, "scans", name, "view.html")) in result.stdout
-        assert sorted(path.name for path in (folder / name).iterdir()) == [*names, "tumor.nii.gz", "view.html"]
+        assert sorted(path.name for path in (folder / name).iterdir()) == [
+            *names,
+            "thumbnail.png",
+            "tumor.nii.gz",
+            "view.html",
+        ]
     image_of_series = nib.load(folder / "series" / "imaging.nii.gz")
     segmented = nib.load(folder / "series" / "segmentation.nii.gz")
     assert segmented.shape == image_of_series.shape
@@ -161,7 +166,14 @@ def test_a_folder_of_scans(finished, copy_of):
     stamp = (project.folder / "my scans" / "-dash.nii").stat()
     shutil.copy(project.folder / "my scans" / "-dash.nii", project.folder / "my scans" / "new.nii")
     added = project.planned(config, "segment")
-    assert added == {"read_scan": 1, "sort_scans": 1, "summarize_scans": 1, "segment": 1, "total": 4}
+    assert added == {
+        "read_scan": 1,
+        "sort_scans": 1,
+        "summarize_scans": 1,
+        "write_overview": 1,
+        "segment": 1,
+        "total": 5,
+    }
     (project.folder / "my scans" / "new.nii").unlink()
     os.utime(project.folder / "my scans" / "-dash.nii", (0, 0))  # another file, and older than the results
     assert project.planned(config, "segment")["read_scan"] == 1
@@ -171,9 +183,16 @@ def test_a_folder_of_scans(finished, copy_of):
     )
     assert project.planned(config, "segment")["convert_scan"] == 1
     (project.folder / "my scans" / "series" / "x.dcm").unlink()
-    again = {"postprocess_scan": 5, "measure_scan": 5, "write_viewer_scan": 5, "summarize_scans": 1, "segment": 1}
+    again = {
+        "postprocess_scan": 5,
+        "measure_scan": 5,
+        "write_viewer_scan": 5,
+        "summarize_scans": 1,
+        "write_overview": 1,
+        "segment": 1,
+    }
     changed = merged(config, postprocess={"tumor_kidney_overlap": 0.9})
-    assert project.planned(changed, "segment") == again | {"total": 17}
+    assert project.planned(changed, "segment") == again | {"total": 18}
 
 
 @pytest.mark.slow

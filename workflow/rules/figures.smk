@@ -113,5 +113,5 @@ rule write_viewer:
         run_script(
             "--name {params.name:q} --image={input.image:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
             " --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
-            " --template {params.template:q} --output {output:q}"
+            " --template {params.template:q} --output {output[0]:q}"
         )

@@ -65,12 +65,14 @@ use rule write_viewer as write_viewer_scan with:
     """Write a page on which a scan and its segmentation are looked at in a browser."""
     input:
         image=lambda wildcards: find_image(wildcards.scan),
+        slices=f"{SCAN}/images.npy",
         kidney=f"{SCAN}/kidney.nii.gz",
         tumor=f"{SCAN}/tumor.nii.gz",
         segmentation=f"{SCAN}/segmentation.nii.gz",
         measures=f"{SCAN}/measures.tsv",
     output:
         f"{SCAN}/view.html",
+        thumbnail=f"{SCAN}/thumbnail.png",
     log:
         "<logs>/scans/{scan}/write_viewer.log",
     benchmark:
@@ -78,7 +80,9 @@ use rule write_viewer as write_viewer_scan with:
     params:
         **use_script("write_viewer", template=RESOURCES / "viewer.html"),
         name=lambda wildcards: wildcards.scan,
-        further=lambda wildcards, input: ["--measures", input.measures],
+        further=lambda wildcards, input, output: (
+            ["--measures", input.measures, "--slices", str(Path(input.slices).parent), "--thumbnail", output.thumbnail]
+        ),
         options=lambda wildcards: list_window_options(wildcards.scan),
 
 
@@ -100,12 +104,31 @@ rule summarize_scans:
         run_script("--scans {input.scans:q} --measures {input.measures:q} --output {output:q}")
 
 
+rule write_overview:
+    """Write the page of all scans: a small picture of each, whether its result can be used, and a link to its page."""
+    input:
+        scans="<results>/scans.tsv",
+        pages=expand_scans([f"{SCAN}/view.html", f"{SCAN}/thumbnail.png"]),
+    output:
+        "<results>/scans.html",
+    log:
+        "<logs>/write_overview.log",
+    localrule: True
+    conda:
+        "../../envs/imaging.yaml"
+    params:
+        **use_script("write_overview", template=RESOURCES / "overview.html"),
+        name=config["run"],
+    shell:
+        run_script("--scans {input.scans:q} --name {params.name:q} --template {params.template:q} --output {output:q}")
+
+
 rule segment:
     """Segment the user's scans, and show what was found in them and what to distrust."""
     input:
         lambda wildcards: require_scans(wildcards) and require_models(),
         scans="<results>/scans.tsv",
-        viewers=expand_scans(f"{SCAN}/view.html"),
+        overview="<results>/scans.html",
         predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),
     # There is no output, so that each command ends with what was segmented, and fails if a scan could not be.
     log:

@@ -17,6 +17,7 @@ def main(arguments: cli.Arguments) -> None:
         print(f"{row['scan']}: {unusable}{describe_measures(row)}; {page}")
         for warning in filter(None, row["warnings"].split(SEPARATOR)):
             print(f"warning: {row['scan']}: {warning}")
-    print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}")
+    overview = arguments.scans.with_suffix(".html")
+    print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}; look at all: {overview}")
     if len(refused):
         raise errors.UserError("\n".join(f"{row['scan']}: {row['problem']}" for _, row in refused.iterrows()))

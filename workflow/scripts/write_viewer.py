@@ -4,9 +4,13 @@ from pathlib import Path
 
 from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
+from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
+from kidney_tumor.report.overview import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.scans.plausibility import SEPARATOR
+
+from matplotlib.image import imsave
 
 TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
 
@@ -27,12 +31,14 @@ def read_notes(path: Path) -> list[str]:
 @cli.take_file("label", "true labels, .nii.gz; without them, truth is left out", required=False)
 @cli.take_option("notes", nargs="*", default=[], help="lines of text to show above the picture")
 @cli.take_file("measures", "measures of a scan, shown with its warnings, .tsv", required=False)
+@cli.take_file("thumbnail", "small picture to write, .png, from the slices", required=False)
+@cli.take_file("slices", "folder of the scan's extracted slices, for the small picture", required=False)
 @cli.take_file("template", "the page's template, viewer.html")
 def main(arguments: cli.Arguments) -> None:
     stages, geometry = read_stages(
         arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label, arguments.image
     )
-    layers = [Layer(stage, TITLES[stage], *masks, visible=stage == "after") for stage, masks in stages.items()]
+    layers = [Layer(stage, TITLES[stage], *masks, visible=stage != "before") for stage, masks in stages.items()]
     page = make_page(
         arguments.name,
         arguments.image,
@@ -43,3 +49,8 @@ def main(arguments: cli.Arguments) -> None:
         arguments.template,
     )
     files.write_text(arguments.output, page)
+    if arguments.thumbnail:
+        images = load_stored(arguments.slices, "images.npy")
+        picture = draw_thumbnail(images, stages["after"], tuple(arguments.hu_window))
+        with files.write_atomically(arguments.thumbnail) as temporary:
+            imsave(temporary, picture)

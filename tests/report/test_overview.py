@@ -1,0 +1,107 @@
+"""The page of all scans: what it says of each, where its links lead, and the small pictures."""
+
+import re
+from html import unescape
+from urllib.parse import unquote
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import RESOURCES, run_script, save
+from helpers.browser import check_nothing_was_loaded, start
+from helpers.pages import AFTER, HOSTILE, HU, SHAPE, WINDOW, save_volumes
+from PIL import ImageColor
+
+from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.data.slices import extract
+from kidney_tumor.figures.style import LABEL_COLORS
+from kidney_tumor.report.overview import draw_thumbnail
+from kidney_tumor.volumes.masks import RunLengthMask, encode
+
+ROWS = [
+    {"scan": "a", "kidney_ml": 301.4, "tumors": 0, "warnings": "one | two", "faults": "", "problem": ""},
+    {"scan": "b ü#", "kidney_ml": 20, "tumors": 0, "warnings": "", "faults": "too small | too low", "problem": ""},
+    {"scan": "c", "problem": HOSTILE, "faults": "", "warnings": ""},
+]
+
+
+@pytest.fixture
+def page(tmp_path):
+    table = pd.DataFrame(ROWS, columns=["scan", *MEASURES, "faults", "warnings", "problem"])
+    table.to_csv(tmp_path / "scans.tsv", sep="\t", index=False)
+    words = ["--scans", tmp_path / "scans.tsv", "--name", "mine", "--template", RESOURCES / "overview.html"]
+    result = run_script("write_overview", *words, "--output", tmp_path / "scans.html")
+    assert result.returncode == 0, result.stderr
+    return tmp_path / "scans.html"
+
+
+def test_each_scan_has_its_verdict_and_its_links(page):
+    text = page.read_text()
+    assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
+    first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
+    assert "No fault found" in first
+    assert "kidneys 301 mL without tumors; no tumor" in first
+    assert "2 warnings" in first
+    assert "<li>one</li><li>two</li>" in first
+    assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]
+    assert "Not usable" in second
+    for part, name in ((first, "a"), (second, "b ü#")):
+        links = re.findall(r'(?:href|src)="(.*?)"', part)
+        assert {unquote(unescape(link)) for link in links} == {f"scans/{name}/view.html", f"scans/{name}/thumbnail.png"}
+        assert not any(set(link) & set(" #") for link in links)
+    assert "Not segmented" in third
+    assert "href" not in third
+    assert HOSTILE in unescape(third)
+    assert HOSTILE not in third
+
+
+def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
+    """The slices are flat, so the gray says which one it is; labels lie where they lie in the volume."""
+    save_volumes(tmp_path)
+    extract(tmp_path / "image.nii.gz", None, 100, tmp_path / "slices", [])
+    words = ["--name", "a", "--hu-window", *WINDOW, "--template", RESOURCES / "viewer.html"]
+    words += [
+        word
+        for name in ("image", "kidney", "tumor", "segmentation")
+        for word in (f"--{name}", tmp_path / f"{name}.nii.gz")
+    ]
+    words += ["--slices", tmp_path / "slices", "--thumbnail", tmp_path / "a.png", "--output", tmp_path / "a.html"]
+    result = run_script("write_viewer", *words)
+    assert result.returncode == 0, result.stderr
+    picture = np.rint(matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255)
+    assert picture.shape == (100, 100, 3)
+    number = 13  # the first of the equal ones
+    gray = (HU[number] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]) * 255
+    rows, columns = (np.arange(100) * length // 100 for length in SHAPE[1:])
+    labels = AFTER[number][rows[:, None], columns]
+    for value, color in enumerate(
+        [(gray,) * 3, *(ImageColor.getrgb(LABEL_COLORS[name]) for name in ("kidney", "tumor"))]
+    ):
+        expected = (gray + np.array(color)) / 2
+        assert np.abs(picture[labels == value] - expected).max() <= 1
+
+
+def test_without_a_tumor_it_shows_kidney_and_without_a_kidney_the_middle():
+    images = np.broadcast_to(np.arange(8)[:, None, None], (8, 4, 4))
+    mask, nothing = np.zeros((2, 8, 6, 6), bool)
+    mask[2, :3], mask[5] = True, True
+    kidney, empty = encode(mask), RunLengthMask.from_mask(nothing)
+    assert draw_thumbnail(images, (empty, empty), (0, 255))[0, 0].tolist() == [4, 4, 4]
+    expected = [round((5 + value) / 2) for value in ImageColor.getrgb(LABEL_COLORS["kidney"])]
+    assert np.abs(draw_thumbnail(images, (kidney, empty), (0, 255))[0, 0] - expected).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 400])
+def test_it_fits_a_narrow_window(page, width):
+    for name in ("a", "b ü#"):
+        save(page.parent / "scans" / name / "x.nii.gz", np.zeros((2, 2, 2), np.uint8))
+        matplotlib.image.imsave(page.parent / "scans" / name / "thumbnail.png", np.zeros((96, 96, 3), np.uint8))
+    with start() as driver:
+        driver.get(page.as_uri())
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert driver.execute_script("return [...document.images].map(image => image.naturalWidth)") == [96, 96]
+        check_nothing_was_loaded(driver)
