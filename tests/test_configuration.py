@@ -148,7 +148,7 @@ def test_texts_stay_texts_where_a_key_takes_them():
     config = merged(PAPER, data={"record": "2019"}, scans=scans, compare={"1": "results/1", "2": parts})
     configuration.parse_texts(config)
     assert config["data"]["record"] == "2019"
-    assert config["scans"] == {"root": None, "models": ["results/a", "7"]}
+    assert config["scans"] == {"root": None, "models": ["results/a", "7"], "formats": []}
     assert config["compare"] == {"1": "results/1", "2": {"folder": "2019", "kidney": [2, "kidney_left"]}}
 
 

@@ -11,7 +11,7 @@ from helpers.drawings import read_legend, scores
 from mpl_toolkits.mplot3d import proj3d
 
 from kidney_tumor.figures.cases import find_most_filtered, plot_slice, plot_surfaces
-from kidney_tumor.figures.style import LABEL_COLORS
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 
 

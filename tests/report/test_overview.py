@@ -15,8 +15,8 @@ from PIL import ImageColor
 
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.data.slices import extract
-from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.overview import draw_thumbnail
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.masks import RunLengthMask, encode
 
 ROWS = [

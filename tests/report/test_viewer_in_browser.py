@@ -14,7 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.support.ui import WebDriverWait
 
-from kidney_tumor.figures.style import LABEL_COLORS
+from kidney_tumor.volumes.colors import LABEL_COLORS
 
 pytestmark = pytest.mark.slow
 

@@ -149,7 +149,7 @@ def test_a_second_command_for_a_folder_is_one_line(kidney, tmp_path):
     """The lock of the first ends with the program that it became; that of a killed Snakemake stays."""
     (tmp_path / "c.nii").touch()
     first = f"import sys, time; sys.path.insert(0, {str(SCRIPTS)!r})\n"
-    first += "from pathlib import Path; from kidney_tumor.commands import reserve\n"
+    first += "from pathlib import Path; from kidney_tumor.locks import reserve\n"
     first += "import os; reserve(Path('out'), []); os.execvp('sh', ['sh', '-c', 'echo begun; read line'])"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

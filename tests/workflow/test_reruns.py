@@ -126,6 +126,7 @@ KEYS = [
     ("ablation.tumor_kidney_overlap", [0.7], {"ablate"}),
     ("scans.root", "elsewhere", set()),  # of no effect but on scans
     ("scans.models", "elsewhere", set()),
+    ("scans.formats", ["dicom_seg", "slicer_seg"], set()),
     ("evaluate.truth", "elsewhere", set()),  # as all of this section, of no effect but on `evaluate`
     ("evaluate.predictions", {"other": "elsewhere"}, set()),
     ("evaluate.both_empty", "one", set()),

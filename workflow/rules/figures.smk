@@ -94,7 +94,7 @@ rule write_viewer:
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
     output:
-        "<results>/{split}viewers/{case}.html",
+        page="<results>/{split}viewers/{case}.html",
     log:
         "<logs>/{split}write_viewer/{case}.log",
     benchmark:
@@ -113,5 +113,5 @@ rule write_viewer:
         run_script(
             "--name {params.name:q} --image={input.image:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
             " --segmentation {input.segmentation:q} {params.further:q} {params.options:q}"
-            " --template {params.template:q} --output {output[0]:q}"
+            " --template {params.template:q} --output {output.page:q}"
         )

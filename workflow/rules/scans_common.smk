@@ -15,9 +15,11 @@ if SCAN_ROOTS:
     except errors.UserError as error:
         MISSING_SCANS = str(error)
 
-# The path of each scan, be it the user's or a hidden case, and those that are converted to NIfTI.
+# The path of each scan, be it the user's or a hidden case, and those that are converted to NIfTI, or are DICOM series.
 PLACES = SCANS | COHORT.hidden
 CONVERTED = [name for name, path in SCANS.items() if scan_folder.is_converted(path)]
+
+SERIES = [name for name, path in SCANS.items() if path.is_dir()]
 
 SCAN = "<results>/scans/{scan}"
 OWN_MODELS = [f"<results>/{folder}models" for folder in COHORT.splits]
@@ -106,12 +108,24 @@ def require_scans(wildcards):
 def expand_scans(pattern):
     """Make the function that lists a file for each scan that can be segmented, once all were read."""
 
-    def list_accepted(wildcards):
-        with checkpoints.sort_scans.get().output[0].open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-        return expand(pattern, scan=[row["scan"] for row in rows if not row["problem"]])
+    return lambda wildcards: expand(pattern, scan=list_accepted())
 
-    return list_accepted
+
+def list_accepted():
+    """List the scans that can be segmented, once all were read."""
+    with checkpoints.sort_scans.get().output[0].open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [row["scan"] for row in rows if not row["problem"]]
+
+
+def expand_formats(wildcards):
+    """List the further files of each segmentation that `scans.formats` names, once all scans were read."""
+    names = list_accepted()
+    files = {
+        "dicom_seg": expand(f"{SCAN}/segmentation.dcm", scan=[name for name in names if name in SERIES]),
+        "slicer_seg": expand(f"{SCAN}/segmentation.seg.nrrd", scan=names),
+    }
+    return [path for form in config["scans"]["formats"] for path in files[form]]
 
 
 def require_hidden(wildcards):

@@ -71,7 +71,7 @@ use rule write_viewer as write_viewer_scan with:
         segmentation=f"{SCAN}/segmentation.nii.gz",
         measures=f"{SCAN}/measures.tsv",
     output:
-        f"{SCAN}/view.html",
+        page=f"{SCAN}/view.html",
         thumbnail=f"{SCAN}/thumbnail.png",
     log:
         "<logs>/scans/{scan}/write_viewer.log",
@@ -84,6 +84,46 @@ use rule write_viewer as write_viewer_scan with:
             ["--measures", input.measures, "--slices", str(Path(input.slices).parent), "--thumbnail", output.thumbnail]
         ),
         options=lambda wildcards: list_window_options(wildcards.scan),
+
+
+rule write_dicom_seg:
+    """Write the segmentation of a scan that came as a DICOM series as DICOM SEG, for archives and viewers."""
+    input:
+        scan=lambda wildcards: mark_located(scan_folder.list_files(PLACES[wildcards.scan])),
+        segmentation=f"{SCAN}/segmentation.nii.gz",
+    output:
+        f"{SCAN}/segmentation.dcm",
+    log:
+        "<logs>/scans/{scan}/write_dicom_seg.log",
+    wildcard_constraints:
+        scan=cohort.make_pattern(SERIES),
+    conda:
+        "../../envs/imaging.yaml"
+    resources:
+        **request(mem_mb=2000, runtime=10),
+    params:
+        **use_script("write_dicom_seg"),
+        scan=lambda wildcards: PLACES[wildcards.scan],
+    shell:
+        run_script("--scan={params.scan:q} --segmentation {input.segmentation:q} --output {output:q}")
+
+
+rule write_slicer_seg:
+    """Write the segmentation of a scan for 3D Slicer, with names and colors of its segments."""
+    input:
+        segmentation=f"{SCAN}/segmentation.nii.gz",
+    output:
+        f"{SCAN}/segmentation.seg.nrrd",
+    log:
+        "<logs>/scans/{scan}/write_slicer_seg.log",
+    conda:
+        "../../envs/imaging.yaml"
+    resources:
+        **request(mem_mb=1000, runtime=10),
+    params:
+        **use_script("write_slicer_seg"),
+    shell:
+        run_script("--segmentation {input.segmentation:q} --output {output:q}")
 
 
 rule summarize_scans:
@@ -129,6 +169,7 @@ rule segment:
         lambda wildcards: require_scans(wildcards) and require_models(),
         scans="<results>/scans.tsv",
         overview="<results>/scans.html",
+        formats=expand_formats,
         predicted=expand_scans([f"{SCAN}/{name}" for name in PREDICTED]),
     # There is no output, so that each command ends with what was segmented, and fails if a scan could not be.
     log:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from kidney_tumor import commands, errors
+from kidney_tumor import commands, errors, locks
 
 FREE = {"-n", "--dry-run", "--dryrun", "--unlock", "--help"}
 """Options of Snakemake with which it writes no results."""
@@ -88,7 +88,7 @@ def main(words: list[str]) -> None:
         sys.exit(2)
     if folder and not FREE.intersection(further):
         try:
-            commands.reserve(folder, lines[0])
+            locks.reserve(folder, lines[0])
         except errors.UserError as error:
             errors.fail(str(error))
     text = " &&\n    ".join(map(shlex.join, lines))

@@ -1,12 +1,8 @@
 """The commands that `.venv/bin/kidney` prints and runs, and whether another run stands in their way."""
 
-import fcntl
-import hashlib
 import json
 import os
-import shlex
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +66,12 @@ def call_snakemake(
         name = word.partition("=")[0]
         if (name := SHORT.get(name, name)) in own and name in REMEDIES:
             raise UserError(f"{word} after -- would replace kidney's own {name}; {REMEDIES[name]}")
-    place = [] if Path.cwd() == CLONE else ["--snakefile", str(CLONE / "Snakefile")]
-    return [find_program("snakemake"), *first, *options.further, *place, *own]
+    return [find_program("snakemake"), *first, *options.further, *name_workflow(), *own]
+
+
+def name_workflow() -> list[str]:
+    """Name the workflow, unless this is its folder."""
+    return [] if Path.cwd() == CLONE else ["--snakefile", str(CLONE / "Snakefile")]
 
 
 def write_value(value: object) -> str:
@@ -200,8 +200,8 @@ def filter_again(words: Sequence[str], options: Options) -> list[list[str]]:
 def report(word: str) -> list[list[str]]:
     """Make the command that writes the report of a run, named by its configuration file or by its name."""
     configfile, _ = split_words([word])
-    place = [] if Path.cwd() == CLONE else ["--snakefile", str(CLONE / "Snakefile")]
-    return [call_script("make_report", *(["--configfile", configfile] if configfile else ["--run", word]), *place)]
+    named = ["--configfile", configfile] if configfile else ["--run", word]
+    return [call_script("make_report", *named, *name_workflow())]
 
 
 def demonstrate(options: Options) -> list[list[str]]:
@@ -223,32 +223,3 @@ def find_folder(configfile: str) -> Path:
     """
     config = configuration.read_config(Path(configfile)) if configfile else schema.read_defaults()
     return Path(find_results(config))
-
-
-def reserve(folder: Path, unlock: Sequence[str]) -> None:
-    """Reserve a folder of results for this process, and for the program that takes its place, until it ends.
-
-    The kernel frees the lock then, however the program ends. It holds on this machine and for one user.
-
-    Args:
-        folder: The folder.
-        unlock: The command that would run there.
-
-    Raises:
-        UserError: Another command works there, or was killed there.
-    """
-    place = Path(tempfile.gettempdir()) / f"kidney-tumor-run-{os.getuid()}"
-    place.mkdir(exist_ok=True)
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-    descriptor = os.open(place / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    os.set_inheritable(descriptor, True)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UserError(f"{folder}: another kidney command works there; wait until it ends") from error
-    locked = {line for path in Path(".snakemake", "locks").glob("*.lock") for line in path.read_text().splitlines()}
-    if any(Path(line).resolve().is_relative_to(folder.resolve()) for line in locked):
-        raise UserError(
-            f"{folder}: another snakemake command works there, or one was killed; if none works there, remove its "
-            f"lock: {shlex.join([*unlock, '--unlock'])}"
-        )

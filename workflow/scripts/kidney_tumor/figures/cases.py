@@ -16,7 +16,8 @@ from skimage.measure import block_reduce, marching_cubes
 
 from kidney_tumor.analysis.scoring import count_false_positives
 from kidney_tumor.data.slices import LOWER_HALF
-from kidney_tumor.figures.style import LABEL_COLORS, add_label_legend, draw_lower_half, save
+from kidney_tumor.figures.style import add_label_legend, draw_lower_half, save
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 

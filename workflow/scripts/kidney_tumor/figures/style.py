@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 
 from kidney_tumor.files import write_atomically
+from kidney_tumor.volumes.colors import LABEL_COLORS
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -20,7 +21,6 @@ from matplotlib.patches import Rectangle
 
 COLORS = {"before": "tab:blue", "after": "tab:red"}
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
-LABEL_COLORS = {"kidney": "#3f9f8f", "tumor": "#e0653a"}
 
 # Without these, every run of the same data would write other bytes into SVG and PDF.
 plt.rcParams["svg.hashsalt"] = "kits"

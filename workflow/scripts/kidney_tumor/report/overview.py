@@ -8,10 +8,10 @@ import numpy as np
 
 from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
 from kidney_tumor.data.slices import resize
-from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.templates import fill
 from kidney_tumor.scans.plausibility import SEPARATOR
 from kidney_tumor.tables import read_tables
+from kidney_tumor.volumes.colors import PARTS
 from kidney_tumor.volumes.masks import Masks
 
 PAGE, PICTURE = "view.html", "thumbnail.png"
@@ -42,8 +42,7 @@ def draw_thumbnail(images: np.ndarray, masks: Masks, window: tuple[float, float]
     box = slice(number, number + 1), slice(0, rows), slice(0, columns)
     for mask, name in ((kidney_tumor, "kidney"), (tumor, "tumor")):
         inside = resize(mask.crop(box), *gray.shape)[0]
-        color = [int(LABEL_COLORS[name][place : place + 2], 16) for place in (1, 3, 5)]
-        picture[inside] = (1 - OPACITY) * gray[inside, None] + OPACITY * np.array(color)
+        picture[inside] = (1 - OPACITY) * gray[inside, None] + OPACITY * np.array(PARTS[name])
     return np.rint(picture).astype(np.uint8)
 
 

@@ -17,10 +17,10 @@ import numpy as np
 from nibabel.orientations import io_orientation
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.figures.style import LABEL_COLORS
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kidney_tumor.report.surfaces import encode_surface, trace_surface
 from kidney_tumor.report.templates import fill
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask
