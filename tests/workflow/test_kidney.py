@@ -1,6 +1,7 @@
 """The command `kidney`: what it makes of its words, and what it says of wrong ones."""
 
 import os
+import re
 import runpy
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SCRIPTS, TINY, save
+from conftest import ROOT, SCRIPTS, TINY, merged, save
 from helpers.dicoms import write_series
 from snakemake.cli import parse_config
 
@@ -205,3 +206,14 @@ def test_targets_and_scans_as_given(project, tmp_path):
     )
     assert result.returncode == 0, result.stdout
     assert {"read_scan 1", "convert_scan 1"} <= {" ".join(line.split()) for line in result.stdout.splitlines()}
+
+
+def test_filter_trains_and_predicts_nothing(finished, tmp_path):
+    """Whatever else changed: here the networks, too, which a run would train again."""
+    config = merged(TINY, training={"epochs": 3}, postprocess={"tumor_kidney_overlap": 0.9})
+    path = tmp_path / "changed.yaml"
+    path.write_text(str(config))
+    result = call(finished, finished.folder, "filter", str(path), "--cores", "1", "--", "--dry-run", "--quiet", "rules")
+    assert result.returncode == 0, result.stdout
+    planned = {line.split()[0] for line in result.stdout.splitlines() if re.fullmatch(r"\w+ +\d+", line)}
+    assert planned == {"postprocess", "score", "summarize", "total"}
