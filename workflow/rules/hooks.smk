@@ -52,6 +52,17 @@ def answer_sigterm_in_thread():
         signal.signal(signal.SIGTERM, lambda *given: threading.Thread(target=handler, args=given).start())
 
 
+def lift_default_rate():
+    """Let jobs begin without Snakemake's default limit of 100 a second, which no run here reaches.
+
+    With a limit, each evaluation of the scheduler starts a timer for another one, so they pile up while jobs run
+    (findings/snakemake_scheduler_timers.sh). A limit that the user sets stays.
+    """
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 class UnreadStream:
     """A stream that goes on if its reader is gone, as with `snakemake 2>&1 | head`; what it is given then is lost."""
 
