@@ -15,7 +15,7 @@ from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.figures.style import LABEL_COLORS
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import merge, postprocess, read_ratio_range
 from kidney_tumor.networks import models

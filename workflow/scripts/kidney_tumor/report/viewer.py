@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.orientations import io_orientation
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
@@ -24,6 +22,7 @@ from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import RunLengthMask
+from kidney_tumor.volumes.nibabel_alone import nib, orientations
 
 LARGEST = 15_000_000
 """The most bytes of a page."""
@@ -152,7 +151,8 @@ def encode_case(
                 surfaces.append(label)
         described.append({"name": layer.name, "title": layer.title, "visible": layer.visible, "surfaces": surfaces})
     sorted_parts = [parts[name] for name in sorted(parts, key=lambda name: name == "before")]  # raw masks last
-    orientation = io_orientation(affine)[:, 0].argsort()  # of the axes: patient's left to right, back to front, upwards
+    # Of the axes: patient's left to right, back to front, upwards.
+    orientation = orientations.io_orientation(affine)[:, 0].argsort()
     facts = {
         "layers": described,
         "colors": LABEL_COLORS,

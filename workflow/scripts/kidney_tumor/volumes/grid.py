@@ -8,17 +8,9 @@ interpolated.
 from dataclasses import dataclass
 from functools import cached_property
 
-import nibabel as nib
 import numpy as np
-from nibabel.affines import apply_affine
-from nibabel.orientations import (
-    aff2axcodes,
-    apply_orientation,
-    axcodes2ornt,
-    inv_ornt_aff,
-    io_orientation,
-    ornt_transform,
-)
+
+from kidney_tumor.volumes.nibabel_alone import affines, nib, orientations
 
 AXES = ("I", "P", "L")
 """The direction in which the voxels of each of the workflow's axes run."""
@@ -51,7 +43,7 @@ class Geometry:
     @cached_property
     def codes(self) -> tuple[str, str, str]:
         """The direction in which the voxels of each axis of the file run, such as R, A, S."""
-        return aff2axcodes(self.stored_affine)
+        return orientations.aff2axcodes(self.stored_affine)
 
     @property
     def is_native(self) -> bool:
@@ -69,7 +61,7 @@ class Geometry:
         """The 4 x 4 affine from slice, row and column to mm."""
         if self.is_native:
             return self.stored_affine
-        return (np.array(self.stored_affine) @ inv_ornt_aff(self._orientation, self.stored_shape)).tolist()
+        return (np.array(self.stored_affine) @ orientations.inv_ornt_aff(self._orientation, self.stored_shape)).tolist()
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -80,7 +72,9 @@ class Geometry:
     @cached_property
     def _orientation(self) -> np.ndarray:
         """Which of the workflow's axes each axis of the file is, and whether it runs the same way, shape (3, 2)."""
-        return ornt_transform(io_orientation(self.stored_affine), axcodes2ornt(AXES))
+        return orientations.ornt_transform(
+            orientations.io_orientation(self.stored_affine), orientations.axcodes2ornt(AXES)
+        )
 
     def covers(self, other: "Geometry") -> bool:
         """Return whether both grids have one shape and the same place, to half a voxel."""
@@ -93,16 +87,18 @@ class Geometry:
     def _locate_corners(self) -> np.ndarray:
         """Compute where the first voxel and the last of each axis lie, in mm: shape (4, 3)."""
         corners = np.vstack([np.zeros(3), np.diag(np.array(self.shape) - 1)])
-        return apply_affine(np.array(self.affine), corners)
+        return affines.apply_affine(np.array(self.affine), corners)
 
     def orient(self, stored: np.ndarray) -> np.ndarray:
         """View a volume of `stored_shape` in the workflow's axes: shape (slices, rows, columns)."""
-        return apply_orientation(stored, self._orientation)
+        return orientations.apply_orientation(stored, self._orientation)
 
 
 def restore_axes(volume: np.ndarray, affine: list[list[float]]) -> np.ndarray:
     """View a volume, shape (slices, rows, columns), in the axes of a file with this affine."""
-    return apply_orientation(volume, ornt_transform(axcodes2ornt(AXES), io_orientation(affine)))
+    return orientations.apply_orientation(
+        volume, orientations.ornt_transform(orientations.axcodes2ornt(AXES), orientations.io_orientation(affine))
+    )
 
 
 def locate_voxels(sform: np.ndarray | None, qform: np.ndarray | None, sizes: np.ndarray) -> tuple[np.ndarray, str]:

@@ -8,13 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedIOBase
 
-import nibabel as nib
 import numpy as np
-from nibabel.nifti1 import data_type_codes
-from nibabel.spatialimages import HeaderDataError
-from nibabel.volumeutils import apply_read_scaling
 
 from kidney_tumor.volumes.grid import Geometry, find_fault, locate_voxels
+from kidney_tumor.volumes.nibabel_alone import nib, nifti1, spatialimages, volumeutils
 
 
 class HeaderError(Exception):
@@ -35,7 +32,7 @@ class _Nifti2Header(nib.Nifti2Header):
 
 HEADERS: dict[int, Callable[..., nib.Nifti1Header]] = {348: _Nifti1Header, 540: _Nifti2Header}
 """The kinds of header by their length in bytes, with which each begins."""
-TYPES = data_type_codes.value_set()
+TYPES = nifti1.data_type_codes.value_set()
 """The codes of the types of voxels that the standard knows."""
 MAGIC = {348: (344, b"n+1\0", b"ni1\0"), 540: (4, b"n+2\0", b"ni2\0")}
 """Where in a header the kind of the file stands, what it is for one file, and for a pair of header and voxels."""
@@ -71,7 +68,7 @@ class Volume:
     def scale(self, stored: np.ndarray) -> np.ndarray:
         """Compute the values from stored numbers: float if the header scales them, else the same array."""
         stored = stored.astype(self.kind.newbyteorder("="), copy=False)
-        return stored if self.slope is None else apply_read_scaling(stored, self.slope, self.intercept)
+        return stored if self.slope is None else volumeutils.apply_read_scaling(stored, self.slope, self.intercept)
 
 
 def read_header(stream: BufferedIOBase, is_named_so: bool) -> Volume:
@@ -103,7 +100,7 @@ def read_header(stream: BufferedIOBase, is_named_so: bool) -> Volume:
     header: nib.Nifti1Header = HEADERS[size](content, endianness=order, check=False)
     try:
         return _parse_header(header, size, is_named_so and size == 348)
-    except HeaderDataError as error:
+    except spatialimages.HeaderDataError as error:
         raise HeaderError(f"has a header that nibabel cannot read ({error})") from error
 
 

@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from isal import igzip, isal_zlib
 
@@ -24,6 +23,7 @@ from kidney_tumor.errors import UserError, VolumeError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.volumes.grid import Geometry, restore_axes
 from kidney_tumor.volumes.header import HeaderError, Volume, read_header
+from kidney_tumor.volumes.nibabel_alone import nib
 
 GZIP = b"\x1f\x8b"
 DEFLATE = 1032
