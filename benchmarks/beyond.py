@@ -22,8 +22,9 @@ from scipy import stats
 
 from kidney_tumor import configuration
 from kidney_tumor.analysis.ablation import apply_variant
-from kidney_tumor.analysis.scoring import average_by_case, score_case
+from kidney_tumor.analysis.scoring import score_case
 from kidney_tumor.analysis.statistics import estimate_interval
+from kidney_tumor.analysis.summary import average_by_case
 from kidney_tumor.data import cohort, split
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
@@ -137,7 +138,7 @@ class Experiment:
         return folder, cases
 
     def score(self, job):
-        """Score the test cases of a setting, seed and split: the table that `score_case` returns, of all cases."""
+        """Score the test cases of a setting, seed and split: the rows that `score_case` returns, of all cases."""
         name, changes, seed, number = job
         config = change(self.config, changes)
         folder, cases = self.predict(changes, seed, number)
@@ -150,9 +151,9 @@ class Experiment:
             found = apply_variant(*before, spacing, ratios, options).segmentation
             after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == TUMOR)
             truth = read_label_masks(self.root / case / "segmentation.nii.gz")
-            rows.append(score_case(case, truth, before, after))
+            rows += score_case(case, truth, before, after)
         print(f"scored: {name}, seed {seed}, split {number + 1}", flush=True)
-        return pd.concat(rows).assign(setting=name, seed=seed)
+        return pd.DataFrame(rows).assign(setting=name, seed=seed)
 
 
 def make_phantoms(root, cases, size, slices, variety, seed):

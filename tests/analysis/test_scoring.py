@@ -50,9 +50,8 @@ EXPECTED = {
 def test_a_case_by_hand(volumes):
     label, kidney, tumor, segmentation = volumes
     masks = ((label > 0, label == 2), (kidney > 0, tumor > 0), (segmentation > 0, segmentation == 2))
-    table = score_case("case_00001", *(tuple(map(RunLengthMask.from_mask, pair)) for pair in masks)).set_index(
-        ["stage", "target"]
-    )
+    rows = score_case("case_00001", *(tuple(map(RunLengthMask.from_mask, pair)) for pair in masks))
+    table = pd.DataFrame(rows).set_index(["stage", "target"])
     assert table["dice"].to_dict() == pytest.approx(EXPECTED)
     assert table.loc[("before", "tumor"), "predicted_voxels"] == 6
     assert set(table["label_voxels"]) == {8, 4}

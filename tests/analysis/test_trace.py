@@ -9,15 +9,8 @@ from conftest import SHARED, run_script, save
 from helpers.filters import filter_options
 from skimage.transform import resize
 
-from kidney_tumor.analysis.trace import (
-    STEPS,
-    TRIMMED,
-    find_costliest_step,
-    find_worst_cases,
-    soften,
-    summarize_steps,
-    trace_case,
-)
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, soften, trace_case
+from kidney_tumor.analysis.trace_summary import find_costliest_step, find_worst_cases, summarize_steps
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.files import write_json
 from kidney_tumor.filter.constraints import RatioRange
@@ -38,10 +31,10 @@ def label():
 
 
 def traced(path, size=32, ratios=WIDE, rows="lower_half", method="nearest", **constraints):
-    table, loss = trace_case(
+    rows, loss = trace_case(
         "case_00001", path, size, rows, method, RatioRange(*ratios, "voxel"), filter_options(**constraints)
     )
-    return table.set_index(["target", "step"]), loss
+    return pd.DataFrame(rows).set_index(["target", "step"]), loss
 
 
 def test_each_step_by_hand(tmp_path, label):

@@ -10,7 +10,8 @@ from helpers.drawings import read_legend, scores
 from helpers.filters import filter_options
 
 from kidney_tumor.analysis.summary import compare_variants, measure_effect
-from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss, summarize_steps
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss
+from kidney_tumor.analysis.trace_summary import summarize_steps
 from kidney_tumor.figures.ablation import plot_ablation
 from kidney_tumor.figures.dice import plot_dice, plot_pairs
 from kidney_tumor.figures.morphometry import plot_volumes

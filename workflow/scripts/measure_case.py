@@ -1,10 +1,8 @@
 """Measure the kidneys and tumors of a segmented case: the true ones, and those before and after post-processing."""
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, rows
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.stages import read_stages
-
-import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "case", "label", "kidney", "tumor", "segmentation")
@@ -12,8 +10,8 @@ import pandas as pd
 def main(arguments: cli.Arguments) -> None:
     stages, grid = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
     least = arguments.min_component_voxels
-    rows = [
+    found = [
         {"case": arguments.case, "stage": stage, **measure_masks(*pair, grid.spacing, least)[0]}
         for stage, pair in stages.items()
     ]
-    tables.write_table(arguments.output, pd.DataFrame(rows))
+    rows.write_rows(arguments.output, found)

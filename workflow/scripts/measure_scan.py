@@ -1,6 +1,6 @@
 """Measure the kidneys and tumors of a segmented scan, and list why to distrust its segmentation or not to use it."""
 
-from kidney_tumor import cli, files, tables
+from kidney_tumor import cli, files, rows
 from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, load_stored, read_description
@@ -8,8 +8,6 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
 from kidney_tumor.scans.usability import list_faults
 from kidney_tumor.volumes.masks import read_label_masks
-
-import pandas as pd
 
 
 @cli.run_main("postprocess.min_component_voxels", "segmentation", output="table of the measures, .tsv")
@@ -33,4 +31,4 @@ def main(arguments: cli.Arguments) -> None:
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}
     row = {"scan": arguments.slices.name, **measures, **texts}
-    tables.write_table(arguments.output, pd.DataFrame([row]))
+    rows.write_rows(arguments.output, [row])

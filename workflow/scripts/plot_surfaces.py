@@ -2,8 +2,9 @@
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
+from kidney_tumor.analysis.summary import find_most_filtered
 from kidney_tumor.data.stages import read_stages
-from kidney_tumor.figures.cases import find_most_filtered, plot_surfaces
+from kidney_tumor.figures.cases import plot_surfaces
 from kidney_tumor.filter.postprocessing import merge
 
 

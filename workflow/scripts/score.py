@@ -1,6 +1,6 @@
 """Score a case: compute the Dice of kidney + tumor and of tumor, before and after post-processing."""
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, rows
 from kidney_tumor.analysis.scoring import score_case
 from kidney_tumor.data.stages import read_stages
 
@@ -9,4 +9,4 @@ from kidney_tumor.data.stages import read_stages
 @cli.take_file("output", "table with a row for each stage and target, .tsv")
 def main(arguments: cli.Arguments) -> None:
     stages, _ = read_stages(arguments.kidney, arguments.tumor, arguments.segmentation, arguments.label)
-    tables.write_table(arguments.output, score_case(arguments.case, **stages))
+    rows.write_rows(arguments.output, score_case(arguments.case, **stages))

@@ -1,7 +1,8 @@
 """Collect and draw the score of the true masks after each step of the method."""
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis import trace
+from kidney_tumor.analysis.trace import Loss
+from kidney_tumor.analysis.trace_summary import find_worst_cases, summarize_steps
 from kidney_tumor.figures.trace import plot_losses, plot_trace
 
 import numpy as np
@@ -15,12 +16,12 @@ import numpy as np
 @cli.take_file("figure-cases", "plot of the three cases that lose most, .png")
 def main(arguments: cli.Arguments) -> None:
     table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
-    summary = trace.summarize_steps(table, arguments.seed)
+    summary = summarize_steps(table, arguments.seed)
     slices = {path.stem: path for path in arguments.slices}
     losses = {}
-    for case in trace.find_worst_cases(table):
+    for case in find_worst_cases(table):
         with np.load(slices[case]) as stored:
-            losses[case] = trace.Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
+            losses[case] = Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
     tables.write_table(arguments.output, table)
     tables.write_table(arguments.output_summary, summary)
     plot_trace(table, summary, arguments.figure)

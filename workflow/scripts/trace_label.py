@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from kidney_tumor import cli, files, tables
+from kidney_tumor import cli, files, rows
 from kidney_tumor.analysis.trace import trace_case
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
@@ -24,7 +24,7 @@ import numpy as np
 @cli.take_file("ratio-range", "range of ratios, ratio_range.json; without it, any ratio", required=False)
 @cli.take_file("slice", "slice that loses most, .npz")
 def main(arguments: cli.Arguments) -> None:
-    table, loss = trace_case(
+    steps, loss = trace_case(
         arguments.case,
         arguments.label,
         arguments.size,
@@ -35,4 +35,4 @@ def main(arguments: cli.Arguments) -> None:
     )
     with files.write_atomically(arguments.slice) as temporary:
         np.savez_compressed(temporary, **asdict(loss))
-    tables.write_table(arguments.output, table)
+    rows.write_rows(arguments.output, steps)

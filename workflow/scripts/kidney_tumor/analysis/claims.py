@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kidney_tumor.analysis.scoring import STAGES, average_by_case, count_false_positives
+from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import bound_next_mean, bound_next_median
+from kidney_tumor.analysis.summary import average_by_case, count_false_positives
 from kidney_tumor.data.cohort import KITS19_LABELED
 from kidney_tumor.data.targets import TARGETS
 

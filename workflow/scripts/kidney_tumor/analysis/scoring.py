@@ -1,6 +1,6 @@
 """The Dice coefficient as the official KiTS19 evaluation computes it."""
 
-import pandas as pd
+from typing import Any
 
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.volumes.masks import Mask, Masks, encode
@@ -16,7 +16,7 @@ def compute_dice(truth: Mask, prediction: Mask) -> float:
     return 2 * int(truth.count_common(prediction).sum()) / sizes if sizes else float("nan")
 
 
-def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> pd.DataFrame:
+def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> list[dict[str, Any]]:
     """Compute the Dice of a case before and after post-processing.
 
     Args:
@@ -26,30 +26,11 @@ def score_case(case: str, truth: Masks, before: Masks, after: Masks) -> pd.DataF
         after: The masks of the post-processed segmentation.
 
     Returns:
-        A table with the columns case, stage, target, dice, label_voxels and predicted_voxels, and a row for each stage
-        and target.
+        A row for each stage and target, with the columns `SCORE_COLUMNS`.
     """
     rows = [
         (case, stage, target, compute_dice(true, predicted), true.voxels, predicted.voxels)
         for stage, predictions in zip(STAGES, (before, after), strict=True)
         for target, true, predicted in zip(TARGETS, truth, predictions, strict=True)
     ]
-    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
-
-
-def average_by_case(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average the Dice of each case over the splits that test it, so that each case counts once.
-
-    Args:
-        scores: The tables that `score_case` returns, of all test cases.
-
-    Returns:
-        The mean Dice, NaN where it is defined in no split, with the index case and the columns (stage, target).
-    """
-    return scores.groupby(["case", "stage", "target"])["dice"].mean().unstack(["stage", "target"])
-
-
-def count_false_positives(scores: pd.DataFrame) -> pd.Series:
-    """Count the predicted voxels outside the label in each row of scores, from the Dice and the two sizes."""
-    sizes = scores["label_voxels"] + scores["predicted_voxels"]
-    return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()
+    return [dict(zip(SCORE_COLUMNS, row, strict=True)) for row in rows]

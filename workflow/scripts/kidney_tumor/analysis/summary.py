@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kidney_tumor.analysis.scoring import STAGES, average_by_case
+from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
     SHARE,
@@ -18,6 +18,38 @@ from kidney_tumor.analysis.statistics import (
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import OFF
 from kidney_tumor.filter.variants import name_change
+
+
+def average_by_case(scores: pd.DataFrame) -> pd.DataFrame:
+    """Average the Dice of each case over the splits that test it, so that each case counts once.
+
+    Args:
+        scores: The tables that `score_case` returns, of all test cases.
+
+    Returns:
+        The mean Dice, NaN where it is defined in no split, with the index case and the columns (stage, target).
+    """
+    return scores.groupby(["case", "stage", "target"])["dice"].mean().unstack(["stage", "target"])
+
+
+def count_false_positives(scores: pd.DataFrame) -> pd.Series:
+    """Count the predicted voxels outside the label in each row of scores, from the Dice and the two sizes."""
+    sizes = scores["label_voxels"] + scores["predicted_voxels"]
+    return scores["predicted_voxels"] - (scores["dice"].fillna(0) * sizes / 2).round()
+
+
+def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
+    """Find the row of the case in which filtering removed most false positive voxels, both targets together.
+
+    Of equal cases, the first.
+
+    Args:
+        scores: The table that `scoring.score_case` returns, with a column split if there are several splits.
+    """
+    keys = [key for key in ("split", "case") if key in scores]
+    wide = scores.assign(false=count_false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
+    chosen = (wide["before"] - wide["after"]).idxmax()
+    return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
 
 
 def count_emptied(scores: pd.DataFrame) -> pd.Series:

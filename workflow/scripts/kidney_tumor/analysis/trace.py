@@ -6,13 +6,12 @@ of ratios. The score of the trimmed masks, the nearest that the filter accepts, 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import ndimage
 
 from kidney_tumor.analysis.scoring import compute_dice
-from kidney_tumor.analysis.statistics import SHARE, bound_mean
 from kidney_tumor.data.restoration import LINEAR, restore
 from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
 from kidney_tumor.data.targets import TARGETS
@@ -27,6 +26,8 @@ from kidney_tumor.volumes.nifti import read_geometry
 STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
 TRIMMED = "trimmed"
 """What stands after all steps: their result for true masks that are trimmed until the filter accepts them."""
+TRACE_COLUMNS = ("case", "target", "step", "dice", "label_voxels", "voxels")
+"""The columns of the table of steps; voxels are those that are left after the step."""
 SOFTNESS = 0.7
 """The softness of the edges of a true mask as a network's output, assumed: the deviation of a Gaussian, in pixels."""
 TIE = 1e-4
@@ -79,7 +80,7 @@ def trace_case(
     method: str,
     ratios: RatioRange | None,
     options: FilterOptions,
-) -> tuple[pd.DataFrame, Loss]:
+) -> tuple[list[dict[str, Any]], Loss]:
     """Send a case's true masks through every step, as if both networks were perfect.
 
     Args:
@@ -92,8 +93,8 @@ def trace_case(
         options: The constraints of the filter.
 
     Returns:
-        A table with the columns case, target, step, dice, label_voxels and voxels (left after the step) and a row for
-        each target and step, and for `TRIMMED`; and the slice that loses most.
+        A row for each target and step, and for `TRIMMED`, with the columns `TRACE_COLUMNS`; and the slice that loses
+        most.
 
     Raises:
         UserError: The file is not a label volume.
@@ -123,8 +124,8 @@ def trace_case(
         for place, target in enumerate(TARGETS)
         for step, *masks in steps
     ]
-    table = pd.DataFrame(rows, columns=["case", "target", "step", "dice", "label_voxels", "voxels"])
-    return table, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
+    found = [dict(zip(TRACE_COLUMNS, row, strict=True)) for row in rows]
+    return found, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
 
 
 def _split(segmentation: np.ndarray) -> Masks:
@@ -140,62 +141,3 @@ def _find_worst_slice(
     lost, shown = (tumor & (left != TUMOR)).sum((1, 2)), tumor.sum((1, 2))
     number = max(range(len(truth)), key=lambda i: (lost[i], shown[i]))
     return Loss(number, truth[number], left[number], (shape[1] * spacing[1]) / (shape[2] * spacing[2]))
-
-
-def summarize_steps(trace: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Compute the mean and median Dice after each step, the cost of the step, and how many cases it empties.
-
-    Args:
-        trace: The tables that `trace_case` returns, of all cases; those without the target are left out.
-        seed: The seed of the intervals.
-
-    Returns:
-        A table with the columns target, step, n; mean, with its 95 % interval mean_low and mean_high; median; cost (the
-        fall of the mean Dice at this step, for `TRIMMED` from the truth); and emptied (the number of cases that lose
-        the last voxel of the target at this step, for `TRIMMED` at any).
-    """
-    labeled = trace[trace["label_voxels"] > 0]
-    rows = []
-    for target in TARGETS:
-        wide = labeled[labeled["target"] == target].pivot(index="case", columns="step", values=["dice", "voxels"])
-        before, gone = 1.0, pd.Series(False, wide.index)
-        for step in (*STEPS, TRIMMED):
-            if step == TRIMMED:
-                before, gone = 1.0, gone & False
-            dice, empty = wide["dice", step], wide["voxels", step] == 0
-            low, high = bound_mean(dice.to_numpy(float), SHARE, seed) if len(dice) > 1 else (np.nan, np.nan)
-            rows.append(
-                {
-                    "target": target,
-                    "step": step,
-                    "n": len(dice),
-                    "mean": dice.mean(),
-                    "mean_low": low,
-                    "mean_high": high,
-                    "median": dice.median(),
-                    "cost": before - dice.mean(),
-                    "emptied": int((empty & ~gone).sum()),
-                }
-            )
-            before, gone = dice.mean(), gone | empty
-    return pd.DataFrame(rows)
-
-
-def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
-    """Find the step at which the Dice of a case's tumor falls most; of equal ones, the first.
-
-    Args:
-        tumor: The rows of the tumor in the table that `trace_case` returns.
-
-    Returns:
-        The name of the step, and the Dice before and after it; before the first step, it is 1.
-    """
-    dices = [1.0, *tumor.set_index("step").loc[list(STEPS), "dice"]]
-    return max(zip(STEPS, dices, dices[1:], strict=False), key=lambda entry: entry[1] - entry[2])
-
-
-def find_worst_cases(trace: pd.DataFrame, count: int = 3) -> list[str]:
-    """Find the cases whose tumor loses most Dice over all steps; of equal ones, those that lose most voxels."""
-    final = trace[(trace["target"] == "tumor") & (trace["step"] == STEPS[-1]) & (trace["label_voxels"] > 0)]
-    lost = final.assign(lost=final["label_voxels"] - final["voxels"])
-    return lost.sort_values(["dice", "lost", "case"], ascending=[True, False, True])["case"].head(count).tolist()

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib import patheffects
 from matplotlib.colors import LightSource, to_rgba
 from matplotlib.lines import Line2D
@@ -14,7 +13,6 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
-from kidney_tumor.analysis.scoring import count_false_positives
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.figures.style import add_label_legend, draw_lower_half, save
 from kidney_tumor.volumes.colors import LABEL_COLORS
@@ -27,20 +25,6 @@ AZIMUTH, ELEVATION = 80, 12
 """The reader looks at the surfaces from the patient's front, a little from the side and from above, degrees."""
 LONGEST = 3.5
 """Inches that the longer side of the drawn box takes in its panel."""
-
-
-def find_most_filtered(scores: pd.DataFrame) -> pd.Series:
-    """Find the row of the case in which filtering removed most false positive voxels, both targets together.
-
-    Of equal cases, the first.
-
-    Args:
-        scores: The table that `scoring.score_case` returns, with a column split if there are several splits.
-    """
-    keys = [key for key in ("split", "case") if key in scores]
-    wide = scores.assign(false=count_false_positives(scores)).groupby([*keys, "stage"])["false"].sum().unstack("stage")
-    chosen = (wide["before"] - wide["after"]).idxmax()
-    return pd.Series(dict(zip(keys, chosen if len(keys) > 1 else (chosen,), strict=True)))
 
 
 def plot_surfaces(

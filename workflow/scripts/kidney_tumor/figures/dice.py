@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from kidney_tumor.analysis.scoring import STAGES, average_by_case
+from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import format_p
+from kidney_tumor.analysis.summary import average_by_case
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import COLORS, TITLES, save
 
@@ -22,7 +23,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
     """Draw the paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
-        scores: The table that `scoring.average_by_case` takes; undefined values are left out.
+        scores: The table that `summary.average_by_case` takes; undefined values are left out.
         paths: The files to write, .png, .svg or .pdf.
     """
     dices = average_by_case(scores)

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from kidney_tumor.analysis.scoring import average_by_case
+from kidney_tumor.analysis.summary import average_by_case
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
 from kidney_tumor.figures.style import COLORS, TITLES, save
@@ -21,7 +21,7 @@ def plot_references(scores: pd.DataFrame, references: pd.DataFrame, phantom: boo
     A mean over targets and a kidney without its tumor have no place on either axis; they stand in the table alone.
 
     Args:
-        scores: The table that `scoring.average_by_case` takes; undefined values are left out.
+        scores: The table that `summary.average_by_case` takes; undefined values are left out.
         references: The table `workflow/resources/references.tsv`, whose empty cells are NaN.
         phantom: Whether the cases are phantoms.
         paths: The files to write, .png or .svg.

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss, find_costliest_step
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss
+from kidney_tumor.analysis.trace_summary import find_costliest_step
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
