@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 from conftest import SHARED, run_script, save
 from helpers.filters import filter_options
+from scipy import ndimage
 from skimage.transform import resize
 
-from kidney_tumor.analysis.trace import STEPS, TRIMMED, soften, trace_case
+from kidney_tumor.analysis.trace import STEPS, TRIMMED, resize_masks, restore_mask, soften, trace_case
 from kidney_tumor.analysis.trace_summary import find_costliest_step, find_worst_cases, summarize_steps
 from kidney_tumor.data.restoration import restore
+from kidney_tumor.data.slices import resize as resize_slices
 from kidney_tumor.files import write_json
 from kidney_tumor.filter.constraints import RatioRange
+from kidney_tumor.volumes.masks import RunLengthMask
 
 WIDE = (1.0, 1000.0)
 
@@ -181,3 +184,26 @@ def test_interpolation_brings_back_a_disc_better_than_the_nearest_pixel(tmp_path
     path = save(tmp_path / "label.nii.gz", label)
     dices = [traced(path, method=method)[0].loc[("kidney_tumor", "resize"), "dice"] for method in ("nearest", "linear")]
     assert dices[0] < dices[1] < 1
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3])
+def test_the_blur_is_that_of_each_whole_slice(rng, share):
+    """At the border, too, where the blur reflects."""
+    mask = rng.random((4, 17, 20)) < share
+    mask[2] = False
+    blurred = np.stack([ndimage.gaussian_filter(part.astype(np.float32), 0.7) for part in mask])
+    expected = np.where(mask, np.maximum(blurred, 0.5) + np.float32(1e-4), blurred)
+    np.testing.assert_array_equal(soften(mask, "linear"), expected)
+
+
+@pytest.mark.parametrize("method", ["nearest", "linear"])
+@pytest.mark.parametrize("share", [0, 0.02, 0.4])
+def test_masks_are_restored_and_resized_as_whole_volumes(rng, method, share):
+    mask = rng.random((5, 12, 12)) < share
+    mask[[0, 4]] = False
+    expected = restore(soften(mask, method), 12, (5, 30, 25), method, 0.5)
+    whole = restore_mask(mask, 12, (5, 30, 25), method)
+    np.testing.assert_array_equal(whole.to_volume(), expected.view(bool))
+    part = RunLengthMask.from_mask(whole.to_volume() & (rng.random((5, 30, 25)) < 0.5))
+    label = whole.to_volume().astype(np.uint8) + part.to_volume()
+    np.testing.assert_array_equal(resize_masks((whole, part), 12), resize_slices(label, 12, 12))

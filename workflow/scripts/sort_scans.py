@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from kidney_tumor import cli, errors, tables
+from kidney_tumor import cli, errors, rows
 from kidney_tumor.data.slices import read_description
-
-import pandas as pd
 
 
 def find_problem(folder: Path) -> str:
@@ -21,7 +19,7 @@ def find_problem(folder: Path) -> str:
 @cli.take_file("descriptions", "descriptions of the scans' slices, slices.json", nargs="*", default=[], required=False)
 @cli.take_option("unusable", nargs="*", default=[], help="names of scans that cannot be used, with reasons")
 def main(arguments: cli.Arguments) -> None:
-    rows = [(path.parent.name, find_problem(path.parent)) for path in arguments.descriptions]
-    rows += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
-    table = pd.DataFrame(sorted(rows), columns=["scan", "problem"])
-    tables.write_table(arguments.output, table, undefined="")
+    scans = [(path.parent.name, find_problem(path.parent)) for path in arguments.descriptions]
+    scans += zip(arguments.unusable[::2], arguments.unusable[1::2], strict=True)
+    columns = ("scan", "problem")
+    rows.write_rows(arguments.output, [dict(zip(columns, scan, strict=True)) for scan in sorted(scans)], columns)

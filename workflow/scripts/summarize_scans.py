@@ -1,9 +1,7 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
-from kidney_tumor import cli, tables
-from kidney_tumor.analysis.morphometry import MEASURES
-
-import pandas as pd
+from kidney_tumor import cli, rows
+from kidney_tumor.analysis.measures import MEASURES
 
 TEXTS = ("faults", "warnings", "networks")
 
@@ -12,10 +10,11 @@ TEXTS = ("faults", "warnings", "networks")
 @cli.take_file("scans", "table of scans and problems, .tsv")
 @cli.take_file("measures", "tables of the segmented scans, .tsv", nargs="*", default=[], required=False)
 def main(arguments: cli.Arguments) -> None:
-    table = tables.read_tables([arguments.scans], "scan", "problem", texts=["scan", "problem"])
-    measured = pd.DataFrame(columns=["scan", *MEASURES, *TEXTS])
-    if arguments.measures:
-        measured = tables.read_tables(arguments.measures, *measured.columns, texts=["scan", *TEXTS])
-    joined = table.merge(measured, on="scan", how="left")
-    order = ["scan", *MEASURES, "faults", "warnings", "problem", "networks"]
-    tables.write_table(arguments.output, joined[order], undefined="")
+    measured = {}
+    for path in arguments.measures:
+        for row in rows.read_rows(path, "scan", *MEASURES, *TEXTS):
+            measured[row["scan"]] = {name: "" if value == "nan" else value for name, value in row.items()}
+    columns = ["scan", *MEASURES, "faults", "warnings", "problem", "networks"]
+    empty = dict.fromkeys(columns, "")
+    scans = rows.read_rows(arguments.scans, "scan", "problem")
+    rows.write_rows(arguments.output, [empty | measured.get(scan["scan"], {}) | scan for scan in scans], columns)

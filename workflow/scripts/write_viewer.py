@@ -2,26 +2,27 @@
 
 from pathlib import Path
 
-from kidney_tumor import cli, files, tables
-from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
+from kidney_tumor import cli, files
+from kidney_tumor.analysis.measures import MEASURES, describe_measures
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
 from kidney_tumor.report.overview import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
+from kidney_tumor.rows import read_rows
 from kidney_tumor.scans.plausibility import SEPARATOR
 
-from matplotlib.image import imsave
+from PIL import Image
 
 TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
 
 
 def read_notes(path: Path) -> list[str]:
     """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it."""
-    row = tables.read_tables([path], *MEASURES, "faults", "warnings", texts=["faults", "warnings"]).iloc[0]
+    (row,) = read_rows(path, *MEASURES, "faults", "warnings")
     faults, warnings = (filter(None, row[name].split(SEPARATOR)) for name in ("faults", "warnings"))
     return [
         *(f"Not usable: {fault}." for fault in faults),
-        f"Measured: {describe_measures(row)}.",
+        f"Measured: {describe_measures({name: float(row[name]) for name in MEASURES})}.",
         *(f"Warning: {warning}" for warning in warnings),
     ]
 
@@ -53,4 +54,4 @@ def main(arguments: cli.Arguments) -> None:
         images = load_stored(arguments.slices, "images.npy")
         picture = draw_thumbnail(images, stages["after"], tuple(arguments.hu_window))
         with files.write_atomically(arguments.thumbnail) as temporary:
-            imsave(temporary, picture)
+            Image.fromarray(picture).save(temporary, format="PNG")

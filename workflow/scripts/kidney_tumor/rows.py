@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor.files import write_atomically
+from kidney_tumor.errors import UserError
+from kidney_tumor.files import suggest_remake, write_atomically
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
@@ -25,3 +26,26 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[
 
 def _write_cell(value: Any) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)
+
+
+def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
+    """Read a table as rows of texts.
+
+    Args:
+        path: The table.
+        columns: The columns that it must have.
+
+    Raises:
+        UserError: The file is not a table, ends within a line, or lacks a column.
+    """
+    try:
+        text = path.read_text()
+        header, *lines = csv.reader(text.splitlines(), delimiter="\t", strict=True)
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
+    except (ValueError, csv.Error) as error:  # no text, nothing at all, or lines of another length
+        raise UserError(f"{path} is not a table ({error}); {suggest_remake(path)}") from error
+    if not text.endswith("\n"):
+        raise UserError(f"{path} ends within a line; {suggest_remake(path)}")
+    if missing := [column for column in columns if column not in header]:
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}; {suggest_remake(path)}")
+    return rows

@@ -6,7 +6,7 @@ others cannot be had from these labels: N, the nearness to the collecting system
 posterior, the coronal plane of the kidney, and L, the location to the polar lines, the lips of the renal sinus.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,24 +19,10 @@ from kidney_tumor.analysis.attachment import (
     measure_contact,
     measure_exophytic_share,
 )
+from kidney_tumor.analysis.measures import MEASURES
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
-
-MEASURES = (
-    "kidney_ml",
-    "tumor_ml",
-    "tumors",
-    "tumor_axial_mm",
-    "tumor_diameter_mm",
-    "tumor_sphere_mm",
-    "tumor_ratio",
-    "contact_mm2",
-    "exophytic_share",
-    "renal_r",
-    "renal_e",
-)
-"""The names of the measures; `measure_masks` explains them."""
 
 RADIUS_MM = (40, 70)
 """The diameters in mm that part the classes 1, 2 and 3 of R: at most 4 cm, between, and at least 7 cm."""
@@ -108,18 +94,6 @@ def measure_masks(
         classify_exophytic(exophytic),
     )
     return dict(zip(MEASURES, values, strict=True)), axial
-
-
-def describe_measures(measures: Mapping[str, float]) -> str:
-    """Say in words what `measure_masks` found: volumes and the size of the largest tumor."""
-    count = int(measures["tumors"])
-    text = f"kidneys {measures['kidney_ml']:.0f} mL without tumors; "
-    if not count:
-        return text + "no tumor"
-    return text + (
-        f"{count} tumor{'s' * (count > 1)}, {measures['tumor_ml']:.1f} mL, "
-        f"the largest {measures['tumor_axial_mm']:.0f} mm in an axial slice"
-    )
 
 
 def measure_diameter(runs: RunLengthMask, spacing: Spacing) -> float:

@@ -13,14 +13,14 @@ from scipy import ndimage
 
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.restoration import LINEAR, restore
-from kidney_tumor.data.slices import crop_to_view, resize, resize_blocks
+from kidney_tumor.data.slices import crop_to_view, resize_blocks, sample_nearest
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
-from kidney_tumor.filter.postprocessing import postprocess
+from kidney_tumor.filter.postprocessing import Filtered, postprocess
 from kidney_tumor.filter.trimming import trim_tumors
-from kidney_tumor.volumes.labels import TUMOR, read_label_columns
-from kidney_tumor.volumes.masks import Masks, RunLengthMask, read_label_masks
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label_columns
+from kidney_tumor.volumes.masks import Box, Masks, RunLengthMask, Shape, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
 
 STEPS = ("resize", "lower_half", *FILTER_STEPS, "merge")
@@ -67,9 +67,13 @@ def soften(mask: np.ndarray, method: str) -> np.ndarray:
     if method != LINEAR:
         return mask
     soft = np.zeros(mask.shape, np.float32)
-    for number in np.flatnonzero(mask.any((1, 2))):
-        soft[number] = ndimage.gaussian_filter(mask[number].astype(np.float32), SOFTNESS)
-    return np.where(mask, np.maximum(soft, 0.5) + np.float32(TIE), soft)
+    slices, *sides = find_bounds(mask)
+    margin = round(4 * SOFTNESS)  # the Gaussian ends there
+    rows, columns = (slice(max(0, side.start - margin), side.stop + margin) for side in sides)
+    inside = mask[slices, rows, columns]
+    blurred = ndimage.gaussian_filter(inside.astype(np.float32), (0, SOFTNESS, SOFTNESS))
+    soft[slices, rows, columns] = np.where(inside, np.maximum(blurred, 0.5) + np.float32(TIE), blurred)
+    return soft
 
 
 def trace_case(
@@ -103,21 +107,20 @@ def trace_case(
     truth = dict(zip(TARGETS, read_label_masks(label_path), strict=True))
     small = resize_blocks(read_label_columns(label_path), geometry.shape, size, np.uint8)
     kidney, tumor, seen = (
-        RunLengthMask.from_mask(restore(soften(mask, method), size, geometry.shape, method, 0.5).view(bool))
+        restore_mask(mask, size, geometry.shape, method)
         for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
     filtered = postprocess(kidney, seen, geometry.spacing, ratios, options)
-    segmentation = filtered.segmentation
-    trimmed = segmentation
+    merged = trimmed = _merge(filtered)
     if ratios:
         nearest = trim_tumors(filtered.tumors, geometry.spacing, ratios)
-        trimmed = postprocess(kidney, nearest, geometry.spacing, ratios, options).segmentation
+        trimmed = _merge(postprocess(kidney, nearest, geometry.spacing, ratios, options))
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
         *filtered.apply_steps(),
-        ("merge", *_split(segmentation)),
-        (TRIMMED, *_split(trimmed)),
+        ("merge", *merged),
+        (TRIMMED, *trimmed),
     ]
     rows = [
         (case, target, step, compute_dice(truth[target], masks[place]), truth[target].voxels, masks[place].voxels)
@@ -125,12 +128,42 @@ def trace_case(
         for step, *masks in steps
     ]
     found = [dict(zip(TRACE_COLUMNS, row, strict=True)) for row in rows]
-    return found, _find_worst_slice(small, resize(segmentation, size, size), geometry.shape, geometry.spacing)
+    return found, _find_worst_slice(small, resize_masks(merged, size), geometry.shape, geometry.spacing)
 
 
-def _split(segmentation: np.ndarray) -> Masks:
-    """Split a segmentation into the masks of kidney + tumor and of tumor."""
-    return RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
+def find_bounds(mask: np.ndarray) -> Box:
+    """Find the smallest box that holds a mask, shape (slices, H, W), bool; an empty mask has an empty box."""
+    found = [np.flatnonzero(mask.any(others)) for others in ((1, 2), (0, 2), (0, 1))]
+    slices, rows, columns = (slice(int(ends[0]), int(ends[-1]) + 1) if len(ends) else slice(0, 0) for ends in found)
+    return slices, rows, columns
+
+
+def restore_mask(mask: np.ndarray, size: int, shape: Shape, method: str) -> RunLengthMask:
+    """Bring a true mask of extracted slices, as `soften` takes it, back to the grid of the volume, as a network's."""
+    slices, *_ = find_bounds(mask)
+    part = slices.stop - slices.start, *shape[1:]
+    restored = restore(soften(mask[slices], method), size, part, method, 0.5).view(bool)
+    return RunLengthMask.from_box(shape, (slices, slice(0, shape[1]), slice(0, shape[2])), restored)
+
+
+def _merge(filtered: Filtered) -> Masks:
+    """Merge the two masks of a post-processed case as `Filtered.segmentation` does."""
+    *_, (_, kidney, tumor) = filtered.apply_steps()
+    return kidney.unite(tumor), tumor
+
+
+def resize_masks(masks: Masks, size: int) -> np.ndarray:
+    """Resize two masks of the same shape to the labels that `slices.resize` makes of their label volume, uint8."""
+    box = slices, *sides = masks[0].find_box()
+    sampled = [sample_nearest(length, size) for length in masks[0].shape[1:]]
+    rows, columns = (
+        slice(*np.searchsorted(voxels, (side.start, side.stop))) for voxels, side in zip(sampled, sides, strict=True)
+    )
+    taken = np.ix_(sampled[0][rows] - sides[0].start, sampled[1][columns] - sides[1].start)
+    labels = np.zeros((masks[0].shape[0], size, size), np.uint8)
+    for mask, value in zip(masks, (KIDNEY, TUMOR), strict=True):
+        labels[slices, rows, columns][mask.crop(box)[:, *taken]] = value
+    return labels
 
 
 def _find_worst_slice(

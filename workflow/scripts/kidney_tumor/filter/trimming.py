@@ -29,14 +29,16 @@ def trim_tumors(tumors: Components, spacing: Spacing, ratios: RatioRange) -> Run
     outside = np.flatnonzero(((found < ratios.low) | (found > ratios.high)) & (tumors.voxels > FEWEST))
     if not len(outside):
         return tumors.runs
-    volume = tumors.runs.to_volume()
+    whole = tumors.runs.find_box()
+    volume = tumors.runs.crop(whole)
     for number in outside:
         tumor = tumors.select(np.arange(len(tumors)) == number)
         box = tumor.find_box()
         voxels = np.argwhere(tumor.crop(box))
-        removed = voxels[find_extremes(voxels * scale, ratios)] + [side.start for side in box]
+        offset = [side.start - edge.start for side, edge in zip(box, whole, strict=True)]
+        removed = voxels[find_extremes(voxels * scale, ratios)] + offset
         volume[tuple(removed.T)] = False
-    return RunLengthMask.from_mask(volume)
+    return RunLengthMask.from_box(tumors.runs.shape, whole, volume)
 
 
 def find_extremes(places: np.ndarray, ratios: RatioRange) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.analysis.measures import MEASURES
 from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import CONFIDENCE
 

@@ -50,6 +50,16 @@ class RunLengthMask:
         return cls.from_blocks(mask.shape, [(slice(0, mask.shape[2]), mask)])
 
     @classmethod
+    def from_box(cls, shape: Shape, box: Box, mask: np.ndarray) -> "RunLengthMask":
+        """Encode a mask of some shape whose foreground lies inside a box: what is in the box, bool of its shape."""
+        part, empty = cls.from_mask(mask), np.zeros(0, np.int64)
+        whole = cls(shape, empty, empty)
+        places = zip(part.locate_starts(), box, strict=True)
+        first, row, column = (place + side.start for place, side in places)
+        start = first + row * whole.line + (column + 1) * whole.column
+        return cls(shape, start, start + part.length)
+
+    @classmethod
     def from_blocks(cls, shape: Shape, blocks: Iterable[tuple[slice, np.ndarray]]) -> "RunLengthMask":
         """Encode a mask from consecutive blocks of n columns, each with its span and (slices, rows, n) booleans."""
         slices, rows, _ = shape
@@ -128,6 +138,14 @@ class RunLengthMask:
         j = np.arange(len(i)) + np.repeat(first - np.cumsum(count) + count, count)
         starts, stops = np.maximum(self.start[i], other.start[j]), np.minimum(self.stop[i], other.stop[j])
         return i, j, RunLengthMask(self.shape, starts, stops)
+
+    def unite(self, other: "RunLengthMask") -> "RunLengthMask":
+        """Unite this mask with another one of the same shape."""
+        start = np.sort(np.concatenate([self.start, other.start]))
+        stop = np.sort(np.concatenate([self.stop, other.stop]))
+        apart = start[1:] > stop[:-1]  # a run begins after all before it have ended
+        edge = np.ones(min(1, len(start)), bool)
+        return RunLengthMask(self.shape, start[np.append(edge, apart)], stop[np.append(apart, edge)])
 
     def count_by_slice(self) -> np.ndarray:
         """Count the foreground voxels of each slice, shape (slices,)."""

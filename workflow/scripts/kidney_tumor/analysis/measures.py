@@ -1,0 +1,30 @@
+"""The measures of a segmented case, in words."""
+
+from collections.abc import Mapping
+
+MEASURES = (
+    "kidney_ml",
+    "tumor_ml",
+    "tumors",
+    "tumor_axial_mm",
+    "tumor_diameter_mm",
+    "tumor_sphere_mm",
+    "tumor_ratio",
+    "contact_mm2",
+    "exophytic_share",
+    "renal_r",
+    "renal_e",
+)
+"""The names of the measures; `morphometry.measure_masks` explains them."""
+
+
+def describe_measures(measures: Mapping[str, float]) -> str:
+    """Say in words what `morphometry.measure_masks` found: volumes and the size of the largest tumor."""
+    count = int(measures["tumors"])
+    text = f"kidneys {measures['kidney_ml']:.0f} mL without tumors; "
+    if not count:
+        return text + "no tumor"
+    return text + (
+        f"{count} tumor{'s' * (count > 1)}, {measures['tumor_ml']:.1f} mL, "
+        f"the largest {measures['tumor_axial_mm']:.0f} mm in an axial slice"
+    )
