@@ -1,12 +1,16 @@
 # The messages before and after the jobs, and for unknown targets.
 import difflib
 import io
+import logging
 import shutil
 import signal
 import subprocess
 import threading
 import time
 from contextlib import suppress
+
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
 
 STARTED = time.time()
 
@@ -86,6 +90,28 @@ def go_on_without_reader():
     for handler in logger.handlers:
         if isinstance(getattr(handler, "stream", None), io.TextIOBase):
             handler.stream = UnreadStream(handler.stream)
+
+
+def show_progress_seldom():
+    """Say how far the run is at every twentieth of it, and not at each job, which takes five lines.
+
+    `--quiet host`, which shows every job in full, and Snakemake's log have each.
+    """
+    shown = 0
+
+    def is_shown(record):
+        nonlocal shown
+        event = getattr(record, "event", None)
+        if event == LogEvent.PROGRESS:
+            last, shown = shown, 20 * record.done // record.total
+            return shown > last
+        started = event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED)
+        return not started and record.msg != "Select jobs to execute..."
+
+    if Quietness.RULES in (workflow.output_settings.quiet or ()):
+        for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                handler.addFilter(is_shown)
 
 
 def require_slurm():
