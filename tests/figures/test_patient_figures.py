@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kidney_tumor.analysis.measures import MEASURES
 from kidney_tumor.analysis.transfer import tabulate_ranges, tabulate_transfer
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.data.record import CONTINUOUS
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
 from kidney_tumor.figures.morphometry import plot_errors

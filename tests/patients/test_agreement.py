@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.patients.agreement import (
     correlate,
     correlate_within,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.data.record import BINARY, CONTINUOUS
 from kidney_tumor.patients.associations import (
     BASELINE,

@@ -252,7 +252,7 @@ def test_what_two_masks_share_is_counted(rng, density):
     assert (masks[0].start[i] <= shared.start).all()
     assert (shared.stop <= masks[1].stop[j]).all()
     for first, second in ((one, two), (one, ~one), (one, one & False), (one & False, one & False)):
-        united = RunLengthMask.from_mask(first).unite(RunLengthMask.from_mask(second))
+        united = package.unite(RunLengthMask.from_mask(first), RunLengthMask.from_mask(second))
         expected = RunLengthMask.from_mask(first | second)
         assert (united.start.tolist(), united.stop.tolist()) == (expected.start.tolist(), expected.stop.tolist())
     assert masks[0].count_by_slice().tolist() == one.sum((1, 2)).tolist()

@@ -2,14 +2,15 @@
 
 import argparse
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli
 from kidney_tumor.analysis.ablation import score_variant
 from kidney_tumor.data.split import read_split
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.variants import format_options
+from kidney_tumor.rows import read_rows, write_rows
 from kidney_tumor.schema import fill_dataclass
 
-import pandas as pd
+import numpy as np
 
 
 @cli.run_main("postprocess", "components", output="table with a row for each case and target, .tsv")
@@ -19,14 +20,14 @@ import pandas as pd
 def main(arguments: cli.Arguments) -> None:
     variant = fill_dataclass(FilterOptions, vars(arguments))
     column = f"ratio_{arguments.ratio_unit}"
-    components = tables.read_tables([arguments.components], "case", column).set_index("case")[column]
-    rows = []
+    components = read_rows(arguments.components, "case", column)
+    columns, text, rows = ("case", "target", "dice", "predicted_voxels"), format_options(variant), []
     for folder, label in zip(arguments.predictions, arguments.labels, strict=True):
-        ratios = components
+        counted = components
         if arguments.ratio_cases == "train":  # those of the split to which the prediction belongs
             parts = read_split(folder.parents[1] / "split.tsv")
-            ratios = components[[parts.get(case) == "train" for case in components.index]]
-        rows += score_variant(folder, label, ratios.to_numpy(float), arguments.ratio_unit, variant)
-    table = pd.DataFrame(rows, columns=["case", "target", "dice", "predicted_voxels"])
-    text = format_options(variant)
-    tables.write_table(arguments.output, table.assign(**text)[[*text, *table.columns]])
+            counted = [row for row in components if parts.get(row["case"]) == "train"]
+        ratios = np.array([float(row[column]) for row in counted])
+        scores = score_variant(folder, label, ratios, arguments.ratio_unit, variant)
+        rows += [text | dict(zip(columns, score, strict=True)) for score in scores]
+    write_rows(arguments.output, rows, (*text, *columns))

@@ -1,7 +1,7 @@
 """Print what was segmented and what to distrust; fail, with a line for each, if some scans could not be segmented."""
 
 from kidney_tumor import cli, errors
-from kidney_tumor.analysis.measures import MEASURES, describe_measures
+from kidney_tumor.data.measures import MEASURES, describe_measures
 from kidney_tumor.rows import read_rows
 from kidney_tumor.scans.plausibility import SEPARATOR
 

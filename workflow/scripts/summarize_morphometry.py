@@ -1,7 +1,7 @@
 """Collect the measures of all cases, and compare those of the networks' masks with the truth and the stated sizes."""
 
 from kidney_tumor import cli, tables
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.figures.morphometry import plot_errors, plot_volumes
 from kidney_tumor.patients.agreement import pair_errors, tabulate_mask_agreement
 

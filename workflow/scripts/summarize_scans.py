@@ -1,7 +1,7 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
 from kidney_tumor import cli, rows
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 
 TEXTS = ("faults", "warnings", "networks")
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kidney_tumor import cli, files
-from kidney_tumor.analysis.measures import MEASURES, describe_measures
+from kidney_tumor.data.measures import MEASURES, describe_measures
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
 from kidney_tumor.report.overview import draw_thumbnail

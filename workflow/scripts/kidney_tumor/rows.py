@@ -1,6 +1,7 @@
 """Tables of a single case as rows, without pandas, whose import takes longer than the work of many jobs."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def read_rows(path: Path, *columns: str) -> list[dict[str, str]]:
     """
     try:
         text = path.read_text()
-        header, *lines = csv.reader(text.splitlines(), delimiter="\t", strict=True)
+        header, *lines = csv.reader(io.StringIO(text), delimiter="\t", strict=True)
         rows = [dict(zip(header, line, strict=True)) for line in lines]
     except (ValueError, csv.Error) as error:  # no text, nothing at all, or lines of another length
         raise UserError(f"{path} is not a table ({error}); {suggest_remake(path)}") from error

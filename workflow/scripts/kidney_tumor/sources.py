@@ -50,8 +50,13 @@ def find_sources(script: Path) -> tuple[Path, ...]:
 @cache
 def find_missing(script: Path) -> tuple[str, ...]:
     """List the packages that a script or a module of it imports, and that this interpreter does not have."""
+    return tuple(name for name in find_packages(script) if not find_spec(name))
+
+
+def find_packages(script: Path) -> tuple[str, ...]:
+    """List the packages outside the standard library that a script or a module of it imports, sorted."""
     imported = {name.split(".")[0] for path in (script, *_find_modules(script)) for name in _list_imports(path)}
-    return tuple(name for name in sorted(imported - {PACKAGE} - sys.stdlib_module_names) if not find_spec(name))
+    return tuple(sorted(imported - {PACKAGE} - sys.stdlib_module_names))
 
 
 @cache

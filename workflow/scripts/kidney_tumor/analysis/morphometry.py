@@ -19,7 +19,7 @@ from kidney_tumor.analysis.attachment import (
     measure_contact,
     measure_exophytic_share,
 )
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode

@@ -19,6 +19,7 @@ from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import Filtered, postprocess
 from kidney_tumor.filter.trimming import trim_tumors
+from kidney_tumor.volumes.components import unite
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label_columns
 from kidney_tumor.volumes.masks import Box, Masks, RunLengthMask, Shape, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
@@ -149,7 +150,7 @@ def restore_mask(mask: np.ndarray, size: int, shape: Shape, method: str) -> RunL
 def _merge(filtered: Filtered) -> Masks:
     """Merge the two masks of a post-processed case as `Filtered.segmentation` does."""
     *_, (_, kidney, tumor) = filtered.apply_steps()
-    return kidney.unite(tumor), tumor
+    return unite(kidney, tumor), tumor
 
 
 def resize_masks(masks: Masks, size: int) -> np.ndarray:

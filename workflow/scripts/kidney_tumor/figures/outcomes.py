@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
 
-from kidney_tumor.analysis.measures import MEASURES
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.figures.style import mark_phantom, save
 from kidney_tumor.patients.associations import BASELINE, OUTCOMES, SIGNIFICANT
 

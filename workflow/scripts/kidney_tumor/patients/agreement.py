@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kidney_tumor.analysis.measures import MEASURES
 from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import CONFIDENCE
+from kidney_tumor.data.measures import MEASURES
 
 SIZES = ("tumor_axial_mm", "tumor_diameter_mm", "tumor_sphere_mm")
 """The measures that can be compared with the size in mm that a radiologist or a pathologist states."""

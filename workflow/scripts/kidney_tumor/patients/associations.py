@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from kidney_tumor.analysis.measures import MEASURES
 from kidney_tumor.analysis.statistics import CONFIDENCE, count_rows
+from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.data.record import BINARY, CONTINUOUS, SURVIVAL
 from kidney_tumor.patients.survival import compute_concordance, compute_p, mark_earlier
 

@@ -68,6 +68,14 @@ def number_sets(runs: RunLengthMask, distances: list[int], reach: int) -> np.nda
     return graph_components(graph, directed=False)[1]
 
 
+def unite(one: RunLengthMask, other: RunLengthMask) -> RunLengthMask:
+    """Unite two masks of the same shape."""
+    start, stop = (np.sort(np.concatenate(ends)) for ends in ((one.start, other.start), (one.stop, other.stop)))
+    apart = start[1:] > stop[:-1]  # a run begins after all before it have ended
+    edge = np.ones(min(1, len(start)), bool)
+    return RunLengthMask(one.shape, start[np.append(edge, apart)], stop[np.append(apart, edge)])
+
+
 def find_components(runs: RunLengthMask) -> Components:
     """Find the 26-connected components of a mask."""
     line, column = runs.line, runs.column

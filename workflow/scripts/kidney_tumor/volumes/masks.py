@@ -139,14 +139,6 @@ class RunLengthMask:
         starts, stops = np.maximum(self.start[i], other.start[j]), np.minimum(self.stop[i], other.stop[j])
         return i, j, RunLengthMask(self.shape, starts, stops)
 
-    def unite(self, other: "RunLengthMask") -> "RunLengthMask":
-        """Unite this mask with another one of the same shape."""
-        start = np.sort(np.concatenate([self.start, other.start]))
-        stop = np.sort(np.concatenate([self.stop, other.stop]))
-        apart = start[1:] > stop[:-1]  # a run begins after all before it have ended
-        edge = np.ones(min(1, len(start)), bool)
-        return RunLengthMask(self.shape, start[np.append(edge, apart)], stop[np.append(apart, edge)])
-
     def count_by_slice(self) -> np.ndarray:
         """Count the foreground voxels of each slice, shape (slices,)."""
         first, _, _ = self.locate_starts()

@@ -15,11 +15,11 @@ MEASURES = (
     "renal_r",
     "renal_e",
 )
-"""The names of the measures; `morphometry.measure_masks` explains them."""
+"""The names of the measures; `analysis.morphometry.measure_masks` explains them."""
 
 
 def describe_measures(measures: Mapping[str, float]) -> str:
-    """Say in words what `morphometry.measure_masks` found: volumes and the size of the largest tumor."""
+    """Say in words what `analysis.morphometry.measure_masks` found: volumes and the size of the largest tumor."""
     count = int(measures["tumors"])
     text = f"kidneys {measures['kidney_ml']:.0f} mL without tumors; "
     if not count:
