@@ -20,9 +20,8 @@ DRAWING = {
 SURFACES = {"plot_slice", "plot_surfaces", "write_viewer"}
 TABLES = DRAWING - {"plot_network", "plot_pipeline", "plot_slice"} | {
     "compare_case", "compare_reader", "evaluate_case", "make_record", "measure_cohort", "measure_tumors", "pack_model",
-    "ratio_range", "read_record", "show_summary", "summarize", "summarize_readers", "write_first_page", "compare_operations",
-    "measure_patients", "replicate_outcomes", "summarize_criteria",
-    "write_model_card",
+    "ratio_range", "read_record", "show_summary", "summarize", "summarize_readers", "write_first_page",
+    "write_model_card", "compare_operations", "measure_patients", "replicate_outcomes", "summarize_criteria",
 }  # fmt: skip
 """The scripts that work on tables of many cases, or score other methods."""
 IMPORTERS = {
