@@ -5,7 +5,7 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 # Scripts find the package beside them.
 unexport PYTHONSAFEPATH
 
-.PHONY: .venv demo report test test-all test-slurm faults lint lock bench
+.PHONY: .venv demo report test test-all test-slurm faults lint lock bench site
 .DELETE_ON_ERROR:
 
 # This file is written last, so that an interrupted installation is repeated. A link leads to another's environment: it
@@ -62,6 +62,14 @@ lint: .venv
 	.venv/bin/python -m pytest tests/test_sizes.py
 	.venv/bin/snakefmt --check Snakefile workflow
 	$(SNAKEMAKE) --lint --configfile config/demo.yaml
+
+# Build README.md and docs/ as pages with search, site/html/README.html first; a broken link is an error.
+site: .venv
+	$(OWN)
+	.venv/bin/python -m pip install --disable-pip-version-check -q -r envs/site.txt -c envs/lock.txt
+	rm -rf site && mkdir -p site/source
+	git ls-files -- '*.md' '*.cff' LICENSE config docs workflow/resources | tar -c -T - | tar -x -C site/source
+	.venv/bin/zensical build --strict --clean
 
 # Time every stage against its references and update docs/performance.md; LABEL is a label volume for the filter.
 BENCH = .venv/bin/python benchmarks

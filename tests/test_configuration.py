@@ -110,15 +110,18 @@ def test_missing_keys_have_the_defaults():
 @pytest.mark.parametrize(
     ("name", "line", "edited"),
     [
-        ("config.yaml", "  epochs: 50", "  epochs: 51"),
-        ("config.yaml", "  epochs: 50\n", ""),
-        ("README.md", "| `training.epochs` | `50` |", "| `training.epochs` | `51` |"),
-        ("README.md", "at most 50 epochs", "at most 51 epochs"),
-        ("README.md", "## data\n", "## dada\n"),
+        ("config/config.yaml", "  epochs: 50", "  epochs: 51"),
+        ("config/config.yaml", "  epochs: 50\n", ""),
+        ("config/README.md", "| `training.epochs` | `50` |", "| `training.epochs` | `51` |"),
+        ("config/README.md", "at most 50 epochs", "at most 51 epochs"),
+        ("config/README.md", "## data\n", "## dada\n"),
+        ("docs/method.md", "| `training.batch_size` | `16` |", "| `training.batch_size` | `17` |"),
     ],
 )
 def test_edits_of_what_is_written_from_the_schema_are_found(tmp_path, name, line, edited):
-    folder = shutil.copytree(ROOT / "config", tmp_path / "config")
+    folder = tmp_path
+    shutil.copytree(ROOT / "config", folder / "config")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("images"))
     assert run_script("write_config", "--folder", folder, "--check").returncode == 0
     text = (folder / name).read_text()
     assert line in text

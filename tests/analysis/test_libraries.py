@@ -1,4 +1,4 @@
-"""The masks on which docs/evaluate.md compares libraries, and what this workflow says of them."""
+"""The masks on which docs/measures.md compares libraries, and what this workflow says of them."""
 
 import numpy as np
 import pytest

@@ -243,9 +243,9 @@ def test_several_splits_are_pooled(project):
     assert project.planned(config, "--nolock", *goals) == {}
 
 
-def test_the_rule_graph_in_the_readme_is_the_workflows(project):
+def test_the_rule_graph_in_the_docs_is_the_workflows(project):
     goal = "results/kits19/figures/fig3.png"
     result = project.snakemake({"data": {"source": "phantom"}}, goal, "--rulegraph", "mermaid-js")
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "docs" / "outputs.md").read_text()
     assert graph(result.stdout) == graph(readme)
     assert ("postprocess", "score") in graph(readme)

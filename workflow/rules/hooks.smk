@@ -41,7 +41,7 @@ def warn_without_gpu():
         weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
         logger.warning(
             f"No GPU found: the networks run on the CPU{weeks}. "
-            "README.md (Run your own) shows smaller ones, `make demo` takes minutes."
+            "docs/tutorial.md shows smaller ones, `make demo` takes minutes."
         )
 
 

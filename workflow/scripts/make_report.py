@@ -25,7 +25,7 @@ def main(arguments: cli.Arguments) -> None:
         write_report(run, arguments.configfile, str(arguments.configfile), remedy, arguments.snakefile)
         return
     run = Path("results", Path(arguments.run).name)
-    remedy = "run the snakemake command of this run again, to its end (docs/reruns.md says how to keep results)"
+    remedy = "run the snakemake command of this run again, to its end (docs/how-to/reruns.md says how to keep results)"
     record = run / "provenance.json"
     if not run.is_dir():
         raise errors.UserError(f"there is no run {run}; name one by RUN, as make report RUN=demo")

@@ -1,4 +1,4 @@
-"""Write config/config.yaml and the tables in config/README.md from the schema of the configuration."""
+"""Write config/config.yaml and the tables in config/README.md and docs/method.md from the schema of the configuration."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,9 @@ from kidney_tumor import cli, errors, files, schema
 
 import yaml
 
-CONFIG = schema.PATH.parents[2] / "config"
+ROOT = schema.PATH.parents[2]
+SILENT = "paper silent: "
+"""The mark of a choice that the paper leaves open, in the description of a key, with the reason behind it."""
 
 
 def write_yaml() -> str:
@@ -27,22 +29,36 @@ def write_value(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("...\n").strip()
 
 
-def fill_tables(text: str) -> str:
-    """Fill the table below the heading of each section with its keys, and that below the title with the others.
+def fill_tables(path: Path, tables: Mapping[str, str]) -> str:
+    """Fill the table below each heading of a file with its rows; return the text.
 
     Raises:
-        UserError: A section has no heading with a table.
+        UserError: There is no such heading with a table.
     """
-    tables: dict[str, str] = {}
-    for name, part in schema.read_schema()["properties"].items():
-        heading = "Configuration" if "description" in part else name
-        tables[heading] = tables.get(heading, "") + "".join(list_rows(name, part))
+    text = path.read_text(encoding="utf-8")
     for heading, rows in tables.items():
         table = rf"(?m)(^#+ {heading}\n(?:(?![|#]).*\n)*\|.*\n\|.*\n)(?:\|.*\n)*"
         text, found = re.subn(table, lambda match, rows=rows: match[1] + rows, text)
         if not found:
-            raise errors.UserError(f"README.md of the configuration: there is no heading {heading} with a table below")
+            raise errors.UserError(f"{path}: there is no heading {heading} with a table below")
     return text
+
+
+def list_tables() -> dict[str, str]:
+    """List the rows of each section's keys by the section's name, and those of the other keys by that of the title."""
+    tables: dict[str, str] = {}
+    for name, part in schema.read_schema()["properties"].items():
+        heading = "Configuration" if "description" in part else name
+        tables[heading] = tables.get(heading, "") + "".join(list_rows(name, part))
+    return tables
+
+
+def list_choices() -> Iterator[str]:
+    """List the row of each key whose value the paper leaves open: its value, and the reason for it."""
+    for name, part in schema.list_keys().items():
+        _, marked, reason = part.get("description", "").partition(SILENT)
+        if marked:
+            yield f"| `{name}` | `{write_value(part['default'])}` | {reason.replace('](../docs/', '](')} |\n"
 
 
 def list_rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
@@ -59,10 +75,12 @@ def list_rows(name: str, part: Mapping[str, Any]) -> Iterator[str]:
 
 @cli.run_main()
 @cli.take_option("check", action="store_true", help="write nothing, and fail if a file would change")
-@cli.take_option("folder", type=Path, default=CONFIG, help="folder of config.yaml and README.md")
+@cli.take_option("folder", type=Path, default=ROOT, help="folder of config/ and docs/")
 def main(arguments: cli.Arguments) -> None:
-    tables = (arguments.folder / "README.md").read_text(encoding="utf-8")
-    for name, text in {"config.yaml": write_yaml(), "README.md": fill_tables(tables)}.items():
+    tables = {"config/README.md": list_tables(), "docs/method.md": {"Choices with a key": "".join(list_choices())}}
+    written = {name: fill_tables(arguments.folder / name, rows) for name, rows in tables.items()}
+    written["config/config.yaml"] = write_yaml()
+    for name, text in written.items():
         path = arguments.folder / name
         if not arguments.check:
             files.write_text(path, text)
