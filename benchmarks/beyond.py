@@ -142,7 +142,8 @@ class Experiment:
         name, changes, seed, number = job
         config = change(self.config, changes)
         folder, cases = self.predict(changes, seed, number)
-        ratios = pd.read_csv(self.work / "components.tsv", sep="\t")["ratio"].to_numpy(float)
+        measured = pd.read_csv(self.work / "components.tsv", sep="\t")
+        ratios = measured[f"ratio_{config['postprocess']['ratio_unit']}"].to_numpy(float)
         options = fill_dataclass(FilterOptions, config["postprocess"])
         rows = []
         for case in cases:
@@ -244,6 +245,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("--cohort", type=Path, help="folder with cases; phantoms of the configuration if left out")
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps networks and predictions")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[2019, 2020, 2021], help="seeds of the trainings")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*range(2019, 2025)], help="seeds of the trainings")
     parser.add_argument("--jobs", type=int, default=2, help="number of trainings at a time, each on one thread")
     main(parser.parse_args())
