@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.augmentation import Augmentation, augment
-from kidney_tumor.networks.averaging import average_weights
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
 from kidney_tumor.networks.device import Device
@@ -33,6 +32,7 @@ class Hyperparameters:
     batch_size: int
     learning_rate: float
     dice_weight: float
+    scheduler: Literal["plateau", "one_cycle"]
     scheduler_factor: float
     scheduler_patience: int
     early_stopping_patience: int
@@ -40,7 +40,6 @@ class Hyperparameters:
     seed: int
     negatives: float
     augmentation: Augmentation
-    averaging: float
     validation_cases: int
 
 
@@ -60,7 +59,7 @@ class Task:
     validate: Callable[[UNet], float] | None = None
 
 
-STATEFUL = ("network", "average", "optimizer", "scheduler", "scaler")
+STATEFUL = ("network", "optimizer", "scheduler", "cycle", "scaler")
 """The parts of a state that torch itself saves and restores."""
 
 
@@ -73,25 +72,23 @@ class State:
         self.network = UNet(**asdict(task.architecture))
         self.network.initialize(self.generator)
         task.device.hold(self.network.train())
-        self.average = average_weights(self.network, hyperparameters.averaging)
         self.optimizer = torch.optim.Adam(self.network.parameters(), hyperparameters.learning_rate, fused=True)
-        self.scheduler = ReduceLROnPlateau(
+        one_cycle, epochs = hyperparameters.scheduler == "one_cycle", hyperparameters.epochs
+        self.scheduler = ReduceLROnPlateau(  # follows the progress of the loss in both
             self.optimizer,
             factor=hyperparameters.scheduler_factor,
-            patience=hyperparameters.scheduler_patience,
+            patience=epochs if one_cycle else hyperparameters.scheduler_patience,
             threshold=hyperparameters.min_improvement,
         )
+        updates = 1 + epochs * math.ceil(task.dataset.shape[0] / hyperparameters.batch_size)
+        rate = hyperparameters.learning_rate
+        self.cycle = OneCycleLR(self.optimizer, rate, total_steps=updates) if one_cycle else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=task.device.precision == torch.float16)
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         order = torch.randperm(task.dataset.shape[0], generator=self.generator)
         self.progress = Progress(started, order, torch.zeros((), device=device))
         self.best_weights: dict[str, Tensor] = {}
         self.parts = {name: part for name in STATEFUL if (part := getattr(self, name)) is not None}
-
-    @property
-    def result(self) -> UNet:
-        """The network that the training gives: the average over the updates, or the one that is updated."""
-        return cast(UNet, self.average.module) if self.average else self.network
 
     def save(self) -> dict[str, Any]:
         """Return what `restore` needs; it shares memory with this state."""
@@ -115,8 +112,8 @@ def train(
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
     The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
-    mean loss; of equal ones, the first. If `averaging` is above 0, they are the moving average of weights then. This
-    loss is averaged over the epoch's batches, while the weights change. If there are validation cases, one minus their
+    mean loss; of equal ones, the first. This loss
+    is averaged over the epoch's batches, while the weights change. If there are validation cases, one minus their
     Dice takes the place of the loss in all that depends on its progress.
 
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
@@ -194,7 +191,7 @@ def _update_weights(task: Task, state: State, images: Tensor, masks: Tensor) -> 
     seen, truth = normalize(images, task.hu_window), masks.float().unsqueeze(1)
     if hyperparameters.augmentation != "none":
         seeds = hyperparameters.seed, progress.epoch, progress.trained
-        seen, truth = augment(seen, truth, seeds, hyperparameters.augmentation)
+        seen, truth = augment(seen, truth, seeds)
     with task.device.autocast():
         logits = state.network(seen)
     loss = compute_loss(logits.float(), truth, hyperparameters.dice_weight)
@@ -202,8 +199,8 @@ def _update_weights(task: Task, state: State, images: Tensor, masks: Tensor) -> 
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch gives it no types
     state.scaler.step(state.optimizer)
     state.scaler.update()
-    if state.average:
-        state.average.update_parameters(state.network)
+    if state.cycle:
+        state.cycle.step()
     return loss.detach()
 
 
@@ -213,12 +210,12 @@ def _accept_epoch(task: Task, state: State, loss: float) -> None:
     epoch = {"epoch": progress.epoch, "loss": loss, "learning_rate": rate, "seconds": round(progress.seconds, 6)}
     followed = loss
     if task.validate:
-        epoch["validation_dice"] = task.validate(state.result.eval())
+        epoch["validation_dice"] = task.validate(state.network.eval())
         followed = 1 - epoch["validation_dice"]
-        state.result.train()
+        state.network.train()
     progress.history.append(epoch)
     if progress.best_epoch is epoch:
-        state.best_weights = {name: value.clone() for name, value in state.result.state_dict().items()}
+        state.best_weights = {name: value.clone() for name, value in state.network.state_dict().items()}
     before = state.scheduler.best
     state.scheduler.step(followed)
     progress.since_best = 0 if state.scheduler.best < before else progress.since_best + 1
