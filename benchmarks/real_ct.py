@@ -15,13 +15,13 @@ from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import extract
 from kidney_tumor.data.targets import NETWORKS, TARGETS
-from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import merge, postprocess, read_ratio_range
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import choose_device
 from kidney_tumor.scans.manifest import SYNTHETIC, read_manifest
 from kidney_tumor.schema import fill_dataclass, read_defaults
+from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.components import find_components
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import encode, read_label_masks

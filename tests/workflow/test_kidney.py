@@ -104,9 +104,12 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
         ("segment labels -o out --cores many", "--cores many is no number of cores; give one of at least 1, or all"),
         (
             "evaluate a.yaml labels",
-            "a.yaml is a file; expected a folder with a volume for each case (docs/evaluate.md)",
+            "a.yaml is a file; expected a folder with a volume for each case (docs/how-to/evaluate.md)",
         ),
-        ("evaluate labels x=gone", "gone is missing; expected a folder with a volume for each case (docs/evaluate.md)"),
+        (
+            "evaluate labels x=gone",
+            "gone is missing; expected a folder with a volume for each case (docs/how-to/evaluate.md)",
+        ),
         ("evaluate labels labels ./labels", "labels and ./labels are both called labels; name one: other=./labels"),
         ("run gone.yaml", "gone.yaml: there is no such file; expected a configuration file such as config/demo.yaml"),
         ("run a.yaml b.yml", "a.yaml and b.yml are several configuration files; name them by -- --configfile"),

@@ -1,4 +1,4 @@
-"""Write config/config.yaml and the tables in config/README.md and docs/method.md from the schema of the configuration."""
+"""Write config/config.yaml, and the tables in config/README.md and docs/method.md, from the configuration's schema."""
 
 import re
 from collections.abc import Iterator, Mapping

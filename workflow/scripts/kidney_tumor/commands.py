@@ -157,7 +157,7 @@ def evaluate(truth: str, predictions: Sequence[str], output: str, options: Optio
     for folder in [truth, *named.values()]:
         if not os.path.isdir(folder):
             what = "is a file" if os.path.exists(folder) else "is missing"
-            raise UserError(f"{folder} {what}; expected a folder with a volume for each case (docs/evaluate.md)")
+            raise UserError(f"{folder} {what}; expected a folder with a volume for each case (docs/how-to/evaluate.md)")
     section = {"truth": truth, "predictions": named}
     return [call_snakemake(options, "evaluate", settings={**split_results(output), "evaluate": section})]
 

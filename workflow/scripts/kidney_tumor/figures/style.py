@@ -7,7 +7,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.files import write_atomically
 from kidney_tumor.volumes.colors import LABEL_COLORS
 

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from kidney_tumor.analysis.morphometry import MEASURES, describe_measures
+from kidney_tumor.data.measures import MEASURES, describe_measures
 from kidney_tumor.data.slices import resize
 from kidney_tumor.report.templates import fill
+from kidney_tumor.rows import read_rows
 from kidney_tumor.scans.plausibility import SEPARATOR
-from kidney_tumor.tables import read_tables
 from kidney_tumor.volumes.colors import PARTS
 from kidney_tumor.volumes.masks import Masks
 
@@ -18,7 +18,6 @@ PAGE, PICTURE = "view.html", "thumbnail.png"
 """The names of a scan's page and of its small picture in the scan's folder."""
 OPACITY = 0.5
 """How far a label hides the image."""
-TEXTS = ("scan", "faults", "warnings", "problem")
 
 
 def draw_thumbnail(images: np.ndarray, masks: Masks, window: tuple[float, float]) -> np.ndarray:
@@ -54,11 +53,11 @@ def write_overview(template: Path, table: Path, name: str) -> str:
         table: The table of all scans, scans.tsv.
         name: Of the run.
     """
-    rows = read_tables([table], *MEASURES, *TEXTS, texts=TEXTS).to_dict("records")
+    rows = read_rows(table, *MEASURES, "scan", "faults", "warnings", "problem")
     return fill(template, name=name, scans=[describe_scan(row) for row in rows])
 
 
-def describe_scan(row: dict[str, Any]) -> dict[str, Any]:
+def describe_scan(row: dict[str, str]) -> dict[str, Any]:
     """Describe what the page shows of a scan: its verdict with the reasons, what it measures, and where its page is."""
     faults, warnings = (list(filter(None, row[key].split(SEPARATOR))) for key in ("faults", "warnings"))
     place = f"scans/{quote(row['scan'])}"
@@ -66,4 +65,8 @@ def describe_scan(row: dict[str, Any]) -> dict[str, Any]:
     if row["problem"]:
         return described | {"verdict": "Not segmented", "reasons": [row["problem"]], "measures": ""}
     verdict = "Not usable" if faults else "No fault found"
-    return described | {"verdict": verdict, "reasons": faults, "measures": describe_measures(row)}
+    return described | {
+        "verdict": verdict,
+        "reasons": faults,
+        "measures": describe_measures({name: float(row[name]) for name in MEASURES}),
+    }
