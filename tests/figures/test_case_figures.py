@@ -37,7 +37,7 @@ def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
     before[1:3, 100:200, 20:80] = 1  # near the head, at the patient's right
     after = before.copy()
     before[8, 7, 195] = 2  # one voxel, near the feet, in front, at the patient's left
-    plot_surfaces("case_0", before, after, (3, 1, 1), tmp_path / "fig4.png")
+    plot_surfaces("case_0", before, after, (3, 1, 1), False, tmp_path / "fig4.png")
     left, right = drawn[0].axes
     kidney, tumor = read_surfaces(left)
     # The box spans slices 1 to 8, rows 7 to 199, columns 20 to 195: 24 x 193 x 176 mm. Blocks of 1 x 3 x 2 voxels are
@@ -63,7 +63,9 @@ def test_surfaces_stand_upright_and_keep_single_voxels(drawn, tmp_path):
 @pytest.mark.parametrize("shape", [(1, 50, 60), (5, 50, 60), (300, 4, 4)])
 def test_surfaces_of_flat_and_tall_boxes_fit_in_their_panels(drawn, tmp_path, shape):
     """With the drawn box from corner to corner; the panels are half of the figure each."""
-    plot_surfaces("case_0", np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8), (3, 1, 1), tmp_path / "fig4.png")
+    plot_surfaces(
+        "case_0", np.full(shape, 1, np.uint8), np.zeros(shape, np.uint8), (3, 1, 1), False, tmp_path / "fig4.png"
+    )
     [figure] = drawn
     figure.canvas.draw()
     width, height = figure.canvas.get_width_height()
@@ -79,7 +81,8 @@ def test_surfaces_of_flat_and_tall_boxes_fit_in_their_panels(drawn, tmp_path, sh
 
 def test_surfaces_of_nothing_show_the_whole_volume(drawn, tmp_path):
     nothing = np.zeros((4, 20, 30), np.uint8)
-    plot_surfaces("case_0", nothing, nothing, (3, 1, 1), tmp_path / "fig4.png")
+    plot_surfaces("case_0", nothing, nothing, (3, 1, 1), True, tmp_path / "fig4.png")
+    assert "PHANTOM" in drawn[0].get_suptitle()
     for axis in drawn[0].axes:
         assert len(axis.collections) == 0
         assert [axis.get_xlim()[1], axis.get_ylim()[1], axis.get_zlim()[1]] == [30, 20, 12]
@@ -92,7 +95,7 @@ def test_the_slice_with_most_tumor_is_shown(drawn, tmp_path):
     truth[2, 4:8, 4:8] = 2
     labels = {"truth": truth, "before": np.zeros_like(truth), "after": np.where(truth == 2, 1, 0)}
     geometry = Geometry((4, 32, 64), AFFINE.tolist())
-    plot_slice("case_0", image, labels, (-79, 304), geometry, tmp_path / "slice.png", "lower_half")
+    plot_slice("case_0", image, labels, (-79, 304), geometry, False, tmp_path / "slice.png", "lower_half")
     axes = drawn[0].axes
     assert [axis.get_title() for axis in axes] == ["case_0, slice 2", "truth", "before", "after"]
     assert all((axis.images[0].get_array() == 50).all() for axis in axes)
@@ -111,7 +114,7 @@ def test_slices_name_the_patients_sides(drawn, tmp_path):
     """The columns of a volume run to the patient's left."""
     volume = np.ones((1, 8, 8), np.uint8)
     geometry = Geometry((1, 8, 8), AFFINE.tolist())
-    plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, tmp_path / "slice.png", "all")
+    plot_slice("case_0", volume, {"truth": volume}, (0, 1), geometry, False, tmp_path / "slice.png", "all")
     assert not any(axis.lines for axis in drawn[0].axes)  # no edge of the lower half
     for axis in drawn[0].axes:
         left, right = sorted(axis.texts, key=lambda text: text.get_position())

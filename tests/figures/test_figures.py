@@ -33,7 +33,7 @@ def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
         ("after", "tumor"): [0.5, nan, 0.6],
     }
     rows = [(f"case_{i}", *key, dice) for key, dices in values.items() for i, dice in enumerate(dices)]
-    plot_dice(pd.DataFrame(rows, columns=["case", "stage", "target", "dice"]), [tmp_path / "fig3.png"])
+    plot_dice(pd.DataFrame(rows, columns=["case", "stage", "target", "dice"]), False, [tmp_path / "fig3.png"])
     for axis, target, title in zip(drawn[0].axes, ("kidney_tumor", "tumor"), ("Kidney + tumor", "Tumor"), strict=True):
         assert axis.get_title() == title
         points = [line for line in axis.lines if line.get_marker() == "o"]
@@ -46,11 +46,20 @@ def test_fig3_shows_each_dice_in_its_place(drawn, tmp_path):
         assert labels[1] == f"after\npost-processing\n(n = {3 if target == 'kidney_tumor' else 2})"
 
 
+def test_figures_of_phantoms_say_so(drawn, tmp_path):
+    table = scores((10, (5, 5), (5, 0)))
+    for phantom in (True, False):
+        plot_dice(table, phantom, [tmp_path / "fig3.png"])
+        plot_pairs(table, measure_effect(table, seed=1), phantom, tmp_path / "pairs.png")
+    marked = ["PHANTOM" in figure.get_suptitle() for figure in drawn]
+    assert marked == [True, True, False, False]
+
+
 def test_several_splits_show_each_case_once(drawn, tmp_path):
     table = pd.concat([scores((10, (5, 5), (5, 0))).assign(split=split) for split in (1, 2, 3)])
     table.loc[(table["split"] > 1) & (table["stage"] == "after"), "dice"] = 0.0
-    plot_dice(table, [tmp_path / "fig3.png"])
-    plot_pairs(table, measure_effect(table, seed=1), tmp_path / "pairs.png")
+    plot_dice(table, False, [tmp_path / "fig3.png"])
+    plot_pairs(table, measure_effect(table, seed=1), False, tmp_path / "pairs.png")
     fig3, pairs = drawn
     for axis in fig3.axes:
         assert [label.get_text().split("\n")[2] for label in axis.get_xticklabels()] == ["(n = 1)"] * 2
@@ -61,7 +70,7 @@ def test_several_splits_show_each_case_once(drawn, tmp_path):
 
 def test_pairs_join_each_case(drawn, tmp_path):
     table = scores((10, (5, 5), (5, 0)), (10, (10, 0), (2, 0)), (0, (0, 0), (0, 0)))
-    plot_pairs(table, measure_effect(table, seed=1), tmp_path / "pairs.png")
+    plot_pairs(table, measure_effect(table, seed=1), False, tmp_path / "pairs.png")
     for axis in drawn[0].axes:
         lines = {tuple(np.round(line.get_ydata(), 3)): line.get_color() for line in axis.lines}
         assert lines == {(0.5, 0.667): "tab:gray", (1, 0.333): "tab:red"}  # the third is undefined
@@ -88,7 +97,7 @@ def trace(*cases):
 def test_the_true_masks_show_each_case_and_the_mean(drawn, tmp_path):
     first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5, 0.75], [0.8, 0.7, 0.6, 0.6, 0, 0, 0, 0.5]
     table = trace(("a", first, [10] * 8), ("b", second, [10, 10, 10, 10, 0, 0, 0, 5]))
-    plot_trace(table, summarize_steps(table, seed=1), tmp_path / "trace.png")
+    plot_trace(table, summarize_steps(table, seed=1), False, tmp_path / "trace.png")
     means = [0.9, 0.8, 0.7, 0.7, 0.25, 0.25, 0.25]
     for axis, target in zip(drawn[0].axes, ("Kidney + tumor", "Tumor"), strict=True):
         assert axis.get_title() == f"{target}: true masks after each step (n = 2)"
@@ -120,7 +129,7 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
     truth[20:24, 4:8] = 2
     losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
     table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1, 0.6], [9, 5, 5, 5, 1, 1, 1, 5]), ("b", [1] * 8, [10] * 8))
-    plot_losses(table, losses, tmp_path / "cases.png", "lower_half")
+    plot_losses(table, losses, False, tmp_path / "cases.png", "lower_half")
     axes = np.array(drawn[0].axes).reshape(2, 2)
     assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
     assert [axis.get_title() for axis in axes[1]] == [
@@ -212,7 +221,7 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         for number, variant in enumerate(variants, 1)
     ]
     table = compare_variants(tables, seed=1)
-    plot_ablation(table, [tmp_path / "ablation.png"])
+    plot_ablation(table, False, [tmp_path / "ablation.png"])
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:

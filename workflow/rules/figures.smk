@@ -53,8 +53,9 @@ rule plot_surfaces:
     params:
         **use_script("plot_surfaces"),
         run=subpath(input.scores, parent=True),
+        source=COHORT.source,
     shell:
-        run_script("--scores {input.scores:q} --run {params.run:q} --output {output:q}")
+        run_script("--scores {input.scores:q} --run {params.run:q} --source {params.source:q} --output {output:q}")
 
 
 rule plot_slice:
@@ -77,7 +78,7 @@ rule plot_slice:
     params:
         **use_script("plot_slice"),
         slices=lambda wildcards, input: find_parent(input.slices),
-        options=list_options("slices", "hu_window", "tumor_rows"),
+        options=list_options("slices", "hu_window", "tumor_rows") + ["--source", COHORT.source],
     shell:
         run_script(
             "--slices {params.slices:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"

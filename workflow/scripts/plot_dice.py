@@ -5,11 +5,12 @@ from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.figures.dice import plot_dice, plot_pairs
 
 
-@cli.run_main("scores")
+@cli.run_main("scores", "source")
 @cli.take_file("effect", "table effect.tsv")
 @cli.take_file("output", "Figure 3, .png, .svg or .pdf", nargs="+")
 @cli.take_file("output-pairs", "plot with a line for each case, .png")
 def main(arguments: cli.Arguments) -> None:
     scores = tables.read_tables([arguments.scores], *SCORE_COLUMNS)
-    plot_dice(scores, arguments.output)
-    plot_pairs(scores, tables.read_tables([arguments.effect]), arguments.output_pairs)
+    phantom = arguments.source == "phantom"
+    plot_dice(scores, phantom, arguments.output)
+    plot_pairs(scores, tables.read_tables([arguments.effect]), phantom, arguments.output_pairs)

@@ -7,7 +7,9 @@ from kidney_tumor.figures.cases import plot_slice
 from kidney_tumor.filter.postprocessing import merge
 
 
-@cli.run_main("slices.hu_window", "slices.tumor_rows", "kidney", "tumor", "segmentation", output="figure, .png")
+@cli.run_main(
+    "slices.hu_window", "slices.tumor_rows", "kidney", "tumor", "segmentation", "source", output="figure, .png"
+)
 @cli.take_file("slices", "folder of the case's extracted slices")
 def main(arguments: cli.Arguments) -> None:
     stored = open_slices(arguments.slices)
@@ -16,4 +18,5 @@ def main(arguments: cli.Arguments) -> None:
     for stage, masks in stages.items():
         labels[f"{stage} post-processing"] = resize(merge(*masks), size, size)
     window, rows = arguments.hu_window, arguments.tumor_rows
-    plot_slice(arguments.slices.name, stored.images, labels, window, stored.geometry, arguments.output, rows)
+    phantom = arguments.source == "phantom"
+    plot_slice(arguments.slices.name, stored.images, labels, window, stored.geometry, phantom, arguments.output, rows)

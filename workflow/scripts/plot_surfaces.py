@@ -8,11 +8,13 @@ from kidney_tumor.figures.cases import plot_surfaces
 from kidney_tumor.filter.postprocessing import merge
 
 
-@cli.run_main("scores", output="figure, .png")
+@cli.run_main("scores", "source", output="figure, .png")
 @cli.take_file("run", "folder of the run with predictions and segmentations")
 def main(arguments: cli.Arguments) -> None:
     chosen = find_most_filtered(tables.read_tables([arguments.scores], *SCORE_COLUMNS))
     run = arguments.run / f"split_{chosen['split']}" if "split" in chosen else arguments.run
     raw = [run / "predictions" / chosen["case"] / f"{name}.nii.gz" for name in ("kidney", "tumor")]
     stages, grid = read_stages(*raw, run / "segmentations" / f"{chosen['case']}.nii.gz")
-    plot_surfaces(chosen["case"], *(merge(*masks) for masks in stages.values()), grid.spacing, arguments.output)
+    before, after = (merge(*masks) for masks in stages.values())
+    phantom = arguments.source == "phantom"
+    plot_surfaces(chosen["case"], before, after, grid.spacing, phantom, arguments.output)

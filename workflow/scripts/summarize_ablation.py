@@ -6,7 +6,7 @@ from kidney_tumor.figures.ablation import plot_ablation
 from kidney_tumor.filter.constraints import OFF
 
 
-@cli.run_main("statistics.seed", output="table with a row for each variant and target, .tsv")
+@cli.run_main("statistics.seed", "source", output="table with a row for each variant and target, .tsv")
 @cli.take_file("variants", "tables of ablate.py, the configured variant first", nargs="+")
 @cli.take_file("figure", "figures of the table, .png or .svg", nargs="+")
 def main(arguments: cli.Arguments) -> None:
@@ -16,4 +16,4 @@ def main(arguments: cli.Arguments) -> None:
     ]
     summary = compare_variants(read, arguments.seed)
     tables.write_table(arguments.output, summary)
-    plot_ablation(summary, arguments.figure)
+    plot_ablation(summary, arguments.source == "phantom", arguments.figure)

@@ -8,7 +8,7 @@ from kidney_tumor.figures.trace import plot_losses, plot_trace
 import numpy as np
 
 
-@cli.run_main("slices.tumor_rows", "statistics.seed", output="table of all cases, .tsv")
+@cli.run_main("slices.tumor_rows", "statistics.seed", "source", output="table of all cases, .tsv")
 @cli.take_file("cases", "tables of trace_label.py, one per case", nargs="+")
 @cli.take_file("slices", "slices of trace_label.py, .npz", nargs="+")
 @cli.take_file("output-summary", "table of each step's mean and cost, .tsv")
@@ -24,6 +24,7 @@ def main(arguments: cli.Arguments) -> None:
             losses[case] = Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
     tables.write_table(arguments.output, table)
     tables.write_table(arguments.output_summary, summary)
-    plot_trace(table, summary, arguments.figure)
-    plot_losses(table, losses, arguments.figure_cases, arguments.tumor_rows)
+    phantom = arguments.source == "phantom"
+    plot_trace(table, summary, phantom, arguments.figure)
+    plot_losses(table, losses, phantom, arguments.figure_cases, arguments.tumor_rows)
     print(summary.round(3).to_string(index=False))

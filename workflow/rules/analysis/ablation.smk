@@ -52,7 +52,7 @@ rule summarize_ablation:
         "../../../envs/imaging.yaml"
     params:
         **use_script("summarize_ablation"),
-        options=list_options("statistics", "seed"),
+        options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
             "--variants {input.variants:q} {params.options:q} --output {output.table:q}"

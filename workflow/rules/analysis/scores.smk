@@ -72,10 +72,11 @@ rule plot_dice:
     params:
         **use_script("plot_dice"),
         fig3=lambda wildcards, output: output[:3],
+        source=COHORT.source,
     shell:
         run_script(
             "--scores {input.scores:q} --effect {input.effect:q} --output {params.fig3:q}"
-            " --output-pairs {output.pairs:q}"
+            " --source {params.source:q} --output-pairs {output.pairs:q}"
         )
 
 

@@ -51,7 +51,7 @@ rule summarize_traces:
         "../../../envs/imaging.yaml"
     params:
         **use_script("summarize_traces"),
-        options=list_options("slices", "tumor_rows") + list_options("statistics", "seed"),
+        options=list_options("slices", "tumor_rows") + list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
             "--cases {input.cases:q} --slices {input.slices:q} --output {output.table:q}"

@@ -8,18 +8,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.figures.style import TITLES, save
+from kidney_tumor.figures.style import TITLES, mark_phantom, save
 from kidney_tumor.filter.constraints import CONSTRAINTS
 from kidney_tumor.filter.variants import EVERYTHING, NOTHING, OFF_TEXTS
 
 NAMES = {constraint.key: constraint.without for constraint in CONSTRAINTS} | {EVERYTHING: "no filter"}
 
 
-def plot_ablation(ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
+def plot_ablation(ablation: pd.DataFrame, phantom: bool, paths: Sequence[Path]) -> None:
     """Draw the mean Dice with its 95 % interval for each constraint off, percentile range and smallest overlap.
 
     Args:
         ablation: The table that `compare_variants` returns.
+        phantom: Whether the cases are phantoms, which is said.
         paths: The files to write, .png or .svg.
     """
     figure, axes = plt.subplots(2, 3, figsize=(11, 6.5), sharey="row", layout="constrained")
@@ -38,6 +39,7 @@ def plot_ablation(ablation: pd.DataFrame, paths: Sequence[Path]) -> None:
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
         row[0].set_ylabel("mean Dice, 95 % interval")
+    mark_phantom(figure, phantom)
     save(figure, paths)
 
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
 from kidney_tumor.data.slices import LOWER_HALF
-from kidney_tumor.figures.style import add_label_legend, draw_lower_half, save
+from kidney_tumor.figures.style import add_label_legend, draw_lower_half, mark_phantom, save
 from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
@@ -28,7 +28,12 @@ LONGEST = 3.5
 
 
 def plot_surfaces(
-    case: str, before: np.ndarray, after: np.ndarray, spacing: tuple[float, float, float], path: Path
+    case: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    spacing: tuple[float, float, float],
+    phantom: bool,
+    path: Path,
 ) -> None:
     """Draw the paper's Fig. 4: the surfaces of a case before (left) and after filtering (right).
 
@@ -41,6 +46,7 @@ def plot_surfaces(
         before: The raw masks merged, (slices, rows, columns), 0 background, 1 kidney, 2 tumor.
         after: The post-processed labels, of the same shape.
         spacing: The distance between neighboring slices, rows and columns in mm.
+        phantom: Whether the cases are phantoms, which is said.
         path: The file to write, .png.
     """
     # To axes that run to the patient's right, front and head.
@@ -58,10 +64,11 @@ def plot_surfaces(
     )  # of the box on the page, across and upwards, mm
     scale = LONGEST / max(drawn)
     panel = scale * drawn[1] + 0.8
-    total = 0.3 + panel + 0.4  # legend, panels, titles, inches
+    head = 0.3 if phantom else 0  # for the mark, inches
+    total = 0.3 + panel + 0.4 + head  # legend, panels, titles
     figure, axes = plt.subplots(
         1, 2, figsize=(9, total), subplot_kw={"projection": "3d", "proj_type": "ortho"},
-        gridspec_kw={"left": 0, "right": 1, "wspace": 0, "bottom": 0.3 / total, "top": 1 - 0.4 / total},
+        gridspec_kw={"left": 0, "right": 1, "wspace": 0, "bottom": 0.3 / total, "top": 1 - (0.4 + head) / total},
     )  # fmt: skip
     grid = np.diff(MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(0, max(extent)))[0]
     for axis, volume in zip(axes, (before, after), strict=True):
@@ -75,8 +82,9 @@ def plot_surfaces(
         axis.text(width, depth, 0, "R  ", ha="right", va="center")
         axis.text(0, depth, 0, "  L", ha="left", va="center")
     for middle, stage in ((0.25, "before"), (0.75, "after")):
-        figure.text(middle, 1 - 0.15 / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
+        figure.text(middle, 1 - (0.15 + head) / total, f"{case}, {stage} filtering", fontsize=12, ha="center", va="top")
     add_label_legend(figure, [Line2D([], [], color="tab:gray", label=f"grid of {grid:g} mm")])
+    mark_phantom(figure, phantom)
     save(figure, [path])
 
 
@@ -107,6 +115,7 @@ def plot_slice(
     labels: dict[str, np.ndarray],
     window: tuple[float, float],
     geometry: Geometry,
+    phantom: bool,
     path: Path,
     tumor_rows: str,
 ) -> None:
@@ -121,6 +130,7 @@ def plot_slice(
             1 kidney, 2 tumor.
         window: The HU shown as black and as white.
         geometry: The grid of the volume that the slices come from.
+        phantom: Whether the cases are phantoms, which is said.
         path: The file to write, .png.
         tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
     """
@@ -145,4 +155,5 @@ def plot_slice(
             if label is not None and (label[number] == value).any():
                 axis.contour(label[number] == value, [0.5], colors=[color], linewidths=1.4)
     add_label_legend(figure, edges[:1])
+    mark_phantom(figure, phantom)
     save(figure, [path])

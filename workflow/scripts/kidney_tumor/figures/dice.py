@@ -13,17 +13,18 @@ from kidney_tumor.analysis.scoring import STAGES
 from kidney_tumor.analysis.statistics import format_p
 from kidney_tumor.analysis.summary import average_by_case
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.figures.style import COLORS, TITLES, save
+from kidney_tumor.figures.style import COLORS, TITLES, mark_phantom, save
 
 FALLS, OTHERS = "tab:red", "tab:gray"
 """The colors of cases whose Dice falls, and of all others."""
 
 
-def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
+def plot_dice(scores: pd.DataFrame, phantom: bool, paths: Sequence[Path]) -> None:
     """Draw the paper's Fig. 3: Dice of kidney + tumor (left) and tumor (right), before (blue) and after (red).
 
     Args:
         scores: The table that `summary.average_by_case` takes; undefined values are left out.
+        phantom: Whether the cases are phantoms, which is said.
         paths: The files to write, .png, .svg or .pdf.
     """
     dices = average_by_case(scores)
@@ -39,6 +40,7 @@ def plot_dice(scores: pd.DataFrame, paths: Sequence[Path]) -> None:
         axis.grid(axis="y", alpha=0.3)
     axes[0].set_ylabel("Dice")
     axes[0].set_ylim(-0.03, 1.03)
+    mark_phantom(figure, phantom)
     save(figure, paths)
 
 
@@ -57,12 +59,13 @@ def draw_box(axis: Axes, position: float, values: np.ndarray, color: str) -> Non
     axis.plot(position + spread, values, "o", color=color, markersize=4, alpha=0.8)
 
 
-def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
+def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, phantom: bool, path: Path) -> None:
     """Draw the Dice of each case before and after post-processing, joined by a line: red where it falls.
 
     Args:
         scores: The rows that `average_by_case` takes; undefined values are left out.
         effect: The table that `measure_effect` returns for them.
+        phantom: Whether the cases are phantoms, which is said.
         path: The file to write, .png.
     """
     dices = average_by_case(scores)
@@ -79,6 +82,7 @@ def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, path: Path) -> None:
     names = {"a case whose Dice falls": FALLS, "a case whose Dice rises or stays": OTHERS}
     handles = [Line2D([], [], marker="o", color=color, label=name) for name, color in names.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    mark_phantom(figure, phantom)
     save(figure, [path])
 
 

@@ -48,7 +48,7 @@ def draw_lower_half(axis: Axes, size: int) -> Line2D:
 def mark_phantom(figure: Figure, phantom: bool) -> None:
     """Say on a figure that its cases are phantoms, if they are."""
     if phantom:
-        figure.suptitle("PHANTOM COHORT: generated cases and a generated record, no patients", color="tab:red")
+        figure.suptitle("PHANTOM COHORT: generated cases, no patients", color="tab:red")
 
 
 def save(figure: Figure, paths: Sequence[Path]) -> None:

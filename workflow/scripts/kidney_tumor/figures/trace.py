@@ -12,13 +12,13 @@ from kidney_tumor.analysis.trace import STEPS, TRIMMED, Loss
 from kidney_tumor.analysis.trace_summary import find_costliest_step
 from kidney_tumor.data.slices import LOWER_HALF
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, save
+from kidney_tumor.figures.style import TITLES, add_label_legend, draw_labels, draw_lower_half, mark_phantom, save
 
 START = "truth"
 """The name of what the first step is given."""
 
 
-def plot_trace(trace: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
+def plot_trace(trace: pd.DataFrame, summary: pd.DataFrame, phantom: bool, path: Path) -> None:
     """Draw the Dice of the true masks after each step: a line for each case over a waterfall of the mean.
 
     Above a step stand its mean, its cost, and how many cases it empties.
@@ -26,6 +26,7 @@ def plot_trace(trace: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
     Args:
         trace: The tables that `trace_case` returns, of all cases.
         summary: The table that `summarize_steps` returns for them.
+        phantom: Whether the cases are phantoms, which is said.
         path: The file to write, .png.
     """
     figure, axes = plt.subplots(2, 1, figsize=(8.5, 8), sharex=True, layout="constrained")
@@ -70,15 +71,17 @@ def plot_trace(trace: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
         ["a case", "mean", "change of the mean"],
         loc="outside lower center", ncols=3, fontsize=9, frameon=False,
     )  # fmt: skip
+    mark_phantom(figure, phantom)
     save(figure, [path])
 
 
-def plot_losses(trace: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tumor_rows: str) -> None:
+def plot_losses(trace: pd.DataFrame, losses: Mapping[str, Loss], phantom: bool, path: Path, tumor_rows: str) -> None:
     """Draw slices of which the method leaves least: the truth (above), and what remains after all steps (below).
 
     Args:
         trace: The tables that `trace_case` returns, of these cases at least.
         losses: The slice of each case.
+        phantom: Whether the cases are phantoms, which is said.
         path: The file to write, .png.
         tumor_rows: The rows that the tumor network sees; the edge of the `lower_half` is drawn.
     """
@@ -96,6 +99,7 @@ def plot_losses(trace: pd.DataFrame, losses: Mapping[str, Loss], path: Path, tum
             if tumor_rows == LOWER_HALF:
                 edges.append(draw_lower_half(axis, len(labels)))
     add_label_legend(figure, edges[:1])
+    mark_phantom(figure, phantom)
     save(figure, [path])
 
 
