@@ -14,6 +14,10 @@ from kidney_tumor.patients.associations import BASELINE, OUTCOMES, SIGNIFICANT
 
 FEWEST = 10
 """The number of patients on each side of a binary outcome below which no cell is colored."""
+TICKS = np.linspace(-1, 1, 9)
+"""Strengths of an association at which the color bar has marks."""
+DARK = 0.55
+"""The strength from which a cell is so dark that its number is white."""
 NAMES = {
     BASELINE: "radiologist's size",
     "kidney_ml": "kidney volume",
@@ -65,7 +69,8 @@ def plot_outcomes(outcomes: pd.DataFrame, cases: int, phantom: bool, path: Path)
             if found:
                 strength[row, column] = cell["value"] if cell["statistic"] == "spearman" else 2 * cell["value"] - 1
             text = f"{cell['value']:.2f}".replace("nan", "-")
-            weight: dict[str, Any] = {"color": "black", "fontweight": "bold"} if found else {"color": "0.6"}
+            dark = "white" if abs(strength[row, column]) > DARK else "black"
+            weight: dict[str, Any] = {"color": dark, "fontweight": "bold"} if found else {"color": "0.5"}
             axis.text(column, row, text, ha="center", va="center", fontsize=9, **weight)
     image = axis.imshow(strength, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     axis.set_xticks(range(len(measures)), [NAMES[name] for name in measures], rotation=35, ha="right")
@@ -81,7 +86,9 @@ def plot_outcomes(outcomes: pd.DataFrame, cases: int, phantom: bool, path: Path)
         fontsize=10,
     )
     label = "larger measure, rarer or smaller outcome  ←    → more frequent or larger"
-    figure.colorbar(image, ax=axis, label=label, shrink=0.8)
+    bar = figure.colorbar(image, ax=axis, shrink=0.8, ticks=TICKS)
+    bar.ax.set_yticklabels([f"{(tick + 1) / 2:.2f} | {tick:+.2f}" for tick in TICKS])
+    bar.set_label(f"{label}\narea or C index | correlation")
     mark_phantom(figure, phantom)
     save(figure, [path])
 
