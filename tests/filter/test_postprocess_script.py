@@ -24,13 +24,13 @@ def test_ends_are_included_through_the_files_too(tmp_path):
     run("measure_tumors", "--root", ".", "--cases", "case_00000", "--output", "c.tsv", cwd=tmp_path)
     run("ratio_range", "--components", "c.tsv", "--percentiles", 0, 100, "--output", "r.json", cwd=tmp_path)
     files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
-    assert "tumor components: 3 found, 3 kept" in run("postprocess", *files, cwd=tmp_path)
+    assert "3 of 3 tumor components kept" in run("postprocess", *files, cwd=tmp_path)
     low_high = json.loads((tmp_path / "r.json").read_text())
     run("ratio_range", "--components", "c.tsv", "--percentiles", 5, 95, "--output", "r.json", cwd=tmp_path)
     narrower = json.loads((tmp_path / "r.json").read_text())
     assert low_high["low"] < narrower["low"] < narrower["high"] < low_high["high"]
     output = run("postprocess", *files, cwd=tmp_path)
-    assert "tumor components: 3 found, 1 kept" in output
+    assert "1 of 3 tumor components kept" in output
     assert output.count("100.0% inside the kidney mask: removed") == 2
 
 
@@ -134,11 +134,11 @@ def test_the_script_without_ratio_keeps_every_shape(tmp_path, kidneys):
     run("postprocess", *words, "--output", "case.nii.gz", cwd=tmp_path)
     assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
     write_json(tmp_path / "range.json", {"low": 1.0, "high": 2.8})
-    said = run(
-        "postprocess", *words, "--keep-best", "--candidates", "list.tsv", "--output", "case.nii.gz", cwd=tmp_path
-    )
+    words += ["--keep-best", "--output", "case.nii.gz"]
+    assert "kept: none passes, and this is nearest" in run("postprocess", *words, cwd=tmp_path)
+    said = run("postprocess", *words, "--candidates", "list.tsv", cwd=tmp_path)
+    assert said.splitlines() == ["case.nii.gz: 2 of 2 kidney components kept, 1 of 1 tumor components kept"]
     assert (read_label(tmp_path / "case.nii.gz") == 2).sum() == 32
-    assert "kept: none passes, and this is nearest" in said
     assert "kept: none passes, and this is nearest" in (tmp_path / "list.tsv").read_text()
 
 
@@ -206,7 +206,7 @@ def test_the_listing_shows_what_is_kept(tmp_path):
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
     files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
     lines = run("postprocess", *files, cwd=tmp_path).splitlines()
-    assert "s.nii.gz: tumor components: 10 found, 2 kept" in lines
+    assert "s.nii.gz: 1 of 1 kidney components kept, 2 of 10 tumor components kept" in lines
     listed = [line for line in lines if ": tumor of " in line]
     assert [line.endswith(": kept") for line in listed] == [False] * 5 + [True] * 2
     assert lines[-1] == "s.nii.gz: 3 smaller tumor components: removed"

@@ -38,8 +38,10 @@ def main(arguments: cli.Arguments) -> None:
             f"warning: {name}: the kidney mask ({kidney.voxels} voxels) lies inside the tumor mask ({tumor.voxels}); "
             "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
         )
-    for organ, kept in (("kidney", filtered.kept_kidneys), ("tumor", tests.kept)):
-        print(f"{name}: {organ} components: {len(kept)} found, {kept.sum()} kept")
+    counts = (("kidney", filtered.kept_kidneys), ("tumor", tests.kept))
+    print(f"{name}: " + ", ".join(f"{kept.sum()} of {len(kept)} {organ} components kept" for organ, kept in counts))
+    if arguments.candidates:
+        return  # the table says why
     ordered = tests[(-tests.voxels).argsort(kind="stable")]
     listed = ordered.kept | (np.arange(len(ordered)) < LISTED)
     for component in ordered[listed]:
