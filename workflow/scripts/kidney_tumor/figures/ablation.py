@@ -16,7 +16,9 @@ NAMES = {constraint.key: constraint.without for constraint in CONSTRAINTS} | {EV
 
 
 def plot_ablation(ablation: pd.DataFrame, phantom: bool, paths: Sequence[Path]) -> None:
-    """Draw the mean Dice with its 95 % interval for each constraint off, percentile range and smallest overlap.
+    """Draw the mean Dice for each constraint off, percentile range and smallest overlap.
+
+    A bar is the 95 % interval of the change against the configured filter, in pairs of the same case.
 
     Args:
         ablation: The table that `compare_variants` returns.
@@ -38,7 +40,7 @@ def plot_ablation(ablation: pd.DataFrame, phantom: bool, paths: Sequence[Path]) 
             axis.axhline(configured["mean"], color="tab:gray", linewidth=0.8, zorder=0)
             axis.set_title(f"{TITLES[target]}: {title}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
-        row[0].set_ylabel("mean Dice, 95 % interval")
+        row[0].set_ylabel("mean Dice, 95 % interval of its change")
     mark_phantom(figure, phantom)
     save(figure, paths)
 
@@ -48,7 +50,8 @@ def _read_numbers(text: str) -> tuple[float, ...]:
 
 
 def _draw_points(axis: Axes, table: pd.DataFrame, names: list[str]) -> None:
-    error = (table["mean"] - table["mean_low"], table["mean_high"] - table["mean"])
+    change = table["difference"].fillna(0)  # of the configured filter itself
+    error = change - table["difference_low"].fillna(0), table["difference_high"].fillna(0) - change
     axis.errorbar(range(len(table)), table["mean"], yerr=error, fmt="o", color="tab:red", capsize=3)
     axis.set_xticks(range(len(table)), names, rotation=30, ha="right", fontsize=8)
     axis.set_xlim(-0.5, len(table) - 0.5)

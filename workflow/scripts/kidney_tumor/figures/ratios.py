@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from kidney_tumor.figures.style import mark_phantom, save
 from kidney_tumor.filter.constraints import UNITS
@@ -39,6 +40,7 @@ def plot_ratios(ratios: pd.Series, unit: str, accepted: Range | None, paper: Ran
     axis.set(
         xlabel=f"largest over second largest eigenvalue, in {unit} (1: round)", ylabel="components", xlim=(1, LARGEST)
     )
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(fontsize=9, frameon=False)
     axis.grid(axis="y", alpha=0.3)
     mark_phantom(figure, phantom)
