@@ -141,7 +141,7 @@ def test_one_warning_without_a_gpu(finished, project):
     result = project.snakemake(config, *(f"results/own/models/{target}.pt" for target in ("kidney", "tumor")))
     assert result.returncode == 0, result.stdout
     assert result.stdout.count("No GPU found") == 1
-    result = project.snakemake(config, "ratio_range")
+    result = project.snakemake(config, "ratio_range", "--quiet", "host")
     assert "(Rule: ratio_range)" in result.stdout
     assert "No GPU found" not in result.stdout
 

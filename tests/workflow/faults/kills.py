@@ -46,8 +46,9 @@ def copy_workflow(parent: Path, name: str) -> Path:
 
 
 def count_finished_jobs(folder: Path) -> int:
-    """Count the jobs that have finished according to Snakemake's output."""
-    return (folder / "output.txt").read_text(errors="replace").count("Finished jobid")
+    """Count the jobs that have finished according to Snakemake's logs."""
+    logs = (folder / ".snakemake" / "log").glob("*.log")
+    return sum(path.read_text(errors="replace").count("Finished jobid") for path in logs)
 
 
 def read_scores(folder: Path) -> bytes:
