@@ -70,6 +70,10 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
             f"segment --keep-going --dry-run {PLACE} --cores 3 --resources gpu=1 --config results=/far 'run= \"001\" ' "
             "'scans={\"root\": [\"a b.nii.gz\", \"c.nii\"], \"models\": \"models\"}'"
         ),
+        "segment c.nii --format slicer_seg -o out": (
+            f"segment {PLACE} --cores all --config results=. run=out "
+            "'scans={\"root\": \"c.nii\", \"formats\": [\"slicer_seg\"]}'"
+        ),
         "evaluate labels x/scans other=y/scans": (
             f"evaluate {PLACE} --cores all --config results=results run=evaluation "
             "'evaluate={\"truth\": \"labels\", \"predictions\": {\"scans\": \"x/scans\", \"other\": \"y/scans\"}}'"

@@ -38,11 +38,10 @@ def warn_without_gpu():
     uses_networks = is_planned("train", "predict", "predict_scan", "sort_scans")
     if uses_networks and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config)}
-        weeks = "" if changed & {"slices", "network"} else ", where the paper's size takes days to weeks"
-        logger.warning(
-            f"No GPU found: the networks run on the CPU{weeks}. "
-            "docs/tutorial.md shows smaller ones, `make demo` takes minutes."
-        )
+        weeks = ""
+        if is_planned("train") and not changed & {"slices", "network"}:
+            weeks = ", where the paper's size takes days to weeks; docs/tutorial.md shows smaller ones"
+        logger.warning(f"No GPU found: the networks run on the CPU{weeks}.")
 
 
 def answer_sigterm_in_thread():

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from kidney_tumor import commands, errors, locks
 
+FORMATS = ("slicer_seg", "dicom_seg")
+"""The values of the key `scans.formats`."""
 FREE = {"-n", "--dry-run", "--dryrun", "--unlock", "--help"}
 """Options of Snakemake with which it writes no results."""
 MEANINGS = {
@@ -41,6 +43,8 @@ def make_parser() -> Parser:
     made["segment"].add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the results")
     text = "folder with trained networks, results/<run>/models; by default those that come along, which know no patient"
     made["segment"].add_argument("--models", default="", metavar="FOLDER", help=text)
+    text = "a further file of each result, for 3D Slicer or as DICOM SEG; may be given twice"
+    made["segment"].add_argument("--format", action="append", default=[], choices=FORMATS, help=text)
     made["evaluate"].add_argument("truth", metavar="TRUTH", help="folder with labels, a volume for each case")
     text = "folder with segmentations, FOLDER or NAME=FOLDER"
     made["evaluate"].add_argument("predictions", nargs="+", metavar="PREDICTIONS", help=text)
@@ -67,7 +71,7 @@ def make_lines(given: argparse.Namespace, further: list[str]) -> tuple[list[list
         raise errors.UserError(f"--cores {given.cores} is no number of cores; give one of at least 1, or all")
     options = commands.Options(given.cores, given.gpu, further)
     if given.command == "segment":
-        return commands.segment(given.scans, given.output, given.models, options), Path(given.output)
+        return commands.segment(given.scans, given.output, given.models, given.format, options), Path(given.output)
     if given.command == "evaluate":
         return commands.evaluate(given.truth, given.predictions, given.output, options), Path(given.output)
     if given.command == "demo":

@@ -21,12 +21,18 @@ def main(arguments: cli.Arguments) -> None:
     masks = read_label_masks(arguments.segmentation)
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
     known = join_cohorts([member["cohort"] for member in members])
+    if all(member["source"] == "phantom" for member in members):
+        del known["slice_mm"]  # the slices of phantoms lie apart to save time, and the networks see one at a time
     warnings = description["notes"] + list_warnings(
         describe_scan(geometry, description["hu"]), measures["kidney_ml"], known
     )
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
-        warnings.insert(0, f"{some} networks were trained on phantoms; they know no patient")
+        warnings.insert(
+            0,
+            f"{some} networks were trained on phantoms; they know no patient, so that other organs "
+            "may be marked, and few tumors are found",
+        )
     faults = list_faults(*masks, geometry.spacing, load_stored(arguments.slices, "images.npy"))
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}

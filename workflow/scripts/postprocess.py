@@ -32,7 +32,8 @@ def main(arguments: cli.Arguments) -> None:
     if arguments.candidates:
         write_candidates(arguments.candidates, filtered)
     tests = filtered.tests
-    name = arguments.output.parent.name if arguments.output.name == SEGMENTATION else arguments.output.name
+    path = arguments.output.resolve()
+    name = path.parent.name if path.name == SEGMENTATION else path.name
     if look_swapped(kidney, tumor):
         print(
             f"warning: {name}: the kidney mask ({kidney.voxels} voxels) lies inside the tumor mask ({tumor.voxels}); "

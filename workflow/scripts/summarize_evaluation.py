@@ -54,5 +54,6 @@ def main(arguments: cli.Arguments) -> None:
         print(comparison.describe_difference(row, arguments.methods[0]))
     for warning in comparison.list_warnings(scored):
         print(f"warning: {warning}")
+    print(f"cases: {arguments.output}; means: {arguments.output_summary}; box plots: {arguments.figure[0]}")
     for warning in evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown):
         print(f"warning: {warning}")

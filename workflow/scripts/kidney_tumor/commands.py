@@ -120,13 +120,16 @@ def split_results(output: str) -> dict[str, object]:
     return {"results": folder or os.curdir, "run": name}
 
 
-def segment(scans: Sequence[str], output: str, models: str, options: Options) -> list[list[str]]:
+def segment(
+    scans: Sequence[str], output: str, models: str, formats: Sequence[str], options: Options
+) -> list[list[str]]:
     """Make the command that segments scans.
 
     Args:
         scans: Files, folders with a DICOM series, and folders of these.
         output: The folder for the results.
         models: A folder with trained networks; empty for those that come along.
+        formats: The further files of each result, as `scans.formats`.
         options: What the user gave beside.
 
     Raises:
@@ -136,7 +139,8 @@ def segment(scans: Sequence[str], output: str, models: str, options: Options) ->
         if not os.path.exists(path):
             raise UserError(f"{path}: there is no such file or folder; check the path")
     roots = [os.path.normpath(path) for path in scans]
-    section = {"root": roots[0] if len(roots) == 1 else roots} | ({"models": models} if models else {})
+    section: dict[str, object] = {"root": roots[0] if len(roots) == 1 else roots}
+    section |= ({"models": models} if models else {}) | ({"formats": list(formats)} if formats else {})
     return [call_snakemake(options, "segment", settings={**split_results(output), "scans": section})]
 
 

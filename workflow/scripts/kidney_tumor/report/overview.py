@@ -68,5 +68,5 @@ def describe_scan(row: dict[str, str]) -> dict[str, Any]:
     return described | {
         "verdict": verdict,
         "reasons": faults,
-        "measures": describe_measures({name: float(row[name]) for name in MEASURES}),
+        "measures": describe_measures({name: float(row[name] or "nan") for name in MEASURES}),
     }

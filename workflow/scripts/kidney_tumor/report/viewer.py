@@ -173,14 +173,14 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
     """Find the voxel at which a page opens: in the slice with the most tumor, the tumor voxel nearest its middle.
 
-    Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
+    Of equal slices it is the middle one. It is taken from the first volume that is not empty, without a tumor from its
     kidney; if all are empty, it is the middle of the volume.
 
     Args:
         volumes: Label volumes of one shape, (slices, rows, columns).
     """
-    for value in (TUMOR, KIDNEY):
-        for volume in volumes:
+    for volume in volumes:
+        for value in (TUMOR, KIDNEY):
             counts = (volume == value).sum((1, 2))
             if counts.any():
                 largest = np.flatnonzero(counts == counts.max())

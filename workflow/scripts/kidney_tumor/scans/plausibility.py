@@ -72,7 +72,8 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
     Args:
         scan: What `describe_scan` returns.
         kidney_ml: The volume of the segmented kidneys in mL.
-        cohort: What `describe_cohort` or `join_cohorts` returns, for the training cases.
+        cohort: What `describe_cohort` or `join_cohorts` returns, for the training cases. A length that is not in it is
+            compared with nothing.
     """
     warnings = []
     if scan["hu_low"] > AIR_HU or scan["hu_high"] > HIGHEST_HU:
@@ -89,7 +90,7 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
     warnings += [
         f"{name} is {scan[key]:.3g} mm, in the training cases {cohort[key][0]:.3g} to {cohort[key][1]:.3g}"
         for key, name in LENGTHS.items()
-        if not cohort[key][0] / TOLERANCE <= scan[key] <= cohort[key][1] * TOLERANCE
+        if key in cohort and not cohort[key][0] / TOLERANCE <= scan[key] <= cohort[key][1] * TOLERANCE
     ]
     low, high = cohort["kidney_ml"]
     if kidney_ml and not low / VOLUME_TOLERANCE <= kidney_ml <= high * VOLUME_TOLERANCE:
