@@ -5,8 +5,9 @@ import pytest
 from conftest import AFFINE
 
 from kidney_tumor.data.slices import measure_hu
-from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_warnings
+from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_cuts, list_warnings
 from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.masks import RunLengthMask
 
 GEOMETRY = Geometry((100, 512, 512), AFFINE.tolist())
 SCAN = describe_scan(GEOMETRY, (-1000, -100, 800))
@@ -63,3 +64,13 @@ def test_a_scan_like_the_others_raises_no_doubt():
 def test_each_difference_is_one_line(change, kidney_ml, says):
     (warning,) = list_warnings(SCAN | change, kidney_ml, COHORT)
     assert says in warning
+
+
+@pytest.mark.parametrize(
+    ("slices", "ends"), [([3, 4], []), ([0, 1], ["first"]), ([5], ["last"]), ([0, 5], ["first", "last"])]
+)
+def test_a_kidney_at_the_end_of_a_scan_is_named(slices, ends):
+    mask = np.zeros((6, 8, 8), bool)
+    mask[slices, 2:4, 2:4] = True
+    said = list(list_cuts(RunLengthMask.from_mask(mask)))
+    assert [text.split("the ")[1].split()[0] for text in said] == ends

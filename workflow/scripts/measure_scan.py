@@ -5,7 +5,7 @@ from kidney_tumor.analysis.morphometry import measure_masks
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, load_stored, read_description
 from kidney_tumor.data.targets import NETWORKS
-from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_warnings
+from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_cuts, list_warnings
 from kidney_tumor.scans.usability import list_faults
 from kidney_tumor.volumes.masks import read_label_masks
 
@@ -33,6 +33,7 @@ def main(arguments: cli.Arguments) -> None:
             f"{some} networks were trained on phantoms; they know no patient, so that other organs "
             "may be marked, and few tumors are found",
         )
+    warnings += list_cuts(masks[0])
     faults = list_faults(*masks, geometry.spacing, load_stored(arguments.slices, "images.npy"))
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}

@@ -4,10 +4,11 @@ The networks see no scan without a kidney in their training (paper, section 2.1.
 kidneys anywhere. Nothing here refuses a scan; each warning is a line beside its result.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.masks import RunLengthMask
 
 AIR_HU = -200
 """The HU below which the lowest values of a CT lie, which shows air or at least fat around the body."""
@@ -64,6 +65,14 @@ def join_cohorts(cohorts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         name: [min(cohort[name][0] for cohort in cohorts), max(cohort[name][1] for cohort in cohorts)] for name in names
     }
+
+
+def list_cuts(kidney: RunLengthMask) -> Iterator[str]:
+    """List at which end of the scan the mask of kidney + tumor, whose first slice is the upmost, is cut off."""
+    counts = kidney.count_by_slice()
+    for end, count in (("first", counts[0]), ("last", counts[-1])):
+        if count:
+            yield f"what is marked as kidney reaches the {end} slice: it may be cut off there, or be another organ"
 
 
 def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[str, Any]) -> list[str]:
