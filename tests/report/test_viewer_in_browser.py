@@ -150,9 +150,9 @@ def test_the_window_makes_the_image_brighter(browser):
     wait(browser, lambda: find(look(browser, "planes"), compute_gray(304), 2).mean() > 0.1)
 
 
-@pytest.mark.parametrize("width", [1400, 800, 390])
-def test_nothing_is_wider_than_the_window(browser, width):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+@pytest.mark.parametrize(("width", "height"), [(1400, 900), (800, 900), (390, 900), (1000, 1050)])
+def test_all_planes_are_seen_and_nothing_is_wider_than_the_window(browser, width, height):
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     wait(browser, lambda: browser.execute_script("return innerWidth") == width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
