@@ -163,6 +163,7 @@ def test_options():
 
 
 PROVIDERS = {
+    "PIL": "pillow",
     "gdcm": "python-gdcm",
     "jinja2": "Jinja2",
     "mpl_toolkits": "matplotlib",

@@ -26,7 +26,7 @@ TABLES = DRAWING - {"plot_network", "plot_pipeline", "plot_slice"} | {
 """The scripts that work on tables of many cases, or score other methods."""
 IMPORTERS = {
     "torch": NETWORKS,
-    "pydicom": {"read_scan"},
+    "pydicom": {"read_scan", "write_dicom_seg"},
     "pandas": TABLES,
     "matplotlib": DRAWING,
     "skimage": SURFACES,

@@ -126,7 +126,7 @@ def test_a_surface_is_encoded_as_the_format_has_it():
 def test_the_page_opens_where_most_tumor_is():
     empty, tumor = put(), put((2, np.s_[3, 4:7, 5]), (2, np.s_[9, 10:15, 20:23]), (1, np.s_[12]))
     assert viewer.find_focus([empty, tumor]) == (9, 12, 21)
-    assert viewer.find_focus([TRUTH, tumor]) == viewer.find_focus([TRUTH])
+    assert viewer.find_focus([TRUTH, tumor]) == (9, 12, 21)
     assert viewer.find_focus([empty]) == (15, 20, 25)
     number, row, column = viewer.find_focus([TRUTH])
     assert TRUTH[number, row, column] == 1

@@ -150,7 +150,8 @@ def encode_case(
                 files[f"{layer.name}_{label}.mz3"] = encode_surface(*trace_surface(labels == value, affine))
                 surfaces.append(label)
         described.append({"name": layer.name, "title": layer.title, "visible": layer.visible, "surfaces": surfaces})
-    sorted_parts = [parts[name] for name in sorted(parts, key=lambda name: name == "before")]  # raw masks last
+    final = [part for name, part in parts.items() if name != "before"]
+    focus = find_focus(final if any(part.any() for part in final) else list(parts.values()))
     # Of the axes: patient's left to right, back to front, upwards.
     orientation = orientations.io_orientation(affine)[:, 0].argsort()
     facts = {
@@ -159,7 +160,7 @@ def encode_case(
         "window": list(window),
         "stored": list(stored),
         "extent": (np.linalg.norm(affine[:3, :3], axis=0) * crop.shape)[orientation].tolist(),
-        "focus": (affine @ [*find_focus(sorted_parts), 1])[:3].tolist(),
+        "focus": (affine @ [*focus, 1])[:3].tolist(),
         "inverse": np.linalg.inv(geometry.affine).tolist(),
     }
     return files, facts
@@ -173,14 +174,14 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
     """Find the voxel at which a page opens: in the slice with the most tumor, the tumor voxel nearest its middle.
 
-    Of equal slices it is the middle one. It is taken from the first volume that is not empty, without a tumor from its
+    Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
     kidney; if all are empty, it is the middle of the volume.
 
     Args:
         volumes: Label volumes of one shape, (slices, rows, columns).
     """
-    for volume in volumes:
-        for value in (TUMOR, KIDNEY):
+    for value in (TUMOR, KIDNEY):
+        for volume in volumes:
             counts = (volume == value).sum((1, 2))
             if counts.any():
                 largest = np.flatnonzero(counts == counts.max())

@@ -9,9 +9,8 @@ import nrrd
 import numpy as np
 
 from kidney_tumor.files import write_atomically
-from kidney_tumor.scans.stack import LPS_TO_RAS
 from kidney_tumor.volumes.colors import PARTS
-from kidney_tumor.volumes.grid import restore_axes
+from kidney_tumor.volumes.grid import LPS_TO_RAS, restore_axes
 from kidney_tumor.volumes.labels import read_label
 from kidney_tumor.volumes.nifti import read_geometry
 

@@ -10,11 +10,10 @@ import numpy as np
 from kidney_tumor.scans.headers import NEEDED, Slice, read_items
 from kidney_tumor.scans.refusals import refuse, silence
 from kidney_tumor.scans.series import choose_series, drop_copies
+from kidney_tumor.volumes.grid import LPS_TO_RAS
 
 ALIKE = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 """The attributes that all slices of a volume share."""
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
-"""DICOM's axes point to the patient's left and back, those of NIfTI to the right and front."""
 STRAY = 0.1
 """The part of the distance between two slices by which a slice may be away from its place in a regular stack."""
 STRAY_MM = 0.2

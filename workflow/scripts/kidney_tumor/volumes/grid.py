@@ -12,6 +12,9 @@ import numpy as np
 
 from kidney_tumor.volumes.nibabel_alone import affines, nib, orientations
 
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+"""DICOM's axes point to the patient's left and back, those of NIfTI to the right and front."""
+
 AXES = ("I", "P", "L")
 """The direction in which the voxels of each of the workflow's axes run."""
 MM = {0, 2}
