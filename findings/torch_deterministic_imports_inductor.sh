@@ -1,8 +1,7 @@
 #!/bin/bash
 # torch 2.13.0: use_deterministic_algorithms(True) imports the compiler torch._inductor, though nothing is compiled.
 #
-# Guess beforehand: the call sets a flag. It loads the compiler with hundreds of modules, so that a short job on the CPU
-# computes more for this flag than for its network.
+# Guess beforehand: the call sets a flag. It loads the compiler with hundreds of modules, which takes a second of each job.
 # This workflow sets the same flag without the import on the CPU (docs/performance.md).
 set -euo pipefail
 folder=$(mktemp -d)

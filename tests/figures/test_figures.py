@@ -97,7 +97,8 @@ def trace(*cases):
 def test_the_true_masks_show_each_case_and_the_mean(drawn, tmp_path):
     first, second = [1, 0.9, 0.8, 0.8, 0.5, 0.5, 0.5, 0.75], [0.8, 0.7, 0.6, 0.6, 0, 0, 0, 0.5]
     table = trace(("a", first, [10] * 8), ("b", second, [10, 10, 10, 10, 0, 0, 0, 5]))
-    plot_trace(table, summarize_steps(table, seed=1), False, tmp_path / "trace.png")
+    plot_trace(table, summarize_steps(table, seed=1), True, tmp_path / "trace.png")
+    assert "PHANTOM" in drawn[-1].get_suptitle()
     means = [0.9, 0.8, 0.7, 0.7, 0.25, 0.25, 0.25]
     for axis, target in zip(drawn[0].axes, ("Kidney + tumor", "Tumor"), strict=True):
         assert axis.get_title() == f"{target}: true masks after each step (n = 2)"
@@ -129,7 +130,8 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
     truth[20:24, 4:8] = 2
     losses = {name: Loss(7, truth, np.where(truth == 2, 1, 0).astype(np.uint8), 1.0) for name in ("a", "b")}
     table = trace(("a", [0.9, 0.6, 0.6, 0.6, 0.1, 0.1, 0.1, 0.6], [9, 5, 5, 5, 1, 1, 1, 5]), ("b", [1] * 8, [10] * 8))
-    plot_losses(table, losses, False, tmp_path / "cases.png", "lower_half")
+    plot_losses(table, losses, True, tmp_path / "cases.png", "lower_half")
+    assert "PHANTOM" in drawn[-1].get_suptitle()
     axes = np.array(drawn[0].axes).reshape(2, 2)
     assert [axis.get_title() for axis in axes[0]] == ["a, slice 7\ntruth", "b, slice 7\ntruth"]
     assert [axis.get_title() for axis in axes[1]] == [
@@ -221,7 +223,8 @@ def test_ablation_names_what_is_off(drawn, tmp_path):
         for number, variant in enumerate(variants, 1)
     ]
     table = compare_variants(tables, seed=1)
-    plot_ablation(table, False, [tmp_path / "ablation.png"])
+    plot_ablation(table, True, [tmp_path / "ablation.png"])
+    assert "PHANTOM" in drawn[-1].get_suptitle()
     for row in np.array(drawn[0].axes).reshape(2, 3):
         shown = []
         for axis in row:

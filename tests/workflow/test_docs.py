@@ -2,16 +2,13 @@
 
 import re
 import shlex
-import sys
 
+import kidney
 import pytest
 import yaml
-from conftest import ROOT, SCRIPTS, merged
+from conftest import ROOT, merged
 
 from kidney_tumor import configuration, schema
-
-sys.path.insert(0, str(SCRIPTS))
-import kidney
 
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VALUED = {"--cores", "--resources", "--configfile", "--config", "--report", "--profile", "--rerun-triggers"}

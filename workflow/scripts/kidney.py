@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from kidney_tumor import commands, errors, locks
+from kidney_tumor import commands, errors, locks, schema
 
-FORMATS = ("slicer_seg", "dicom_seg")
-"""The values of the key `scans.formats`."""
 FREE = {"-n", "--dry-run", "--dryrun", "--unlock", "--help"}
 """Options of Snakemake with which it writes no results."""
 MEANINGS = {
@@ -43,8 +41,9 @@ def make_parser() -> Parser:
     made["segment"].add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the results")
     text = "folder with trained networks, results/<run>/models; by default those that come along, which know no patient"
     made["segment"].add_argument("--models", default="", metavar="FOLDER", help=text)
+    formats = schema.list_keys()["scans.formats"]["items"]["enum"]
     text = "a further file of each result, for 3D Slicer or as DICOM SEG; may be given twice"
-    made["segment"].add_argument("--format", action="append", default=[], choices=FORMATS, help=text)
+    made["segment"].add_argument("--format", action="append", default=[], choices=formats, help=text)
     made["evaluate"].add_argument("truth", metavar="TRUTH", help="folder with labels, a volume for each case")
     text = "folder with segmentations, FOLDER or NAME=FOLDER"
     made["evaluate"].add_argument("predictions", nargs="+", metavar="PREDICTIONS", help=text)

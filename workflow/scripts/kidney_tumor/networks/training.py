@@ -112,9 +112,8 @@ def train(
     """Train a U-Net until the loss stops falling, `hyperparameters.epochs` at most.
 
     The returned weights and statistics of the batch normalization are those at the end of the epoch with the lowest
-    mean loss; of equal ones, the first. This loss
-    is averaged over the epoch's batches, while the weights change. If there are validation cases, one minus their
-    Dice takes the place of the loss in all that depends on its progress.
+    mean loss; of equal ones, the first. This loss is averaged over the epoch's batches, while the weights change. If
+    there are validation cases, one minus their Dice takes the place of the loss in all that depends on its progress.
 
     With a checkpoint, an interrupted training continues where it stopped, on the CPU with bitwise the same result.
 
