@@ -102,9 +102,10 @@ def describe_projection(record: dict) -> str:
 
 
 def tabulate_switches(record: dict, *stages: str) -> str:
-    """Make a table of the Dice with each setting, and its change against the first, with an interval over cases.
+    """Make a table of the Dice with each setting, and its change against the first.
 
-    It is the Dice after post-processing, unless stages are named; then the interval over trainings stands there, too.
+    It is the Dice after post-processing, unless stages are named. A change has its interval over cases, and behind it that
+    over trainings, where there are several.
     """
     head = ["", "kidney + tumor", "change [95 % interval]", "tumor", "change [95 % interval]", "emptied"]
     rows = []
@@ -115,7 +116,7 @@ def tabulate_switches(record: dict, *stages: str) -> str:
             for target in ("kidney_tumor", "tumor"):
                 dice = row[f"{stage}_{target}"]
                 change = f"{dice['change']:+.3f} [{dice['low']:+.3f}, {dice['high']:+.3f}]"
-                change += f" [{dice['seeds_low']:+.3f}, {dice['seeds_high']:+.3f}]" if stages else ""
+                change += f" [{dice['seeds_low']:+.3f}, {dice['seeds_high']:+.3f}]" if "seeds_low" in dice else ""
                 cells += [f"{dice['dice']:.3f}", "" if row is record["comparisons"][0] else change]
             rows.append([*cells, f"{row['emptied']:.0%}" if stage == "after" else ""])
     facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}; "
