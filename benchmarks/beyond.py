@@ -143,13 +143,14 @@ class Experiment:
         config = change(self.config, changes)
         folder, cases = self.predict(changes, seed, number)
         measured = pd.read_csv(self.work / "components.tsv", sep="\t")
-        ratios = measured[f"ratio_{config['postprocess']['ratio_unit']}"].to_numpy(float)
+        unit = config["postprocess"]["ratio_unit"]
+        ratios = measured[f"ratio_{unit}"].to_numpy(float)
         options = fill_dataclass(FilterOptions, config["postprocess"])
         rows = []
         for case in cases:
             before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)
             spacing = read_geometry(folder / case / "tumor.nii.gz").spacing
-            found = apply_variant(*before, spacing, ratios, options).segmentation
+            found = apply_variant(*before, spacing, ratios, unit, options).segmentation
             after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == TUMOR)
             truth = read_label_masks(self.root / case / "segmentation.nii.gz")
             rows += score_case(case, truth, before, after)
@@ -202,8 +203,7 @@ def summarize(scores, reference):
 
 
 def main(arguments):
-    defaults = measure.ROOT / "config" / "config.yaml"
-    config = configuration.read_config(arguments.configfile, defaults)
+    config = configuration.read_config(arguments.configfile)
     work, root = arguments.work, arguments.cohort or arguments.work / "cohort"
     if arguments.cohort is None:
         make_phantoms(root, **config["phantom"])
