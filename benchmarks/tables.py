@@ -104,8 +104,8 @@ def describe_projection(record: dict) -> str:
 def tabulate_switches(record: dict, *stages: str) -> str:
     """Make a table of the Dice with each setting, and its change against the first.
 
-    It is the Dice after post-processing, unless stages are named. A change has its interval over cases, and behind it that
-    over trainings, where there are several.
+    It is the Dice after post-processing, unless stages are named. A change has its interval over cases, and behind it
+    that over trainings, where there are several.
     """
     head = ["", "kidney + tumor", "change [95 % interval]", "tumor", "change [95 % interval]", "emptied"]
     rows = []

@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import refused, save
+from conftest import RESULTS, TINY, merged, refused, save
 from helpers.filters import box
+from scipy import ndimage
 
 SHAPE = (8, 26, 40)
 LENGTHS = (9, 10, 11, 12, 13)
@@ -148,3 +150,52 @@ def test_what_cannot_be_compared_is_one_line(drawn_cohorts):
     shutil.rmtree(project.folder / "there")
     save(project.folder / "there" / "case_00001.nii.gz", draw(12)[:4])
     assert "has shape (4, 26, 40), but" in fail("summarize_readers", readers={"there": "there"})
+
+
+@pytest.mark.slow
+def test_outcomes_of_another_cohort_with_the_same_patients(finished, copy_of):
+    """This cohort's labels and record under other names give what this cohort gives."""
+    project = copy_of(finished)
+    results, other = project.folder / RESULTS, project.folder / "other"
+    record = json.loads((results / "cohort" / "kits.json").read_text())
+    for entry in record:
+        case, entry["case_id"] = entry["case_id"], entry["case_id"].replace("case", "patient")
+        other.joinpath(entry["case_id"]).mkdir(parents=True)
+        shutil.copy(results / "cohort" / case / "segmentation.nii.gz", other / entry["case_id"])
+    (other / "kits.json").write_text(json.dumps(record))
+    config = merged(TINY, transfer={"other": "other"})
+    result = project.snakemake(config, "replicate_outcomes")
+    assert result.returncode == 0, result.stdout
+    patients = pd.read_csv(results / "patients" / "other.tsv", sep="\t").set_index("case")
+    patients.index = patients.index.str.replace("patient", "case")
+    known = pd.read_csv(results / "record.tsv", sep="\t").set_index("case")
+    for case in known.index:
+        measured = pd.read_csv(results / "measures" / f"{case}.tsv", sep="\t").set_index("stage")
+        row = pd.concat([measured.loc["truth"].drop("case"), known.loc[case]]).astype(float)
+        np.testing.assert_allclose(patients.loc[case, row.index].to_numpy(float), row, rtol=1e-5, err_msg=case)
+    table = pd.read_csv(results / "replication.tsv", sep="\t")
+    assert len(table)
+    assert (table["n"] == table["first_n"]).all()
+    np.testing.assert_allclose(table["value"], table["first_value"])
+    assert project.planned(config, "replicate_outcomes") == {}
+    (other / "kits.json").unlink()
+    assert "kits.json" in refused(project.snakemake(config, "replicate_outcomes"))
+
+
+@pytest.mark.slow
+def test_criteria_for_the_candidates_of_a_run(finished, copy_of):
+    """Candidates are the pieces of the raw tumor masks; those that touch a labeled tumor are true."""
+    project = copy_of(finished)
+    results = project.folder / RESULTS
+    result = project.snakemake(TINY, "summarize_criteria")
+    assert result.returncode == 0, result.stdout
+    table = pd.read_csv(results / "criteria.tsv", sep="\t").set_index("criterion")
+    true = total = 0
+    for folder in sorted((results / "predictions").glob("case_*")):
+        label = np.asanyarray(nib.load(results / "cohort" / folder.name / "segmentation.nii.gz").dataobj) == 2
+        pieces, number = ndimage.label(np.asanyarray(nib.load(folder / "tumor.nii.gz").dataobj), np.ones((3, 3, 3)))
+        sizes, touched = np.bincount(pieces.ravel()), np.bincount(pieces[label], minlength=number + 1)
+        large = sizes[1:] >= 10
+        total, true = total + large.sum(), true + (large & (touched[1:] > 0)).sum()
+    assert table["true"].unique().tolist() == [true]
+    assert table["false"].unique().tolist() == [total - true]
