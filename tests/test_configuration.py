@@ -55,6 +55,8 @@ def test_readme_explains_every_key():
         ({"training": {"learning_rate": "1e-3"}}, r"training.learning_rate: .*written as 0.001"),
         ({"training": {"dice_weight": 1.5}}, r"training.dice_weight: 1.5"),
         ({"evaluate": {"both_empty": "zero"}}, r"evaluate.both_empty: 'zero' is not one of \['missing', 'one'\]"),
+        ({"evaluate": {"labels": {"kidney": [2]}}}, r"evaluate.labels: 2 is both kidney and tumor; name each once"),
+        ({"evaluate": {"labels": {"tumor": ["mass"]}}}, r"evaluate.labels.tumor.0: 'mass' .*expected a label, a whole"),
         ({"evaluate": {"tumor_tolerance_mm": 0}}, r"evaluate.tumor_tolerance_mm: .*expected a number of mm above 0"),
         ({"evaluate": {"truth": {"kidney": [1]}}}, r"evaluate.truth.folder is missing"),
         ({"evaluate": {"predictions": {"a b": "f"}}}, r"evaluate.predictions: 'a b' does not match"),

@@ -281,6 +281,11 @@ def test_names_and_folders_stay_text_and_labels_become_numbers():
     assert methods.parse_method("~/x").folder == methods.Path.home() / "x"
     assert methods.parse_method("x").values is None
     assert methods.parse_method({"folder": "x", "kidney": [1, 3]}).values == {"kidney": [1, 3], "tumor": [2]}
+    shared = methods.parse_method("x", labels={"kidney": [1, 3]})
+    assert shared.values == {"kidney": [1, 3], "tumor": [2]}
+    assert shared.organs == configuration.ORGANS  # a folder of organs' masks is still found
+    own = {"folder": "x", "kidney": [4], "tumor": []}
+    assert methods.parse_method(own, labels={"kidney": [1, 3]}).values == {"kidney": [4], "tumor": []}
 
 
 @pytest.mark.slow

@@ -115,6 +115,29 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     assert "10. Evaluation" in page
 
 
+def test_labels_of_all_folders_are_named_once(project):
+    """A kidney of 400 voxels with a cyst (3) of 60 and a tumor (2) of 40, and its prediction without the cyst."""
+    label = np.zeros((5, 20, 30), np.uint8)
+    label[:, 5:15, 5:15] = 1
+    label[:, 5:9, 5:8], label[:, 10:12, 10:14] = 3, 2
+    save(project.folder / "kits23" / "a.nii.gz", label)
+    save(project.folder / "predicted" / "a.nii.gz", np.where(label == 3, 0, label).astype(np.uint8))
+    own = np.choose(label, [0, 7, 9, 7]).astype(np.uint8)
+    save(project.folder / "own" / "a.nii.gz", own)
+    named = {"own": {"folder": "own", "kidney": [7], "tumor": [9]}, "predicted": "predicted"}
+    section = {"truth": "kits23", "predictions": named}
+    refusal = project.snakemake({"run": "mine", "evaluate": section}, "evaluate")
+    line = "warning: own: a is left out: kits23/a.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels"
+    assert line in refusal.stdout
+    config = {"run": "mine", "evaluate": section | {"labels": {"kidney": [1, 3], "tumor": [2]}}}
+    result = project.snakemake(config, "evaluate")
+    assert result.returncode == 0, result.stdout
+    dice = read_table(project, "evaluation").set_index(["method", "target"])["dice"]
+    assert dice["own"].tolist() == [1, 1]
+    assert dice["predicted", "tumor"] == 1
+    assert dice["predicted", "kidney_tumor"] == pytest.approx(2 * 440 / (440 + 500))
+
+
 def test_what_is_missing_is_one_line(project, folders):
     line = refused(project.snakemake({"run": "mine"}, "evaluate", "--dry-run"))
     assert line.startswith("error: evaluate: name the folder of the labels and those of the predictions: --config")

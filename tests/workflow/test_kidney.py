@@ -78,6 +78,11 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
             f"evaluate {PLACE} --cores all --config results=results run=evaluation "
             "'evaluate={\"truth\": \"labels\", \"predictions\": {\"scans\": \"x/scans\", \"other\": \"y/scans\"}}'"
         ),
+        "evaluate labels models --labels kidney=1,3 tumor=": (
+            f"evaluate {PLACE} --cores all --config results=results run=evaluation "
+            "'evaluate={\"truth\": \"labels\", \"predictions\": {\"models\": \"models\"}, "
+            "\"labels\": {\"kidney\": [1, 3], \"tumor\": []}}'"
+        ),
         "run": f"{PLACE} --cores all",
         "run my.yaml outcomes --gpu": f"outcomes {PLACE} --cores all --resources gpu=1 --configfile my.yaml",
         "run -- --config run=other": f"--config run=other {PLACE} --cores all",
@@ -114,6 +119,8 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
             "evaluate labels x=gone",
             "gone is missing; expected a folder with a volume for each case (docs/how-to/evaluate.md)",
         ),
+        ("evaluate labels labels --labels cyst=3", "--labels cyst=3 cannot be read; write kidney=1,3 tumor=2"),
+        ("evaluate labels labels --labels kidney=1-3", "--labels kidney=1-3 cannot be read; write kidney=1,3 tumor=2"),
         ("evaluate labels labels ./labels", "labels and ./labels are both called labels; name one: other=./labels"),
         ("run gone.yaml", "gone.yaml: there is no such file; expected a configuration file such as config/demo.yaml"),
         ("run a.yaml b.yml", "a.yaml and b.yml are several configuration files; name them by -- --configfile"),

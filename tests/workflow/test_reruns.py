@@ -129,6 +129,7 @@ KEYS = [
     ("scans.formats", ["dicom_seg", "slicer_seg"], set()),
     ("evaluate.truth", "elsewhere", set()),  # as all of this section, of no effect but on `evaluate`
     ("evaluate.predictions", {"other": "elsewhere"}, set()),
+    ("evaluate.labels", {"kidney": [1, 3]}, set()),
     ("evaluate.both_empty", "one", set()),
     ("evaluate.kidney_tolerance_mm", 2, set()),
     ("evaluate.tumor_tolerance_mm", 2, set()),

@@ -49,6 +49,8 @@ def make_parser() -> Parser:
     made["evaluate"].add_argument("predictions", nargs="+", metavar="PREDICTIONS", help=text)
     text = "folder for the results, results/evaluation by default"
     made["evaluate"].add_argument("-o", "--output", default="results/evaluation", metavar="OUT", help=text)
+    text = "what means kidney and tumor in all folders, kidney=1,3 tumor=2 for KiTS23; by default 1 and 2"
+    made["evaluate"].add_argument("--labels", nargs="+", default=[], metavar="PART=LABELS", help=text)
     text = "configuration file, .yaml, and targets, if not all"
     made["run"].add_argument("words", nargs="*", metavar="CONFIG", help=text)
     made["filter"].add_argument("words", nargs="*", metavar="CONFIG", help="configuration file of the run, .yaml")
@@ -72,7 +74,7 @@ def make_lines(given: argparse.Namespace, further: list[str]) -> tuple[list[list
     if given.command == "segment":
         return commands.segment(given.scans, given.output, given.models, given.format, options), Path(given.output)
     if given.command == "evaluate":
-        return commands.evaluate(given.truth, given.predictions, given.output, options), Path(given.output)
+        return commands.evaluate(given.truth, given.predictions, given.output, given.labels, options), Path(given.output)
     if given.command == "demo":
         return commands.demonstrate(options), Path("results", "demo")
     make = commands.run if given.command == "run" else commands.filter_again

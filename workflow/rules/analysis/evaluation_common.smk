@@ -1,6 +1,11 @@
 # Predictions and labels in two folders, and the helpers of the rules that need nothing else.
-EVALUATED = {name: methods.parse_method(entry, locate) for name, entry in config["evaluate"]["predictions"].items()}
-TRUTH = methods.parse_method(config["evaluate"]["truth"], locate) if config["evaluate"]["truth"] else None
+def parse_evaluated(entry):
+    """Make a method from its entry, or from the folder of the labels; they share what `evaluate.labels` says."""
+    return methods.parse_method(entry, locate, config["evaluate"]["labels"])
+
+
+EVALUATED = {name: parse_evaluated(entry) for name, entry in config["evaluate"]["predictions"].items()}
+TRUTH = parse_evaluated(config["evaluate"]["truth"]) if config["evaluate"]["truth"] else None
 TRUE_CASES = methods.list_cases(TRUTH) if TRUTH and TRUTH.folder.is_dir() else {}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,11 +145,28 @@ def segment(
     return [call_snakemake(options, "segment", settings={**split_results(output), "scans": section})]
 
 
-def evaluate(truth: str, predictions: Sequence[str], output: str, options: Options) -> list[list[str]]:
+def parse_labels(words: Sequence[str]) -> dict[str, list[int]]:
+    """Parse labels such as `kidney=1,3 tumor=2`, where nothing after = means none.
+
+    Raises:
+        UserError: A word is none of these.
+    """
+    labels: dict[str, list[int]] = {}
+    for word in words:
+        part, _, numbers = word.partition("=")
+        if part not in configuration.LABELS or part in labels or not re.fullmatch(r"(\d+(,\d+)*)?", numbers):
+            raise UserError(f"--labels {word} cannot be read; write kidney=1,3 tumor=2")
+        labels[part] = [int(number) for number in numbers.split(",") if number]
+    return labels
+
+
+def evaluate(
+    truth: str, predictions: Sequence[str], output: str, labels: Sequence[str], options: Options
+) -> list[list[str]]:
     """Make the command that scores folders of predictions, each FOLDER or NAME=FOLDER, against a folder of labels.
 
     Raises:
-        UserError: A folder is missing, or two have one name.
+        UserError: A folder is missing, two have one name, or the labels cannot be read.
     """
     named: dict[str, str] = {}
     for text in predictions:
@@ -162,7 +180,8 @@ def evaluate(truth: str, predictions: Sequence[str], output: str, options: Optio
         if not os.path.isdir(folder):
             what = "is a file" if os.path.exists(folder) else "is missing"
             raise UserError(f"{folder} {what}; expected a folder with a volume for each case (docs/how-to/evaluate.md)")
-    section = {"truth": truth, "predictions": named}
+    section: dict[str, object] = {"truth": truth, "predictions": named}
+    section |= {"labels": parse_labels(labels)} if labels else {}
     return [call_snakemake(options, "evaluate", settings={**split_results(output), "evaluate": section})]
 
 

@@ -125,7 +125,7 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{section}.{config['run']} has the name of this run; give it another"
     entries = {f"{section}.{name}": entry for section in FOLDERS for name, entry in config[section].items()}
     entries |= {f"evaluate.predictions.{name}": entry for name, entry in config["evaluate"]["predictions"].items()}
-    for name, entry in (entries | {"evaluate.truth": config["evaluate"]["truth"]}).items():
+    for name, entry in (entries | {f"evaluate.{key}": config["evaluate"][key] for key in ("truth", "labels")}).items():
         yield from _find_contradictions_of_method(name, entry)
     halves = 2 if config["slices"]["tumor_rows"] == "lower_half" else 1
     shortest, poolings = config["slices"]["size"] // halves, config["network"]["depth"]

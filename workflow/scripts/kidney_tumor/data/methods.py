@@ -44,8 +44,7 @@ class Method:
 
     Attributes:
         folder: The folder with its segmentations.
-        values: The labels that mean kidney and tumor, in which case all others are background; None if its files hold
-            KiTS19's labels and nothing else.
+        values: The labels of kidney and tumor, where all others are background; None for KiTS19's and nothing else.
         organs: The names of the files of kidney and tumor, without their suffix, if each organ may have its own.
         named: Whether the configuration names these files, so that there can be no others.
     """
@@ -76,12 +75,15 @@ class Found:
     is_ambiguous: bool = False
 
 
-def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = str) -> Method:
+def parse_method(
+    entry: str | Mapping[str, Any], locate: Callable[[str], str] = str, labels: Mapping[str, list[int]] | None = None
+) -> Method:
     """Make a method from its entry in the configuration: a folder, or a mapping with a folder and labels or files.
 
     Args:
         entry: The entry.
         locate: A function that tells where the folder lies, if an importer of the workflow has moved its paths.
+        labels: The labels of kidney and tumor where the entry names none; None for KiTS19's and nothing else.
     """
     entry = {"folder": entry} if isinstance(entry, str) else entry
     folder = Path(locate(os.path.normpath(os.path.expanduser(entry["folder"]))))
@@ -89,7 +91,8 @@ def parse_method(entry: str | Mapping[str, Any], locate: Callable[[str], str] = 
     if any(isinstance(item, str) for items in parts.values() for item in items):
         return Method(folder, None, {part: [_strip(name) for name in names] for part, names in parts.items()}, True)
     organs = ORGANS if parts["kidney"] == LABELS["kidney"] else None
-    return Method(folder, parts if set(entry) & set(LABELS) else None, organs, False)
+    values = parts if set(entry) & set(LABELS) else read_parts(labels) if labels else None
+    return Method(folder, values, organs, False)
 
 
 def _strip(name: str) -> str:

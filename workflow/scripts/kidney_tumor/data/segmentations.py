@@ -135,7 +135,10 @@ def _name_problem(read: Callable[[], T]) -> T:
     try:
         return read()
     except VolumeError as error:
-        hint = "; say what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}"
+        hint = (
+            "; say what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}, or those of all folders of "
+            "`evaluate` in evaluate.labels (kidney evaluate --labels)"
+        )
         raise UnusableError(f"{error.path} {error.what}{hint * ('holds labels' in error.what)}") from error
     except PermissionError as error:
         raise UnusableError(f"{error.filename}: {error.strerror}") from error
