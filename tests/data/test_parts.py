@@ -31,6 +31,14 @@ def test_a_case_without_a_file_is_in_no_part_that_needs_it(tmp_path):
     assert sorted(case for cases in found.tested.values() for case in cases) == complete
     assert all(sorted(found.trained[part] + found.tested[part]) == complete for part in found.splits)
     assert (found.missing, found.source) == ("", "kits19")
+    assert found.describe_lacking() == (
+        f"the cohort lacks {tmp_path}/case_00001/imaging.nii.gz, {tmp_path}/case_00004/segmentation.nii.gz"
+    )
+    for case in CASES[:3]:
+        (tmp_path / case / "segmentation.nii.gz").unlink()
+    text = divide_cohort(merged(PAPER, split={"test_cases": 2}), str(tmp_path)).describe_lacking()
+    assert text.count("nii.gz") == 3
+    assert text.endswith(" and 2 more")
 
 
 def test_a_single_split_has_no_folder(tmp_path):

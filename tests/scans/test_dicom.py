@@ -132,7 +132,10 @@ def test_faulty_series_is_refused(tmp_path, series, says):
 def test_a_missing_file_is_a_gap(tmp_path):
     write_series(tmp_path / "scan")
     (tmp_path / "scan" / "0002.dcm").unlink()
-    assert "varying distances, from 3 to 6 mm" in refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
+    message = refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
+    assert "varying distances, from 3 to 6 mm: slices are missing or displaced" in message
+    assert {"0001.dcm", "0003.dcm"} == set(re.findall(r"\d{4}\.dcm", message))
+    assert list((tmp_path / "out").glob("*")) == []
 
 
 def test_series_are_listed(tmp_path):

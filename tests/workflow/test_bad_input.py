@@ -109,6 +109,8 @@ def test_a_missing_file_is_named(finished, project):
     assert len(lines) == 1
     assert "case_00002" in lines[0]
     assert "imaging.nii.gz is missing" in lines[0]
+    planned = result.stdout.index("Job stats")
+    assert "case_00002/imaging.nii.gz: check_cohort will stop the run; put them there" in result.stdout[:planned]
     assert lines[0] in result.stdout[result.stdout.rindex("Exiting because a job execution failed") :]
     assert "Traceback" not in result.stdout
 

@@ -139,6 +139,7 @@ def test_a_folder_of_scans(finished, copy_of):
             "tumor.nii.gz",
             "view.html",
         ]
+    assert sorted(path.name for path in (folder / "gapped").iterdir()) == ["images.npy", "slices.json"]
     image_of_series = nib.load(folder / "series" / "imaging.nii.gz")
     segmented = nib.load(folder / "series" / "segmentation.nii.gz")
     assert segmented.shape == image_of_series.shape

@@ -116,6 +116,21 @@ def require_cohort(wildcards):
     return []
 
 
+@cache
+def announce_lacking():
+    """Say once, when jobs are planned, which files of the cohort are missing."""
+    if lacking := COHORT.describe_lacking():
+        logger.warning(
+            f"{lacking}: check_cohort will stop the run; put them there, or leave their cases out (data.cases, data.exclude)."
+        )
+
+
+def announce_lacking_volumes(wildcards):
+    """Return no file; say which files of the cohort are missing."""
+    announce_lacking()
+    return []
+
+
 def require_record(wildcards):
     """Return no file; if there is no clinical record, end with an error when jobs are planned."""
     require_cohort(wildcards)

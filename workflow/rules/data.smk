@@ -56,6 +56,7 @@ rule check_cohort:
     """Check the headers, shapes and labels of all cases, so that a bad one stops the run before hours of work."""
     input:
         require_cohort,
+        announce_lacking_volumes,
         volumes=expand([IMAGE, LABEL], case=COHORT.complete),
     output:
         show_in_report("<results>/cohort.tsv", "cohort", "8. Cohort", "cases (table)"),

@@ -197,6 +197,14 @@ def show_summary():
     shell(f"{shlex.join(command)} 2>&1 | keep_log {shlex.quote(f'{RESULTS}/logs/show_summary.log')}")
 
 
+def remove_placeholders():
+    """Delete the empty files that stand for the volumes of refused scans, which Snakemake expects during the run."""
+    for scan in CONVERTED:
+        image = Path(RESULTS, "scans", scan, "imaging.nii.gz")
+        if image.is_file() and not image.stat().st_size:
+            image.unlink()
+
+
 def repeat_errors():
     """Repeat the jobs' own errors at the end, since they are hard to find among Snakemake's messages."""
     logs = [path for path in Path(RESULTS, "logs").rglob("*.log") if path.stat().st_mtime >= STARTED]

@@ -11,6 +11,9 @@ from typing import Any
 from kidney_tumor.data import cohort
 from kidney_tumor.data.split import split_cases
 
+SHOWN = 3
+"""The number of missing files that a message names."""
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -43,6 +46,14 @@ class Cohort:
     def source(self) -> str:
         """The word for its cases in tables and figures: `phantom` or `kits19`."""
         return "phantom" if self.is_phantom else "kits19"
+
+    def describe_lacking(self) -> str:
+        """Describe in a line which files the cases lack, three at most and the number of all; empty if none."""
+        complete = set(self.complete)
+        places = [Path(self.root, case, name) for case in self.cases if case not in complete for name in cohort.VOLUMES]
+        lacking = [str(path) for path in places if not path.is_file()]
+        others = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        return f"the cohort lacks {', '.join(lacking[:SHOWN])}{others}" if lacking else ""
 
     @property
     def splits(self) -> list[str]:
