@@ -10,19 +10,19 @@ from kidney_tumor.figures.style import save
 
 
 def plot_pipeline(edges: Iterable[tuple[str, str]], paths: Sequence[Path]) -> None:
-    """Draw rules in layers, each below all that it needs; an arrow that longer ways imply is left out.
+    """Draw rules in layers, each just above what first needs it; an arrow that longer ways imply is left out.
 
     Args:
         edges: Pairs of rules, of which the first makes what the second reads.
         paths: The files to write, .png or .svg.
     """
     graph = nx.transitive_reduction(nx.DiGraph(sorted(edges)))
-    layers = [sorted(layer) for layer in nx.topological_generations(graph)]
-    places = {
-        name: (2.2 * (number - (len(layer) - 1) / 2), -row)
-        for row, layer in enumerate(layers)
-        for number, name in enumerate(layer)
-    }
+    layers = list(nx.topological_generations(graph.reverse()))[::-1]
+    places: dict[str, tuple[float, float]] = {}
+    for row, layer in enumerate(layers):
+        above = {name: [places[needed][0] for needed in graph.predecessors(name)] or [0.0] for name in layer}
+        ordered = sorted(layer, key=lambda name: (sum(above[name]) / len(above[name]), name))
+        places |= {name: (2.2 * (number - (len(layer) - 1) / 2), -row) for number, name in enumerate(ordered)}
     figure, axis = plt.subplots(figsize=(7, 0.75 * len(layers) + 0.4), layout="constrained")
     box = {"boxstyle": "round,pad=0.4", "fc": "#eef3f8", "ec": "#4a6f94"}
     texts = {
