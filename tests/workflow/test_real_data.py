@@ -92,13 +92,13 @@ def test_the_findings_on_210_patients_are_measured_again():
             assert list(row.groups()) == expected
     radical = record["surgical_procedure"].to_numpy() == "radical_nephrectomy"
     area = (axial[radical][:, None] > axial[~radical]).mean() + (axial[radical][:, None] == axial[~radical]).mean() / 2
-    assert f"area under the ROC curve {area:.2f} " in text
+    assert f"| radical nephrectomy | area | {area:.2f} [" in text
     grade = record["tumor_isup_grade"].to_numpy(float)
     known = ~np.isnan(grade)
     result = stats.mannwhitneyu(axial[known & (grade >= 3)], axial[known & (grade < 3)])
     counts = (known & (grade >= 3)).sum(), known.sum()
     area = result.statistic / counts[0] / (counts[1] - counts[0])
-    assert re.search(rf"ISUP grade 3 or more \({area:.2f} \[[^)]*\], {counts[0]} of {counts[1]}\)", text)
+    assert re.search(rf"\| ISUP grade 3 or more \| area \| {area:.2f} \[[^|]*\], {counts[0]} of {counts[1]} \|", text)
 
 
 def measure_shapes(path):
