@@ -216,8 +216,11 @@ def test_what_cannot_be_used_is_a_row_in_words(pair, tmp_path):
     text.write_text("no volume")
     for given, says in (
         ((label, small), "small.nii.gz has shape (5, 20, 30), but"),
-        ((label, cyst), "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean, as {folder: ..., kidney: "
-            "[1, 3], tumor: [2]}, or those of all folders of `evaluate` in evaluate.labels (kidney evaluate --labels)"),
+        (
+            (label, cyst),
+            "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean, as {folder: ..., kidney: "
+            "[1, 3], tumor: [2]}, or those of all folders of `evaluate` in evaluate.labels (kidney evaluate --labels)",
+        ),
         ((Segmentation([text]), segmentation), "text.nii.gz is not a NIfTI file"),
         ((label, Segmentation([text])), "text.nii.gz is not a NIfTI file"),
     ):

@@ -74,7 +74,8 @@ def make_lines(given: argparse.Namespace, further: list[str]) -> tuple[list[list
     if given.command == "segment":
         return commands.segment(given.scans, given.output, given.models, given.format, options), Path(given.output)
     if given.command == "evaluate":
-        return commands.evaluate(given.truth, given.predictions, given.output, given.labels, options), Path(given.output)
+        made = commands.evaluate(given.truth, given.predictions, given.output, given.labels, options)
+        return made, Path(given.output)
     if given.command == "demo":
         return commands.demonstrate(options), Path("results", "demo")
     make = commands.run if given.command == "run" else commands.filter_again

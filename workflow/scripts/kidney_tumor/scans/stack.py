@@ -149,7 +149,7 @@ def _fit_positions(
         problems.append(
             f"has {duplicates} of {len(positions)} slices at the position of another{_tell_apart(slices, is_first)}"
         )
-    positions, files = positions[is_first], [slices[place].path.name for place in np.flatnonzero(is_first)]
+    positions, files = positions[is_first], [slices[place].path.name for place in np.flatnonzero(is_first).tolist()]
     if len(positions) < 2:
         raise refuse(folder, problems[0])
     span = positions[-1] - positions[0]
