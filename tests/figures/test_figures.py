@@ -184,6 +184,29 @@ def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):
     assert len([text for text in axis.texts if not text.get_text()]) == 2  # arrows
 
 
+def test_no_arrow_of_the_pipeline_crosses_a_box(drawn, tmp_path):
+    """The rules of a run on phantoms, as `find_edges` lists them."""
+    edges = (
+        "make_phantom:extract_slices make_phantom:measure_tumors make_phantom:score extract_slices:train "
+        "extract_slices:predict train:predict train:summarize measure_tumors:ratio_range ratio_range:postprocess "
+        "ratio_range:summarize predict:postprocess predict:score postprocess:score score:summarize "
+        "split_cases:summarize summarize:plot_dice"
+    )
+    plot_pipeline([tuple(edge.split(":")) for edge in edges.split()], [tmp_path / "fig1.png"])
+    [axis] = drawn[0].axes
+    drawn[0].canvas.draw()
+    boxes = {text.get_position(): text.get_bbox_patch().get_window_extent() for text in axis.texts if text.get_text()}
+    arrows = [text for text in axis.texts if not text.get_text()]
+    assert len(arrows) == 11
+    for arrow in arrows:
+        line = arrow.arrow_patch.get_path().to_polygons(closed_only=False)[0]
+        assert len(line) >= 2
+        for place, box in boxes.items():
+            if place not in (tuple(arrow.xy), tuple(arrow.xyann)):
+                inside = (line > [box.x0, box.y0]) & (line < [box.x1, box.y1])
+                assert not inside.all(axis=1).any(), place
+
+
 def test_training_marks_each_learning_rate(drawn, tmp_path):
     history = [{"epoch": n, "loss": 1 / n, "learning_rate": rate} for n, rate in enumerate([2e-3, 2e-3, 2e-4], 1)]
     plot_training({"history": history, "target": "tumor"}, tmp_path / "training.png")
