@@ -21,7 +21,6 @@ READERS = {
         "measure_tumors",
         "trace_label",
         "score",
-        "measure_case",
         "measure_label",
         "read_record",
         "ablate",
@@ -31,7 +30,7 @@ READERS = {
     "split_cases": {"summarize"},
     "extract_slices": {"train", "predict", "plot_slice", "pack_model"},
     "train": {"pack_model", "predict", "plot_training", "plot_network", "summarize", "write_first_page"},
-    "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
+    "predict": {"postprocess", "score", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
     "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
     "ratio_range": {"pack_model", "postprocess", "trace_label", "summarize", "plot_ratios"},
     "pack_model": {"write_model_card"},
@@ -45,8 +44,8 @@ READERS = {
     },
     "make_record": {"read_record"},
     "read_record": {"summarize_agreement", "summarize_outcomes", "compare_operations", "summarize_morphometry"},
-    "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
-    "score": {"summarize"},
+    "postprocess": {"score", "plot_surfaces", "plot_slice", "write_viewer"},
+    "score": {"summarize", "summarize_morphometry"},
     "summarize": {
         "write_model_card",
         "plot_dice",
@@ -60,7 +59,6 @@ READERS = {
     "write_viewer": {"write_first_page"},
     "plot_dice": {"plot_pipeline", "write_first_page"},
     "plot_references": {"write_first_page"},
-    "measure_case": {"summarize_morphometry"},
     "ablate": {"summarize_ablation"},
     "trace_label": {"summarize_traces"},
 }
@@ -118,7 +116,7 @@ KEYS = [
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
     ("postprocess.ratio_unit", "mm", {"ratio_range", "ablate"}),
     ("postprocess.percentiles", None, FILTER | {"ratio_range", "ablate"}),
-    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "measure_case"}),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "score"}),
     ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
     ("postprocess.kidney_components", 1, FILTER),
     ("postprocess.keep_best", True, FILTER),
@@ -275,7 +273,7 @@ def test_edited_code_reruns_what_reads_it(planner):
     folder = planner.folder / "workflow"
     edits = {
         "scripts/kidney_tumor/report/crop.py": {"write_viewer"},
-        "scripts/kidney_tumor/data/split.py": {"split_cases", "ablate", "summarize"},
+        "scripts/kidney_tumor/data/split.py": {"split_cases", "summarize"},
         "scripts/plot_ratios.py": {"plot_ratios"},
         "resources/viewer.html": {"write_viewer"},
         "resources/model_card.md": {"write_model_card"},
