@@ -1,15 +1,13 @@
 """What runs again after a change: each key of the configuration in turn, and the code of each rule."""
 
-import json
 import os
 import re
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 
 import pytest
 import yaml
 from conftest import RESOURCES, ROOT, SCRIPTS, TINY, merged
+from helpers.planner import PURE_TARGETS, Planner
 
 from kidney_tumor.sources import digest_code
 
@@ -157,8 +155,6 @@ FILES = {
     "plot_references": [RESOURCES / "references.tsv"],
 }
 """The files of the workflow that scripts read."""
-PURE_TARGETS = {"all", "outcomes"}
-"""The rules of a complete run that have no script."""
 TOGETHER = {"data.source", "split.scheme", "split.repeats"}
 """Keys that cannot change alone on phantoms, or that lay the results out anew."""
 
@@ -178,39 +174,6 @@ def follow(rules):
 def change(key, value):
     section, _, name = key.rpartition(".")
     return merged(TINY, **({section: {name: value}} if section else {name: value}))
-
-
-class Planner:
-    """Plans runs of a project in one process, which reads the workflow anew each time."""
-
-    def __init__(self, project):
-        command = [sys.executable, ROOT / "tests" / "helpers" / "plans.py"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        self.folder = project.folder
-        self.process = subprocess.Popen(command, cwd=self.folder, **pipes)
-
-    def ask(self, config):
-        """The rules that would run, and the code that each rule reads."""
-        print(json.dumps(config), file=self.process.stdin, flush=True)
-        for line in self.process.stdout:
-            if line.startswith("planned "):
-                answer = json.loads(line.removeprefix("planned "))
-                return set(answer["run"]) - PURE_TARGETS, answer["code"]
-        raise AssertionError("the planner ended")
-
-    def plan(self, config):
-        """The rules that would run."""
-        return self.ask(config)[0]
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def restart(self):
-        """Plan in another process, which reads the code anew."""
-        self.stop()
-        self.__init__(self)
-        return self
 
 
 @pytest.fixture
