@@ -33,8 +33,7 @@ from kidney_tumor.filter.tumors import measure_tumors
 from kidney_tumor.phantom.volumes import write_case
 from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
-from kidney_tumor.volumes.labels import TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks, read_mask
+from kidney_tumor.volumes.masks import read_label_masks, read_mask
 from kidney_tumor.volumes.nifti import read_geometry
 
 SWITCHES = {
@@ -150,8 +149,7 @@ class Experiment:
         for case in cases:
             before = tuple(read_mask(folder / case / f"{network}.nii.gz") for network in NETWORKS)
             spacing = read_geometry(folder / case / "tumor.nii.gz").spacing
-            found = apply_variant(*before, spacing, ratios, unit, options).segmentation
-            after = RunLengthMask.from_mask(found > 0), RunLengthMask.from_mask(found == TUMOR)
+            after = apply_variant(*before, spacing, ratios, unit, options).masks
             truth = read_label_masks(self.root / case / "segmentation.nii.gz")
             rows += score_case(case, truth, before, after)
         print(f"scored: {name}, seed {seed}, split {number + 1}", flush=True)

@@ -1,20 +1,20 @@
 """Each constraint of the filter off in turn, and sweeps: on masks whose answer is known, and on a finished run."""
 
 import itertools
-import re
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import RESULTS, ROOT, TINY, merged
+from conftest import RESULTS, ROOT, TINY, merged, run_script, save
 
 from kidney_tumor.analysis.ablation import apply_variant
 from kidney_tumor.analysis.summary import compare_variants
 from kidney_tumor.filter.constraints import OFF, RatioRange
 from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
-from kidney_tumor.filter.variants import OFF_TEXTS, format_options, list_variants, name_change, name_variant
+from kidney_tumor.filter.variants import OFF_TEXTS, format_options, list_variants, name_change
 from kidney_tumor.volumes.labels import read_label
 from kidney_tumor.volumes.masks import RunLengthMask, read_mask
 
@@ -60,10 +60,7 @@ def test_variants_as_text():
         "fill_holes": "off", "kidney_components": "off", "min_component_voxels": "1", "percentiles": "off",
         "tumor_kidney_overlap": "0",
     }.items()  # fmt: skip
-    names = {name_variant(variant) for variant in VARIANTS}
-    assert len(names) == len(VARIANTS)
-    # No slash, which would make folders, and no comma, at which Snakemake parts the wildcards of a cluster's jobs.
-    assert all(re.fullmatch(r"[\w~.-]{1,200}", name) for name in names)
+    assert len({tuple(format_options(variant).values()) for variant in VARIANTS}) == len(VARIANTS)
 
 
 def test_variants_keep_every_digit():
@@ -116,6 +113,32 @@ def test_each_constraint_alone_does_something(masks, name):
     assert not np.array_equal(apply(masks, CONFIGURED), apply(masks, without))
 
 
+def test_the_script_scores_each_variant_with_the_ratios_of_the_counted_cases(masks, tmp_path):
+    """The case's Dice is counted voxel by voxel; another case's tumor would widen the range."""
+    save(tmp_path / "segmentation.nii.gz", np.where(masks[1], 2, masks[0]).astype(np.uint8)[:, ::-1].copy())
+    for name, mask in zip(("kidney", "tumor"), masks, strict=True):
+        save(tmp_path / f"{name}.nii.gz", mask.astype(np.uint8))
+    rows = [("case_00000", ratio) for ratio in RATIOS] + [("case_00001", 9.0)]
+    pd.DataFrame(rows, columns=["case", "ratio_voxel"]).to_csv(tmp_path / "components.tsv", sep="\t", index=False)
+    files = ["--label", "segmentation.nii.gz", "--kidney", "kidney.nii.gz", "--tumor", "tumor.nii.gz"]
+    given = ["--components", "components.tsv", "--cases", "case_00000", "--ratio-unit", "voxel"]
+    texts = [json.dumps(vars(variant)) for variant in VARIANTS]
+    result = run_script(
+        "ablate", "--case", "case_00007", *files, *given, "--variants", *texts, "--output", "a.tsv", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = pd.read_csv(tmp_path / "a.tsv", sep="\t", dtype=dict.fromkeys(OFF, str))
+    assert set(found["case"]) == {"case_00007"}
+    label = read_label(tmp_path / "segmentation.nii.gz")
+    for variant, (_, of_variant) in zip(VARIANTS, found.groupby(list(OFF), sort=False), strict=True):
+        assert of_variant[list(OFF)].iloc[0].to_dict() == format_options(variant)
+        left = apply(masks, variant)
+        for lowest, (_, row) in zip((1, 2), of_variant.iterrows(), strict=True):
+            true, seen = label >= lowest, left >= lowest
+            assert row["predicted_voxels"] == seen.sum()
+            assert row["dice"] == pytest.approx(2 * (true & seen).sum() / (true.sum() + seen.sum()), abs=1e-6)
+
+
 def table(*dices, variant=CONFIGURED):
     rows = [
         (f"case_{n}", target, dice, int(dice > 0))
@@ -165,8 +188,10 @@ def test_the_configured_variant_gives_the_runs_scores(finished):
     ablation = pd.read_csv(results / "ablation.tsv", sep="\t")
     configured = ablation[ablation["changed"] == "nothing"].set_index("target")
     assert configured["mean"].to_dict() == pytest.approx(after.to_dict(), abs=2e-6)
-    path = results / "ablation" / f"{name_variant(CONFIGURED)}.tsv"
-    single = pd.read_csv(path, sep="\t").set_index(["case", "target"])["dice"]
+    tables = [pd.read_csv(path, sep="\t", dtype=dict.fromkeys(OFF, str)) for path in results.glob("ablation/*.tsv")]
+    read = pd.concat(tables, ignore_index=True)
+    is_configured = (read[list(OFF)] == pd.Series(format_options(CONFIGURED))).all(axis=1)
+    single = read[is_configured].set_index(["case", "target"])["dice"]
     pd.testing.assert_series_equal(
         single.sort_index(), scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"].sort_index()
     )
@@ -183,6 +208,6 @@ def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
 
 def test_another_sweep_reruns_nothing_else(finished):
     planned = finished.planned(merged(TINY, ablation={"tumor_kidney_overlap": [0.5, 0.7]}))
-    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}
+    assert planned == {"ablate": 2, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 5}
     planned = finished.planned(merged(TINY, ablation={"percentiles": [[20, 80]]}))
-    assert planned == {"ablate": 1, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 4}
+    assert planned == {"ablate": 2, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 5}

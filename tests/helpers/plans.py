@@ -1,12 +1,13 @@
-"""Plan a run of the workflow many times in one process; print each time the rules that would run, and their code.
+"""Plan a run of the workflow many times in one process; print each time the jobs that would run, and their code.
 
 It runs in a project's folder, and reads a configuration in JSON from each line. It answers with a line `planned` and a
-JSON object: `run` lists the rules of which a job would run, and `code` has for each rule of the plan the script of each
-of its jobs and the digest of its code, each pair once.
+JSON object: `run` counts the jobs of each rule that would run, and `code` has for each rule of the plan the script of
+each of its jobs and the digest of its code, each pair once.
 """
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import snakemake.api
@@ -49,8 +50,8 @@ def plan(config: dict) -> dict:
         dag, code = workflow._workflow.dag, {}
         for job in dag.jobs:
             code.setdefault(job.rule.name, set()).add(name_code(job))
-        run = {job.rule.name for job in dag.needrun_jobs(exclude_finished=False)}
-        return {"run": sorted(run), "code": {rule: sorted(names) for rule, names in code.items()}}
+        run = Counter(job.rule.name for job in dag.needrun_jobs(exclude_finished=False))
+        return {"run": run, "code": {rule: sorted(names) for rule, names in code.items()}}
 
 
 if __name__ == "__main__":

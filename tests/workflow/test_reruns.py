@@ -1,15 +1,13 @@
 """What runs again after a change: each key of the configuration in turn, and the code of each rule."""
 
-import json
 import os
 import re
-import subprocess
-import sys
 from contextlib import ExitStack, contextmanager
 
 import pytest
 import yaml
 from conftest import RESOURCES, ROOT, SCRIPTS, TINY, merged
+from helpers.planner import PURE_TARGETS, Planner
 
 from kidney_tumor.sources import digest_code
 
@@ -21,7 +19,6 @@ READERS = {
         "measure_tumors",
         "trace_label",
         "score",
-        "measure_case",
         "measure_label",
         "read_record",
         "ablate",
@@ -31,7 +28,7 @@ READERS = {
     "split_cases": {"summarize"},
     "extract_slices": {"train", "predict", "plot_slice", "pack_model"},
     "train": {"pack_model", "predict", "plot_training", "plot_network", "summarize", "write_first_page"},
-    "predict": {"postprocess", "score", "measure_case", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
+    "predict": {"postprocess", "score", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
     "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
     "ratio_range": {"pack_model", "postprocess", "trace_label", "summarize", "plot_ratios"},
     "pack_model": {"write_model_card"},
@@ -45,8 +42,8 @@ READERS = {
     },
     "make_record": {"read_record"},
     "read_record": {"summarize_agreement", "summarize_outcomes", "compare_operations", "summarize_morphometry"},
-    "postprocess": {"score", "measure_case", "plot_surfaces", "plot_slice", "write_viewer"},
-    "score": {"summarize"},
+    "postprocess": {"score", "plot_surfaces", "plot_slice", "write_viewer"},
+    "score": {"summarize", "summarize_morphometry"},
     "summarize": {
         "write_model_card",
         "plot_dice",
@@ -60,7 +57,6 @@ READERS = {
     "write_viewer": {"write_first_page"},
     "plot_dice": {"plot_pipeline", "write_first_page"},
     "plot_references": {"write_first_page"},
-    "measure_case": {"summarize_morphometry"},
     "ablate": {"summarize_ablation"},
     "trace_label": {"summarize_traces"},
 }
@@ -118,7 +114,7 @@ KEYS = [
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
     ("postprocess.ratio_unit", "mm", {"ratio_range", "ablate"}),
     ("postprocess.percentiles", None, FILTER | {"ratio_range", "ablate"}),
-    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "measure_case"}),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "score"}),
     ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
     ("postprocess.kidney_components", 1, FILTER),
     ("postprocess.keep_best", True, FILTER),
@@ -160,8 +156,6 @@ FILES = {
     "plot_references": [RESOURCES / "references.tsv"],
 }
 """The files of the workflow that scripts read."""
-PURE_TARGETS = {"all", "outcomes"}
-"""The rules of a complete run that have no script."""
 TOGETHER = {"data.source", "split.scheme", "split.repeats"}
 """Keys that cannot change alone on phantoms, or that lay the results out anew."""
 
@@ -181,39 +175,6 @@ def follow(rules):
 def change(key, value):
     section, _, name = key.rpartition(".")
     return merged(TINY, **({section: {name: value}} if section else {name: value}))
-
-
-class Planner:
-    """Plans runs of a project in one process, which reads the workflow anew each time."""
-
-    def __init__(self, project):
-        command = [sys.executable, ROOT / "tests" / "helpers" / "plans.py"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-        self.folder = project.folder
-        self.process = subprocess.Popen(command, cwd=self.folder, **pipes)
-
-    def ask(self, config):
-        """The rules that would run, and the code that each rule reads."""
-        print(json.dumps(config), file=self.process.stdin, flush=True)
-        for line in self.process.stdout:
-            if line.startswith("planned "):
-                answer = json.loads(line.removeprefix("planned "))
-                return set(answer["run"]) - PURE_TARGETS, answer["code"]
-        raise AssertionError("the planner ended")
-
-    def plan(self, config):
-        """The rules that would run."""
-        return self.ask(config)[0]
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def restart(self):
-        """Plan in another process, which reads the code anew."""
-        self.stop()
-        self.__init__(self)
-        return self
 
 
 @pytest.fixture
@@ -276,7 +237,7 @@ def test_edited_code_reruns_what_reads_it(planner):
     folder = planner.folder / "workflow"
     edits = {
         "scripts/kidney_tumor/report/crop.py": {"write_viewer"},
-        "scripts/kidney_tumor/data/split.py": {"split_cases", "ablate", "summarize"},
+        "scripts/kidney_tumor/data/split.py": {"split_cases", "summarize"},
         "scripts/plot_ratios.py": {"plot_ratios"},
         "resources/viewer.html": {"write_viewer"},
         "resources/model_card.md": {"write_model_card"},

@@ -7,13 +7,12 @@ from kidney_tumor.filter.constraints import OFF
 
 
 @cli.run_main("statistics.seed", "source", output="table with a row for each variant and target, .tsv")
-@cli.take_file("variants", "tables of ablate.py, the configured variant first", nargs="+")
+@cli.take_file("cases", "tables of ablate.py, the configured variant first", nargs="+")
 @cli.take_file("figure", "figures of the table, .png or .svg", nargs="+")
 def main(arguments: cli.Arguments) -> None:
-    read = [
-        tables.read_tables([path], "case", "target", "dice", *OFF, texts=["case", "target", *OFF])
-        for path in arguments.variants
-    ]
-    summary = compare_variants(read, arguments.seed)
+    columns = "case", "target", "dice", "predicted_voxels", *OFF
+    scores = tables.read_tables(arguments.cases, *columns, texts=["case", "target", *OFF])
+    variants = [variant for _, variant in scores.groupby(list(OFF), sort=False)]
+    summary = compare_variants(variants, arguments.seed)
     tables.write_table(arguments.output, summary)
     plot_ablation(summary, arguments.source == "phantom", arguments.figure)

@@ -9,7 +9,7 @@ import pandas as pd
 
 
 @cli.run_main("statistics.seed", "measures", "scores", "source", output="table of all cases, .tsv")
-@cli.take_file("cases", "tables of measure_case.py", nargs="+")
+@cli.take_file("cases", "tables of measures of score.py", nargs="+")
 @cli.take_file("record", "table of read_record.py, if there is a clinical record", required=False)
 @cli.take_file("output-agreement", "table of agreement, .tsv")
 @cli.take_file("figure", "Bland-Altman plots of the tumor volume, .png")

@@ -1,42 +1,40 @@
-VARIANTS = {variants.name_variant(variant): variant for variant in variants.list_variants(config)}
+VARIANTS = [json.dumps(vars(variant)) for variant in variants.list_variants(config)]
 
 
 rule ablate:
-    """Score one variant of the filter on the predictions of the run."""
+    """Score each variant of the filter on the predicted masks of a test case."""
     input:
-        labels=expand_test_cases(LABEL),
-        kidneys=expand_test_cases("<results>/{split}predictions/{case}/kidney.nii.gz"),
-        tumors=expand_test_cases("<results>/{split}predictions/{case}/tumor.nii.gz"),
+        label=LABEL,
+        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
+        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         components="<results>/tumor_components.tsv",
-        splits=expand("<results>/{split}split.tsv", split=COHORT.splits) if RANGE_SPLIT else [],
     output:
-        "<results>/ablation/{variant}.tsv",
+        "<results>/{split}ablation/{case}.tsv",
     log:
-        "<logs>/ablate/{variant}.log",
+        "<logs>/{split}ablate/{case}.log",
     benchmark:
-        "<benchmarks>/ablate/{variant}.tsv"
-    wildcard_constraints:
-        variant="|".join(map(re.escape, VARIANTS)),
+        "<benchmarks>/{split}ablate/{case}.tsv"
     conda:
         "../../../envs/imaging.yaml"
     resources:
         **request(mem_mb=2000, runtime=30),
     params:
         **use_script("ablate"),
-        predictions=lambda wildcards, input: [os.path.dirname(path) for path in input.kidneys],
-        options=lambda wildcards: list_options("postprocess", "ratio_cases", "ratio_unit")
-        + configuration.make_options(vars(VARIANTS[wildcards.variant])),
+        cases=lambda wildcards: ["--cases", *COHORT.trained[wildcards.split]] if RANGE_SPLIT else [],
+        variants=VARIANTS,
+        options=list_options("postprocess", "ratio_unit"),
     shell:
         run_script(
-            "--predictions {params.predictions:q} --labels {input.labels:q} --components {input.components:q}"
-            " {params.options:q} --output {output:q}"
+            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
+            " --components {input.components:q} {params.cases:q} --variants {params.variants:q} {params.options:q}"
+            " --output {output:q}"
         )
 
 
 rule summarize_ablation:
     """Compare the Dice of each variant of the filter with that of the configured one, in a table and a figure."""
     input:
-        variants=expand("<results>/ablation/{variant}.tsv", variant=VARIANTS),
+        cases=expand_test_cases("<results>/{split}ablation/{case}.tsv"),
     output:
         table=show_in_report(
             "<results>/ablation.tsv", "ablation_table", "3. Ablation", "Dice under each variant (table)"
@@ -55,7 +53,7 @@ rule summarize_ablation:
         options=list_options("statistics", "seed") + ["--source", COHORT.source],
     shell:
         run_script(
-            "--variants {input.variants:q} {params.options:q} --output {output.table:q}"
+            "--cases {input.cases:q} {params.options:q} --output {output.table:q}"
             " --figure {output.figure:q} {output.vector:q}"
         )
 

@@ -23,33 +23,6 @@ rule measure_label:
         )
 
 
-rule measure_case:
-    """Measure the kidneys and tumors of a test case: the true ones, and those before and after the filter."""
-    input:
-        label=LABEL,
-        kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
-        tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
-        segmentation="<results>/{split}segmentations/{case}.nii.gz",
-    output:
-        "<results>/{split}morphometry/{case}.tsv",
-    log:
-        "<logs>/{split}measure_case/{case}.log",
-    benchmark:
-        "<benchmarks>/{split}measure_case/{case}.tsv"
-    conda:
-        "../../../envs/imaging.yaml"
-    resources:
-        **request(mem_mb=1000, runtime=10),
-    params:
-        **use_script("measure_case"),
-        options=list_options("postprocess", "min_component_voxels"),
-    shell:
-        run_script(
-            "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-            " --segmentation {input.segmentation:q} {params.options:q} --output {output:q}"
-        )
-
-
 rule summarize_morphometry:
     """Compare the measures of the networks' masks with the truth and the stated sizes, over all cases."""
     input:

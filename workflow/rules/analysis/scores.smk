@@ -1,12 +1,13 @@
 rule score:
-    """Compute the Dice of a test case before and after the filter."""
+    """Compute the Dice of a test case before and after the filter, and measure these masks and the true ones."""
     input:
         label=LABEL,
         kidney="<results>/{split}predictions/{case}/kidney.nii.gz",
         tumor="<results>/{split}predictions/{case}/tumor.nii.gz",
         segmentation="<results>/{split}segmentations/{case}.nii.gz",
     output:
-        "<results>/{split}scores/{case}.tsv",
+        scores="<results>/{split}scores/{case}.tsv",
+        measures="<results>/{split}morphometry/{case}.tsv",
     log:
         "<logs>/{split}score/{case}.log",
     benchmark:
@@ -17,10 +18,12 @@ rule score:
         **request(mem_mb=1000, runtime=10),
     params:
         **use_script("score"),
+        options=list_options("postprocess", "min_component_voxels"),
     shell:
         run_script(
             "--case {wildcards.case} --label {input.label:q} --kidney {input.kidney:q} --tumor {input.tumor:q}"
-            " --segmentation {input.segmentation:q} --output {output:q}"
+            " --segmentation {input.segmentation:q} {params.options:q} --output-measures {output.measures:q}"
+            " --output {output.scores:q}"
         )
 
 

@@ -1,15 +1,17 @@
 """The effect of each constraint of the filter (paper, section 2.2) on the predictions of a run."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.places import check_places
-from kidney_tumor.data.targets import NETWORKS, TARGETS
+from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import Filtered, derive_ratio_range, postprocess
-from kidney_tumor.volumes.labels import TUMOR
+from kidney_tumor.filter.variants import format_options
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing, read_label_masks, read_mask
 
 
@@ -33,30 +35,29 @@ def apply_variant(
     return postprocess(kidney, tumor, spacing, accepted, variant)
 
 
-def score_variant(
-    prediction: Path, label: Path, ratios: np.ndarray, unit: str, variant: FilterOptions
-) -> list[tuple[str, str, float, int]]:
-    """Compute the Dice of a case under a variant of the filter.
+def score_variants(
+    kidney: Path, tumor: Path, label: Path, ratios: np.ndarray, unit: str, variants: Iterable[FilterOptions]
+) -> Iterator[dict[str, Any]]:
+    """Compute the Dice of a case under each variant of the filter.
 
     Args:
-        prediction: The folder of the raw masks `kidney.nii.gz` and `tumor.nii.gz`; its name is the case's.
+        kidney: The raw mask of kidney and tumor together.
+        tumor: The raw mask of the tumor.
         label: The case's `segmentation.nii.gz`.
         ratios: The eigenvalue ratios of all labeled tumors, shape (n,).
         unit: The unit in which they are measured, `voxel` or `mm`.
-        variant: The options of the filter.
+        variants: The options of the filter.
 
-    Returns:
-        The case, the target, its Dice and its predicted voxels, for each target.
+    Yields:
+        For each variant and target, the constraints of the variant as text, target, dice and predicted_voxels.
 
     Raises:
         UserError: A file is not a mask or a label volume, or they differ in shape or place.
     """
-    paths = [prediction / f"{network}.nii.gz" for network in NETWORKS]
-    spacing = check_places(label, *paths).spacing
-    kidney, tumor = map(read_mask, paths)
-    segmentation = apply_variant(kidney, tumor, spacing, ratios, unit, variant).segmentation
-    masks = RunLengthMask.from_mask(segmentation > 0), RunLengthMask.from_mask(segmentation == TUMOR)
-    return [
-        (prediction.name, target, compute_dice(truth, mask), mask.voxels)
-        for target, truth, mask in zip(TARGETS, read_label_masks(label), masks, strict=True)
-    ]
+    spacing = check_places(label, kidney, tumor).spacing
+    raw, truths = (read_mask(kidney), read_mask(tumor)), read_label_masks(label)
+    for variant in variants:
+        masks = apply_variant(*raw, spacing, ratios, unit, variant).masks
+        for target, truth, mask in zip(TARGETS, truths, masks, strict=True):
+            scores = {"target": target, "dice": compute_dice(truth, mask), "predicted_voxels": mask.voxels}
+            yield format_options(variant) | scores

@@ -13,8 +13,7 @@ from kidney_tumor.data.places import check_places
 from kidney_tumor.data.segmentations import Values, read_segmentation
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
 from kidney_tumor.filter.postprocessing import postprocess
-from kidney_tumor.volumes.labels import TUMOR
-from kidney_tumor.volumes.masks import RunLengthMask, read_label_masks
+from kidney_tumor.volumes.masks import read_label_masks
 
 COLUMNS = ("case", "kidney_tumor", "tumor", "filtered", "kept_first", "kept_second")
 
@@ -45,8 +44,7 @@ def compare_case(
     dices = [compute_dice(*pair) for pair in zip(first, second, strict=True)]
     left = []
     for masks in (first, second):
-        segmentation = postprocess(*masks, spacing, ratios, options).segmentation
-        left.append(RunLengthMask.from_mask(segmentation == TUMOR))
+        left.append(postprocess(*masks, spacing, ratios, options).masks[1])
     kept = [
         float(len(mask) > 0) if len(before[1]) else np.nan for mask, before in zip(left, (first, second), strict=True)
     ]

@@ -17,9 +17,8 @@ from kidney_tumor.data.slices import crop_to_view, resize_blocks, sample_nearest
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.filter.constraints import STEPS as FILTER_STEPS
 from kidney_tumor.filter.constraints import FilterOptions, RatioRange
-from kidney_tumor.filter.postprocessing import Filtered, postprocess
+from kidney_tumor.filter.postprocessing import postprocess
 from kidney_tumor.filter.trimming import trim_tumors
-from kidney_tumor.volumes.components import unite
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR, read_label_columns
 from kidney_tumor.volumes.masks import Box, Masks, RunLengthMask, Shape, read_label_masks
 from kidney_tumor.volumes.nifti import read_geometry
@@ -112,10 +111,10 @@ def trace_case(
         for mask in (small > 0, small == TUMOR, crop_to_view(small, "tumor", tumor_rows) == TUMOR)
     )
     filtered = postprocess(kidney, seen, geometry.spacing, ratios, options)
-    merged = trimmed = _merge(filtered)
+    merged = trimmed = filtered.masks
     if ratios:
         nearest = trim_tumors(filtered.tumors, geometry.spacing, ratios)
-        trimmed = _merge(postprocess(kidney, nearest, geometry.spacing, ratios, options))
+        trimmed = postprocess(kidney, nearest, geometry.spacing, ratios, options).masks
     steps = [
         ("resize", kidney, tumor),
         ("lower_half", kidney, seen),
@@ -145,12 +144,6 @@ def restore_mask(mask: np.ndarray, size: int, shape: Shape, method: str) -> RunL
     part = slices.stop - slices.start, *shape[1:]
     restored = restore(soften(mask[slices], method), size, part, method, 0.5).view(bool)
     return RunLengthMask.from_box(shape, (slices, slice(0, shape[1]), slice(0, shape[2])), restored)
-
-
-def _merge(filtered: Filtered) -> Masks:
-    """Merge the two masks of a post-processed case as `Filtered.segmentation` does."""
-    *_, (_, kidney, tumor) = filtered.apply_steps()
-    return unite(kidney, tumor), tumor
 
 
 def resize_masks(masks: Masks, size: int) -> np.ndarray:

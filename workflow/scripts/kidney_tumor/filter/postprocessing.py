@@ -27,9 +27,10 @@ from kidney_tumor.volumes.components import (
     fill_holes,
     find_components,
     mark_largest,
+    unite,
 )
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
-from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
+from kidney_tumor.volumes.masks import Mask, Masks, RunLengthMask, Spacing, encode
 
 EXAMPLE = '{"low": 1.07, "high": 2.8, "unit": "voxel"}'
 """The paper's range, as the file has it."""
@@ -100,10 +101,15 @@ class Filtered:
             yield step, kidney, self.tumors.select(kept | self.tests.rescued)
 
     @property
+    def masks(self) -> Masks:
+        """The two masks after all steps: kidney + tumor, to which all of the tumor belongs, and tumor."""
+        *_, (_, kidney, tumor) = self.apply_steps()
+        return unite(kidney, tumor), tumor
+
+    @property
     def segmentation(self) -> np.ndarray:
         """The two masks merged: shape (slices, rows, columns), uint8, 0 background, 1 kidney, 2 tumor."""
-        *_, (_, kidney, tumor) = self.apply_steps()
-        return merge(kidney, tumor)
+        return merge(*self.masks)
 
 
 def derive_ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tuple[float, float]:

@@ -41,13 +41,8 @@ def name_change(variant: Mapping[str, str], configured: Mapping[str, str]) -> st
 
 
 def format_options(variant: FilterOptions) -> dict[str, str]:
-    """Write the constraints of a variant as text for tables and file names, `off` where one excludes nothing."""
+    """Write the constraints of a variant as text for tables, `off` where one excludes nothing."""
     return {key: _format_value(getattr(variant, key)) for key in OFF}
-
-
-def name_variant(variant: FilterOptions) -> str:
-    """Name the file of a variant below `results/<run>/ablation/`, without its suffix."""
-    return "__".join(f"{key}~{value}" for key, value in format_options(variant).items())
 
 
 def _format_value(value: Any) -> str:
