@@ -66,11 +66,18 @@ def test_without_a_cohort_there_is_the_reason_and_still_the_hidden_cases(tmp_pat
     assert found.trained == found.tested == {"": []}
 
 
+def test_too_few_cases_for_the_split_are_no_cohort(tmp_path):
+    """Scans and predictions of others need none, so they go on."""
+    config = merged(PAPER, data={"source": "phantom"}, phantom={"cases": 6}, split={"test_cases": 6})
+    found = divide_cohort(config, str(tmp_path))
+    assert found.missing.startswith("split: 6 cases are too few")
+    assert (found.cases, found.trained) == ([], {"": []})
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"data": {"exclude": ["0-5"]}}, "data.exclude: no case is left"),
-        ({"split": {"test_cases": 6}}, "split: 6 cases are too few"),
         ({"split": {"test_cases": 2}, "training": {"validation_cases": 4}}, "training.validation_cases: 4 of 4"),
     ],
 )

@@ -1,12 +1,16 @@
-"""The commands that README.md and docs/ name: each option, rule, key and file of them is there."""
+"""The commands that README.md and docs/ name: what they name is there, and each can be planned."""
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 
 import kidney
 import pytest
 import yaml
-from conftest import ROOT, merged
+from conftest import ROOT, SCRIPTS, TINY, cohort_of, merged
 
 from kidney_tumor import configuration, schema
 
@@ -72,6 +76,56 @@ def test_a_command_names_what_is_there(page, line):
         config = merged(schema.read_defaults(), **settings)
         configuration.parse_texts(config)
         configuration.validate(config)
+
+
+FOLDERS = ["labels", "predictions", "nnunet_out", "second_reader", "corrected", "path/to/predictions", "some_folder",
+           "data/kits19", "results/other/segmentations", "results/mine/nnunet/nnUNet_results/Dataset719_KidneyTumor/"
+           "nnUNetTrainer__nnUNetPlans__2d/fold_0/validation"]  # fmt: skip
+"""The folders with cases, and files with scans, that the commands name."""
+SCANS = ["ct.nii.gz", "other.nii.gz", "path/to/ct.nii.gz", "my_scans/a.nii.gz", "folder_with_scans/b.nii.gz",
+         "out/scans/case_00000/imaging.nii.gz"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reader(finished, tmp_path_factory):
+    """A copy of the workflow in which a reader has all that the commands name."""
+    folder = tmp_path_factory.mktemp("reader") / "project"
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("locks", "log", ".snakemake", "user_*.yaml"))
+    cohort = cohort_of(finished, folder / "cohort")
+    (folder / "my.yaml").write_text(
+        yaml.safe_dump(merged(TINY, run="mine", data={"root": "cohort", "source": "kits19"}))
+    )
+    for name in FOLDERS:
+        shutil.copytree(cohort, folder / name)
+    case = cohort / "case_00000"
+    for number in range(5, 30):  # as many as the paper's split needs
+        shutil.copytree(case, folder / "data/kits19" / f"case_{number:05d}")
+    for name in SCANS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(case / "imaging.nii.gz", folder / name)
+    shutil.copy(case / "segmentation.nii.gz", folder / "out/scans/case_00000")
+    shutil.copytree(folder / "results/tiny/models", folder / "results/mine/models", dirs_exist_ok=True)
+    return folder
+
+
+def is_planned(line):
+    """Whether a command plans jobs of its own: a profile wants a cluster, and `...` stands for the line above."""
+    return "python" not in line and "--profile" not in line and "...as above..." not in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for _, line in COMMANDS if is_planned(line)])
+def test_a_command_can_be_planned(reader, line):
+    program, *words = split_command(line)
+    if program.endswith("kidney"):
+        command = [sys.executable, SCRIPTS / "kidney.py", *words, *([] if "--" in words else ["--"]), "--dry-run"]
+    else:
+        command = [sys.executable, "-m", "snakemake", "--dry-run", *words]
+    path = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    result = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False, env=os.environ | path)
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said
+    assert "Job stats:" in said or "Nothing to be done" in said, said
 
 
 def read_rules(path):

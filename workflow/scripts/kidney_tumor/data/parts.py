@@ -10,6 +10,7 @@ from typing import Any
 
 from kidney_tumor.data import cohort
 from kidney_tumor.data.split import split_cases
+from kidney_tumor.errors import UserError
 
 SHOWN = 3
 """The number of missing files that a message names."""
@@ -23,7 +24,7 @@ class Cohort:
         root: The folder of the cohort.
         is_phantom: Whether its cases are phantoms.
         hidden: The images of KiTS19's hidden cases, by the case.
-        missing: Why there is no cohort; empty if there is one.
+        missing: Why there is no cohort, or none that the splits can divide; empty if there is one.
         cases: All cases of the run.
         complete: Those with an image and a label, or that will have both when they are made or fetched.
         labeled: Those with a label, likewise.
@@ -65,7 +66,8 @@ def divide_cohort(config: Mapping[str, Any], root: str) -> Cohort:
     """Find the cohort in a folder, and divide it as the configuration says.
 
     Raises:
-        UserError: The configuration selects no such cases, or the splits leave none to train, validate or test on.
+        UserError: The configuration selects no such cases, or none would be left to train on beside those that
+            validate.
     """
     found = Cohort(root, config["data"]["source"] == "phantom", cohort.find_hidden(config, root))
     try:
@@ -73,7 +75,10 @@ def divide_cohort(config: Mapping[str, Any], root: str) -> Cohort:
     except cohort.NoCohortError as error:
         return replace(found, missing=str(error))
     complete = cohort.find_complete(config, root, cases, *cohort.VOLUMES)
-    splits = split_cases(cases, **config["split"])
+    try:
+        splits = split_cases(cases, **config["split"])
+    except UserError as error:
+        return replace(found, missing=str(error))
     folders = [f"split_{number}/" for number in range(1, len(splits) + 1)] if len(splits) > 1 else [""]
     trained, tested = (
         {

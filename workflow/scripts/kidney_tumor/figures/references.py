@@ -13,11 +13,14 @@ from kidney_tumor.figures.style import COLORS, TITLES, save
 
 REFERENCE_COLUMNS = ("method", "data", "cases", *TARGETS, "kidney", "mean", "source", "differs")
 """The columns of the table of published results."""
+LEAST_CASES = 20
+"""The number of cases, the paper's, below which published means are not drawn beside a run."""
 
 
 def plot_references(scores: pd.DataFrame, references: pd.DataFrame, phantom: bool, paths: Sequence[Path]) -> None:
     """Draw this run's Dice after post-processing with its mean, and beside it published means of the same target.
 
+    Beside phantoms, or fewer than `LEAST_CASES` cases, nothing published is drawn, since it would invite a comparison.
     A mean over targets and a kidney without its tumor have no place on either axis; they stand in the table alone.
 
     Args:
@@ -27,6 +30,8 @@ def plot_references(scores: pd.DataFrame, references: pd.DataFrame, phantom: boo
         paths: The files to write, .png or .svg.
     """
     dices = average_by_case(scores)["after"]
+    if phantom or len(dices) < LEAST_CASES:
+        references = references.iloc[:0]
     counts = [1 + int(references[target].notna().sum()) for target in TARGETS]
     figure, axes = plt.subplots(
         1, 2, figsize=(9, 5.2), sharey=True, layout="constrained", gridspec_kw={"width_ratios": counts}
@@ -45,7 +50,8 @@ def plot_references(scores: pd.DataFrame, references: pd.DataFrame, phantom: boo
         here = f"this run{', phantoms' if phantom else ''}\n(n = {len(values)})"
         names = [_name_reference(row) for _, row in published.iterrows()]
         axis.set_xticks([0, *places], [here, *names], rotation=35, ha="right", rotation_mode="anchor", fontsize=9)
-        axis.text((len(published) + 1) / 2, 0.02, "published means,\nnot measured here", ha="center", fontsize=9)
+        if len(published):
+            axis.text((len(published) + 1) / 2, 0.02, "published means,\nnot measured here", ha="center", fontsize=9)
         axis.set_xlim(-0.5, len(published) + 0.5)
         axis.set_title(TITLES[target])
         axis.grid(axis="y", alpha=0.3)
@@ -53,6 +59,8 @@ def plot_references(scores: pd.DataFrame, references: pd.DataFrame, phantom: boo
     axes[0].set_ylim(-0.03, 1.03)
     if phantom:
         figure.suptitle("PHANTOMS, not comparable with what is published on patients", color="tab:red")
+    elif references.empty:
+        figure.suptitle(f"Fewer than {LEAST_CASES} cases, too few to stand beside published means")
     save(figure, paths)
 
 
