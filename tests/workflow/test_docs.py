@@ -78,12 +78,16 @@ def test_a_command_names_what_is_there(page, line):
         configuration.validate(config)
 
 
-FOLDERS = ["labels", "predictions", "nnunet_out", "second_reader", "corrected", "path/to/predictions", "some_folder",
-           "data/kits19", "results/other/segmentations", "results/mine/nnunet/nnUNet_results/Dataset719_KidneyTumor/"
+FOLDERS = ["labels", "predictions", "nnunet_out", "second_reader", "corrected", "path/to/predictions", "data/kits19",
+           "results/other/segmentations", "results/mine/nnunet/nnUNet_results/Dataset719_KidneyTumor/"
            "nnUNetTrainer__nnUNetPlans__2d/fold_0/validation"]  # fmt: skip
 """The folders with cases, and files with scans, that the commands name."""
 SCANS = ["ct.nii.gz", "other.nii.gz", "path/to/ct.nii.gz", "my_scans/a.nii.gz", "folder_with_scans/b.nii.gz",
          "out/scans/case_00000/imaging.nii.gz"]  # fmt: skip
+
+PLACES = {"<the data folder of KiTS19>": "data/kits19", "<KiTS19>": "labels", "<KiTS23>": "second_reader",
+          "<a folder of other labels of the same cases>": "second_reader"}  # fmt: skip
+"""What stands for the words in angle brackets; all others mean a folder of other patients."""
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,10 @@ def reader(finished, tmp_path_factory):
     case = cohort / "case_00000"
     for number in range(5, 30):  # as many as the paper's split needs
         shutil.copytree(case, folder / "data/kits19" / f"case_{number:05d}")
-    for name in SCANS:
+    shutil.copytree(case, folder / "some_folder/patient_1")
+    shutil.copy(cohort / "kits.json", folder / "some_folder")
+    hidden = [f"data/kits19/case_{number:05d}/imaging.nii.gz" for number in range(210, 300)]
+    for name in [*SCANS, *hidden]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(case / "imaging.nii.gz", folder / name)
     shutil.copy(case / "segmentation.nii.gz", folder / "out/scans/case_00000")
@@ -116,6 +123,8 @@ def is_planned(line):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", [line for _, line in COMMANDS if is_planned(line)])
 def test_a_command_can_be_planned(reader, line):
+    for words, place in PLACES.items():
+        line = line.replace(words, place)
     program, *words = split_command(line)
     if program.endswith("kidney"):
         command = [sys.executable, SCRIPTS / "kidney.py", *words, *([] if "--" in words else ["--"]), "--dry-run"]
