@@ -60,6 +60,7 @@ def test_a_case_by_hand(volumes):
 def test_the_script_alone(tmp_path, volumes):
     names = ("label", "kidney", "tumor", "segmentation")
     arguments = ["--case", "case_00001", "--output", tmp_path / "scores.tsv"]
+    arguments += ["--output-measures", tmp_path / "measures.tsv"]
     for name, volume in zip(names, volumes, strict=True):
         arguments += [f"--{name}", save(tmp_path / f"{name}.nii.gz", volume)]
     assert run_script("score", *arguments).returncode == 0

@@ -252,10 +252,11 @@ def test_volumes_of_a_case_are_compared_in_place(tmp_path, label, move, lies_the
     nib.save(nib.Nifti1Image(label, elsewhere), folder / "segmentation.nii.gz")
     masks = ["--kidney", tmp_path / "kidney.nii.gz", "--tumor", moved]
     truth = ["--label", folder / "segmentation.nii.gz", "--segmentation", tmp_path / "kidney.nii.gz"]
+    outputs = ["--output", tmp_path / "b.tsv", "--output-measures", tmp_path / "c.tsv"]
     results = [
         run_script("check_cohort", "--root", tmp_path, "--cases", "case_00000", "--output", tmp_path / "a.tsv"),
         run_script("postprocess", *masks, "--ratio-range", tmp_path / "range.json", "--output", tmp_path / "a.nii.gz"),
-        run_script("score", "--case", "case_00000", *masks, *truth, "--output", tmp_path / "b.tsv"),
+        run_script("score", "--case", "case_00000", *masks, *truth, *outputs),
     ]
     for result in results:
         assert result.returncode == (0 if lies_there else 1), result.stderr
