@@ -149,7 +149,7 @@ def _fit_positions(
         problems.append(
             f"has {duplicates} of {len(positions)} slices at the position of another{_tell_apart(slices, is_first)}"
         )
-    positions, files = positions[is_first], [slices[place].path.name for place in np.flatnonzero(is_first).tolist()]
+    positions = positions[is_first]
     if len(positions) < 2:
         raise refuse(folder, problems[0])
     span = positions[-1] - positions[0]
@@ -164,9 +164,12 @@ def _fit_positions(
     is_rounded = np.abs(strays).max() < 0.8 * unit and uneven < (1.01 + 1 / len(steps)) * unit
     if not is_near and not is_rounded:
         varying = f"from {distances.min():.4g} to {distances.max():.4g} mm"
-        widest = int(distances.argmax())
-        place = f"between {files[widest]} and {files[widest + 1]}"
-        problems.append(f"has slices at varying distances, {varying}: slices are missing or displaced, first {place}")
+        places, widest = np.flatnonzero(is_first).tolist(), int(distances.argmax())
+        beside = " and ".join(slices[place].path.name for place in places[widest : widest + 2])
+        problems.append(
+            f"has slices at varying distances, {varying}: slices are missing or displaced; the widest gap is between "
+            f"{beside}"
+        )
     if problems:
         raise refuse(folder, " and ".join(problems))
     aside = np.linalg.norm(span - (span @ normal) * normal)
