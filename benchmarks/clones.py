@@ -1,67 +1,113 @@
-"""Compare the CPU seconds of scripts in another clone with those here, in turns: their start, and their work on labels.
+"""Compare the CPU seconds of whole commands in another clone with those here, in turns.
 
-python benchmarks/clones.py --before ../before --labels case_00000/segmentation.nii.gz case_00001/segmentation.nii.gz
+python benchmarks/clones.py --before ../before --labels kits19/data --scan ct.nii.gz
 """
 
 import argparse
+import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
-import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
-STARTED = (
-    "extract_slices",
-    "predict",
-    "postprocess",
-    "score",
-    "plot_slice",
-    "write_viewer",
-    "measure_scan",
-)
+RUN = "clones"
+DEMO = ("--configfile", "config/demo.yaml", "--config", f"run={RUN}")
+SCRIPTS = ("extract_slices", "predict", "postprocess", "score", "plot_slice", "write_viewer", "measure_scan")
 MERGED = {"score": ("score", "measure_case")}
 """The scripts whose work a script does; those that a clone does not have are left out there."""
-RANGE = '{"low": 1.07, "high": 2.8, "unit": "voxel"}'
 
 
-def measure(clone, script, *options):
-    """The CPU seconds of a script, or of those whose work it does, by the interpreter of its clone."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    scripts = [clone / f"workflow/scripts/{name}.py" for name in MERGED.get(script, [script])]
-    for path in filter(Path.exists, scripts):
-        command = [clone / ".venv/bin/python", path, *options]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+def run(clone, *command):
+    """Run a command in a clone; return the CPU seconds of it and all its jobs, and the seconds on the clock."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(list(map(str, command)), cwd=clone, check=True, env=environment, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, time.perf_counter() - started
 
 
-def compare(name, before, jobs):
-    """Measure jobs in turns, and print a row of the table."""
-    times = [[measure(clone, *job) for clone in (before, HERE)] for job in jobs]
-    ratios = sorted(after / first for first, after in times)
-    seconds = " | ".join(f"{statistics.median(column):.2f}" for column in zip(*times, strict=True))
-    print(f"| {name} | {seconds} | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) |", flush=True)
+def snakemake(clone, *words):
+    return run(clone, ".venv/bin/snakemake", "--cores", 2, *words)
+
+
+def start_script(script):
+    """Make a task that starts a script, or those whose work it does, and ends it."""
+
+    def start(clone, number):
+        scripts = [clone / f"workflow/scripts/{name}.py" for name in MERGED.get(script, [script])]
+        times = [run(clone, ".venv/bin/python", path, "--help") for path in scripts if path.exists()]
+        return tuple(map(sum, zip(*times, strict=True)))
+
+    return start
+
+
+def run_demo(clone, number):
+    shutil.rmtree(clone / "results" / RUN, ignore_errors=True)
+    return snakemake(clone, *DEMO)
+
+
+def change_percentiles(clone, number):
+    """On the finished demo; each round takes percentiles that the last did not."""
+    return snakemake(clone, *DEMO, f"postprocess={{percentiles: [{number + 6}, {94 - number}]}}")
+
+
+def analyze_labels(root, cases):
+    def analyze(clone, number):
+        shutil.rmtree(clone / "results" / f"{RUN}_labels", ignore_errors=True)
+        data = json.dumps({"root": str(root), "cases": cases})
+        return snakemake(
+            clone, "ratio_range", "summarize_traces", "outcomes", "--config", f"run={RUN}_labels", f"data={data}"
+        )
+
+    return analyze
+
+
+def segment(scan):
+    def segment_scan(clone, number):
+        results, folder = clone / "results" / f"{RUN}_scan", clone / "results" / f"{RUN}_input"
+        shutil.rmtree(results, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(scan, folder)
+        models = HERE / "workflow/resources/models/synthetic"
+        scans = json.dumps({"root": str(folder), "models": str(models)})
+        return snakemake(clone, "segment", "--config", f"run={RUN}_scan", "device=cpu", f"scans={scans}")
+
+    return segment_scan
+
+
+def compare(name, before, task, rounds):
+    """Run a task in turns, and print a row of the table."""
+    times = [[task(clone, number) for clone in (before, HERE)] for number in range(rounds)]
+    ratios = sorted(here[0] / there[0] for there, here in times)
+    spent = [statistics.median(seconds) for both in zip(*times, strict=True) for seconds in zip(*both, strict=True)]
+    cells = f"{spent[0]:.2f} | {spent[2]:.2f} | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    print(f"| {name} | {cells} | {spent[1]:.1f} | {spent[3]:.1f} | {rounds} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, required=True, help="another clone, with a .venv of its own")
-    parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label volumes")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds for the starts")
+    parser.add_argument("--labels", type=Path, help="folder of cases in KiTS19's layout, with their clinical record")
+    parser.add_argument("--every", type=int, default=5, help="take one in so many of KiTS19's 210 cases")
+    parser.add_argument("--scan", type=Path, help="a CT volume")
+    parser.add_argument("--tasks", nargs="+", help="names, or beginnings of names, of tasks; by default all")
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    before = arguments.before.absolute()
-    for name in STARTED:
-        compare(f"start of `{name}`", before, [(name, "--help")] * arguments.rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        ratio_range = Path(folder, "ratio_range.json")
-        ratio_range.write_text(RANGE)
-        outputs = ("--case", "case_00000", "--slice", f"{folder}/slice.npz", "--output", f"{folder}/table.tsv")
-        for name, *further in (("trace_label", "--ratio-range", ratio_range), ("measure_label",)):
-            jobs = [(name, *outputs, *further, "--label", label) for label in arguments.labels]
-            if jobs:
-                compare(f"`{name}`, {len(jobs)} labels", before, jobs)
+    tasks = {f"start of `{name}`": start_script(name) for name in SCRIPTS}
+    tasks |= {"the demo": run_demo, "a changed percentile": change_percentiles}
+    if arguments.labels:
+        tasks["labels"] = analyze_labels(arguments.labels.absolute(), [*range(0, 210, arguments.every)])
+    if arguments.scan:
+        tasks["segment a scan"] = segment(arguments.scan.absolute())
+    print("| CPU seconds | before | here | ratio | before, on the clock | here | rounds |\n" + "| --- " * 7 + "|")
+    for name, task in tasks.items():
+        if not arguments.tasks or name.startswith(tuple(arguments.tasks)):
+            compare(name, arguments.before.absolute(), task, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ COHORT = {"minutes": "minutes", "cores": "cores", "busy_share": "cores busy", "i
 RULE = {"rule": "rule", "jobs": "jobs", "seconds": "all of them, s", "longest": "the longest, s",
         "peak_mb": "peak memory, MB", "asked_mb": "asked, MB"}  # fmt: skip
 """The columns of tables: the key of each, and its head."""
+SHOWN = 9
+"""The number of rules that the table of the cohort has, those that take longest."""
 
 
 def format_value(value: object) -> str:
@@ -88,7 +90,7 @@ def tabulate_cohort(record: dict) -> str:
     """Make the tables of what a run of the paper's size takes, whole and by rule."""
     whole = record | {"minutes": record["wall_seconds"] / 60}
     whole |= {name: size / 1e9 for name, size in record["bytes"].items()}
-    rules = tabulate(record["rules"], RULE)
+    rules = tabulate(record["rules"][:SHOWN], RULE)
     return f"{tabulate([whole], COHORT)}\n\n{rules}{describe_source(record)}"
 
 
@@ -101,24 +103,22 @@ def describe_projection(record: dict) -> str:
     )
 
 
-def tabulate_switches(record: dict, *stages: str) -> str:
-    """Make a table of the Dice with each setting, and its change against the first.
+def tabulate_switches(record: dict) -> str:
+    """Make a table of the Dice after post-processing with each setting, and its change against the first.
 
-    It is the Dice after post-processing, unless stages are named. A change has its interval over cases, and behind it
-    that over trainings, where there are several.
+    A change has its interval over cases, and behind it that over trainings, where there are several.
     """
     head = ["", "kidney + tumor", "change [95 % interval]", "tumor", "change [95 % interval]", "emptied"]
     rows = []
     for row in record["comparisons"]:
         name = f"`{row['setting']}`" if ":" in row["setting"] or "/" in row["setting"] else row["setting"]
-        for stage in stages or ("after",):
-            cells = [f"{name}, {stage} the filter" if stages else name]
-            for target in ("kidney_tumor", "tumor"):
-                dice = row[f"{stage}_{target}"]
-                change = f"{dice['change']:+.3f} [{dice['low']:+.3f}, {dice['high']:+.3f}]"
-                change += f" [{dice['seeds_low']:+.3f}, {dice['seeds_high']:+.3f}]" if "seeds_low" in dice else ""
-                cells += [f"{dice['dice']:.3f}", "" if row is record["comparisons"][0] else change]
-            rows.append([*cells, f"{row['emptied']:.0%}" if stage == "after" else ""])
+        cells = [name]
+        for target in ("kidney_tumor", "tumor"):
+            dice = row[f"after_{target}"]
+            change = f"{dice['change']:+.3f} [{dice['low']:+.3f}, {dice['high']:+.3f}]"
+            change += f" [{dice['seeds_low']:+.3f}, {dice['seeds_high']:+.3f}]" if "seeds_low" in dice else ""
+            cells += [f"{dice['dice']:.3f}", "" if row is record["comparisons"][0] else change]
+        rows.append([*cells, f"{row['emptied']:.0%}"])
     facts = f"n = {record['test_cases']} cases, training seeds {', '.join(map(str, record['seeds']))}; "
     return make_table(head, rows) + describe_source(record, facts)
 
@@ -135,8 +135,6 @@ def render(document: str) -> str:
         "scans": lambda: tabulate_scans(records["scans"]),
         "cohort": lambda: tabulate_cohort(records["cohort"]),
         "projection": lambda: describe_projection(records["training"]),
-        "precision_demo": lambda: tabulate_switches(records["precision_demo"], "before", "after"),
-        "precision_real": lambda: tabulate_switches(records["precision_real"], "before", "after"),
         "phantoms": lambda: tabulate_switches(records["beyond_phantoms"]),
         "real": lambda: tabulate_switches(records["beyond_real"]),
     }

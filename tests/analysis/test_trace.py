@@ -119,24 +119,25 @@ def test_the_costliest_step():
 def test_the_scripts_alone(tmp_path, label):
     write_json(tmp_path / "range.json", {"low": 1.0, "high": 9.0})
     for case in ("case_00001", "case_00002"):
-        path = save(tmp_path / case / "segmentation.nii.gz", label)
-        result = run_script(
-            "trace_label", "--case", case, "--label", path, "--ratio-range", tmp_path / "range.json",
-            "--size", 32, "--slice", tmp_path / f"{case}.npz", "--output", tmp_path / f"{case}.tsv",
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr
-    outputs = [tmp_path / name for name in ("all.tsv", "summary.tsv", "steps.png", "cases.png")]
-    options = ("--output", "--output-summary", "--figure", "--figure-cases")
+        save(tmp_path / case / "segmentation.nii.gz", label)
+    trace, slices = tmp_path / "trace.tsv", tmp_path / "trace.npz"
+    result = run_script(
+        "trace_labels", "--root", tmp_path, "--cases", "case_00001", "case_00002",
+        "--ratio-range", tmp_path / "range.json", "--size", 32, "--slices", slices, "--output", trace,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    outputs = [tmp_path / name for name in ("summary.tsv", "steps.png", "cases.png")]
+    options = ("--output", "--figure", "--figure-cases")
     result = run_script(
         "summarize_traces",
-        "--cases", *tmp_path.glob("case_*.tsv"), "--slices", *tmp_path.glob("case_*.npz"),
+        "--trace", trace, "--slices", slices,
         *(word for pair in zip(options, outputs, strict=True) for word in pair),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    table = pd.read_csv(outputs[0], sep="\t")
+    table = pd.read_csv(trace, sep="\t")
     assert table.columns[:4].tolist() == ["case", "target", "step", "dice"]
     assert len(table) == 2 * 2 * (len(STEPS) + 1)
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in outputs[2:])
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in outputs[1:])
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ AFTER_FILTER = {
     "all": 1,
 }
 ABLATED = {"ablate": 2, "summarize_ablation": 1}
-TRACE = {"trace_label": 5, "summarize_traces": 1}
+TRACE = {"trace_labels": 1, "summarize_traces": 1}
 TRAINED = {"train": 2, "plot_training": 2, "plot_network": 2, "predict": 2, "pack_model": 1}
 
 

@@ -17,9 +17,9 @@ READERS = {
         "check_cohort",
         "extract_slices",
         "measure_tumors",
-        "trace_label",
+        "trace_labels",
         "score",
-        "measure_label",
+        "measure_labels",
         "read_record",
         "ablate",
         "write_viewer",
@@ -30,9 +30,9 @@ READERS = {
     "train": {"pack_model", "predict", "plot_training", "plot_network", "summarize", "write_first_page"},
     "predict": {"postprocess", "score", "ablate", "plot_surfaces", "plot_slice", "write_viewer"},
     "measure_tumors": {"ratio_range", "ablate", "plot_ratios"},
-    "ratio_range": {"pack_model", "postprocess", "trace_label", "summarize", "plot_ratios"},
+    "ratio_range": {"pack_model", "postprocess", "trace_labels", "summarize", "plot_ratios"},
     "pack_model": {"write_model_card"},
-    "measure_label": {
+    "measure_labels": {
         "pack_model",
         "make_record",
         "summarize_agreement",
@@ -58,10 +58,10 @@ READERS = {
     "plot_dice": {"plot_pipeline", "write_first_page"},
     "plot_references": {"write_first_page"},
     "ablate": {"summarize_ablation"},
-    "trace_label": {"summarize_traces"},
+    "trace_labels": {"summarize_traces"},
 }
-FILTER = {"postprocess", "trace_label", "ablate"}
-NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "make_record", "train"}
+FILTER = {"postprocess", "trace_labels", "ablate"}
+NEW_CASES = {"check_cohort", "split_cases", "measure_tumors", "measure_labels", "trace_labels", "train"}
 
 # Each key, another value of it, and the rules that must run again; those that read what they write follow.
 KEYS = [
@@ -86,8 +86,8 @@ KEYS = [
     ("split.test_cases", 1, {"split_cases", "train"}),
     ("split.test_fraction", 0.2, set()),  # test_cases wins
     ("split.seed", 1, {"split_cases", "train"}),
-    ("slices.size", 48, {"extract_slices", "trace_label"}),
-    ("slices.tumor_rows", "all", {"train", "trace_label"}),
+    ("slices.size", 48, {"extract_slices", "trace_labels"}),
+    ("slices.tumor_rows", "all", {"train", "trace_labels"}),
     ("slices.hu_window", [-100, 300], {"train", "plot_slice", "write_viewer"}),
     ("network.base_channels", 3, {"train"}),
     ("network.depth", 1, {"train"}),
@@ -108,13 +108,13 @@ KEYS = [
     ("training.loading", "disk", set()),
     ("inference.batch_size", 4, {"predict"}),
     ("inference.threshold", 0.4, {"predict"}),
-    ("inference.restore", "nearest", {"predict", "trace_label"}),
+    ("inference.restore", "nearest", {"predict", "trace_labels"}),
     ("inference.probabilities", True, {"predict"}),
     ("postprocess.percentiles", [10, 90], {"ratio_range", "ablate"}),
     ("postprocess.ratio_cases", "train", {"ratio_range", "ablate"}),
     ("postprocess.ratio_unit", "mm", {"ratio_range", "ablate"}),
     ("postprocess.percentiles", None, FILTER | {"ratio_range", "ablate"}),
-    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_label", "score"}),
+    ("postprocess.min_component_voxels", 5, FILTER | {"measure_tumors", "measure_labels", "score"}),
     ("postprocess.tumor_kidney_overlap", 0.9, FILTER),
     ("postprocess.kidney_components", 1, FILTER),
     ("postprocess.keep_best", True, FILTER),
@@ -208,7 +208,7 @@ def test_the_table_has_every_key():
 def test_more_splits_repeat_neither_extraction_nor_the_upper_bound(planner):
     planned = planner.plan(merged(TINY, split={"scheme": "kfold", "repeats": 2}))
     assert "train" in planned
-    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_label"}
+    assert not planned & {"make_phantom", "extract_slices", "check_cohort", "measure_tumors", "trace_labels"}
 
 
 def test_each_rule_records_the_code_of_its_script(planner):

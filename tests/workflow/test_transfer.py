@@ -169,9 +169,9 @@ def test_outcomes_of_another_cohort_with_the_same_patients(finished, copy_of):
     patients = pd.read_csv(results / "patients" / "other.tsv", sep="\t").set_index("case")
     patients.index = patients.index.str.replace("patient", "case")
     known = pd.read_csv(results / "record.tsv", sep="\t").set_index("case")
+    measured = pd.read_csv(results / "measures.tsv", sep="\t").set_index("case")
     for case in known.index:
-        measured = pd.read_csv(results / "measures" / f"{case}.tsv", sep="\t").set_index("stage")
-        row = pd.concat([measured.loc["truth"].drop("case"), known.loc[case]]).astype(float)
+        row = pd.concat([measured.loc[case].drop("stage"), known.loc[case]]).astype(float)
         np.testing.assert_allclose(patients.loc[case, row.index].to_numpy(float), row, rtol=1e-5, err_msg=case)
     table = pd.read_csv(results / "replication.tsv", sep="\t")
     assert len(table)

@@ -7,7 +7,7 @@ rule pack_model:
         networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
         slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=COHORT.trained[wildcards.split]),
-        measures=lambda wildcards: expand("<results>/measures/{case}.tsv", case=COHORT.trained[wildcards.split]),
+        measures="<results>/measures.tsv",
         ratio_range=RATIO_RANGE,
     output:
         ratio_range="<results>/{split}models/ratio_range.json",

@@ -1,7 +1,5 @@
 """Check every case's headers, shapes and labels before any work, and report all bad cases at once."""
 
-from concurrent.futures import ProcessPoolExecutor
-
 from kidney_tumor import cli
 from kidney_tumor.data import remedies
 from kidney_tumor.data.checks import check_case, check_folders, write_cohort
@@ -11,8 +9,7 @@ from kidney_tumor.data.checks import check_case, check_folders, write_cohort
 @cli.take_option("threads", type=int, default=1, help="number of cases to check at once")
 def main(arguments: cli.Arguments) -> None:
     check_folders(arguments.root, arguments.cases)
-    with ProcessPoolExecutor(arguments.threads) as pool:
-        jobs = [pool.submit(check_case, arguments.root, case).result for case in arguments.cases]
-        rows = remedies.collect(jobs)
+    calls = [(arguments.root, case) for case in arguments.cases]
+    rows = remedies.collect_in_parallel(check_case, calls, arguments.threads)
     write_cohort(arguments.output, rows)
     print(f"{len(rows)} cases: headers, shapes and labels are valid")

@@ -7,7 +7,7 @@ from kidney_tumor.patients.replication import compare_operations, describe_opera
 @cli.run_main("statistics.seed", "measures", "record", "source", output="table of associations, .tsv")
 def main(arguments: cli.Arguments) -> None:
     record = tables.read_tables([arguments.record], "case", "radiographic_mm").set_index("case")
-    cases = tables.read_tables(arguments.measures, "case", "tumor_axial_mm").set_index("case").join(record)
+    cases = tables.read_tables([arguments.measures], "case", "tumor_axial_mm").set_index("case").join(record)
     operations = compare_operations(cases, arguments.seed)
     tables.write_table(arguments.output, operations.assign(source=arguments.source), digits="%.6g")
     for line in describe_operations(operations):

@@ -1,7 +1,5 @@
 """Compare a second reading of the cases' labels with the first, before and after the filter."""
 
-from concurrent.futures import ProcessPoolExecutor
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.readers import COLUMNS, compare_case
 from kidney_tumor.data import remedies
@@ -23,10 +21,9 @@ def main(arguments: cli.Arguments) -> None:
     values = {"kidney": arguments.kidney_values, "tumor": arguments.tumor_values} if arguments.tumor_values else None
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})
-    with ProcessPoolExecutor(arguments.threads) as pool:
-        jobs = []
-        for case, other in zip(arguments.cases, arguments.labels, strict=True):
-            label = arguments.root / case / "segmentation.nii.gz"
-            jobs.append(pool.submit(compare_case, case, label, other, values, ratios, options).result)
-        rows = remedies.collect(jobs)
+    calls = [
+        (case, arguments.root / case / "segmentation.nii.gz", other, values, ratios, options)
+        for case, other in zip(arguments.cases, arguments.labels, strict=True)
+    ]
+    rows = remedies.collect_in_parallel(compare_case, calls, arguments.threads)
     tables.write_table(arguments.output, pd.DataFrame(rows, columns=COLUMNS))

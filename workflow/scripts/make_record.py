@@ -6,5 +6,5 @@ from kidney_tumor.phantom.record import draw_record
 
 @cli.run_main("phantom.seed", "measures", output="clinical record, kits.json")
 def main(arguments: cli.Arguments) -> None:
-    measures = tables.read_tables(arguments.measures, "case", "tumor_axial_mm")
+    measures = tables.read_tables([arguments.measures], "case", "tumor_axial_mm")
     files.write_json(arguments.output, draw_record(measures, arguments.seed))

@@ -13,7 +13,9 @@ from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 def main(arguments: cli.Arguments) -> None:
     folder = arguments.output.parent
     scans = [read_description(path.parent) for path in arguments.slices]
-    measures = tables.read_tables(arguments.measures, "case", "kidney_ml")
+    trained_on = {path.parent.name for path in arguments.slices}
+    measures = tables.read_tables([arguments.measures], "case", "kidney_ml")
+    measures = measures[measures["case"].isin(trained_on)]
     trained = files.read_json(folder / "tumor.json", "hu_window", "tumor_rows", "commit")
     with files.write_atomically(folder / "ratio_range.json") as temporary:
         shutil.copyfile(arguments.ratio_range, temporary)

@@ -1,7 +1,5 @@
 """Compare criteria by which a filter could tell the networks' true tumors from the false ones."""
 
-from concurrent.futures import ProcessPoolExecutor
-
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.candidates import measure_case
 from kidney_tumor.analysis.criteria import tabulate_criteria
@@ -20,12 +18,11 @@ from kidney_tumor.data import remedies
 @cli.take_option("threads", type=int, default=1, help="number of cases to measure at once")
 def main(arguments: cli.Arguments) -> None:
     limits = arguments.kidney_components, arguments.min_component_voxels
-    with ProcessPoolExecutor(arguments.threads) as pool:
-        jobs = [
-            pool.submit(measure_case, folder.name, folder, label, *limits).result
-            for folder, label in zip(arguments.predictions, arguments.labels, strict=True)
-        ]
-        cases = remedies.collect(jobs)
+    calls = [
+        (folder.name, folder, label, *limits)
+        for folder, label in zip(arguments.predictions, arguments.labels, strict=True)
+    ]
+    cases = remedies.collect_in_parallel(measure_case, calls, arguments.threads)
     criteria = tabulate_criteria(cases, arguments.seed)
     tables.write_table(arguments.output, criteria.assign(source=arguments.source))
     for row in criteria.itertuples():

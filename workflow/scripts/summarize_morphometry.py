@@ -15,7 +15,7 @@ import pandas as pd
 @cli.take_file("figure", "Bland-Altman plots of the tumor volume, .png")
 @cli.take_file("figure-errors", "error of the diameter over the Dice, .png")
 def main(arguments: cli.Arguments) -> None:
-    truth = tables.read_tables(arguments.measures, "case", *MEASURES)
+    truth = tables.read_tables([arguments.measures], "case", *MEASURES)
     masks = tables.read_tables(arguments.cases, "case", *MEASURES)
     scores = tables.read_tables([arguments.scores], "case", "dice")
     record = None

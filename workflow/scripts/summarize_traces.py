@@ -1,29 +1,25 @@
-"""Collect and draw the score of the true masks after each step of the method."""
+"""Summarize and draw the score of the true masks after each step of the method."""
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.trace import Loss
 from kidney_tumor.analysis.trace_summary import find_worst_cases, summarize_steps
+from kidney_tumor.data.case_arrays import read_case_arrays
 from kidney_tumor.figures.trace import plot_losses, plot_trace
 
-import numpy as np
 
-
-@cli.run_main("slices.tumor_rows", "statistics.seed", "source", output="table of all cases, .tsv")
-@cli.take_file("cases", "tables of trace_label.py, one per case", nargs="+")
-@cli.take_file("slices", "slices of trace_label.py, .npz", nargs="+")
-@cli.take_file("output-summary", "table of each step's mean and cost, .tsv")
+@cli.run_main("slices.tumor_rows", "statistics.seed", "source", output="table of each step's mean and cost, .tsv")
+@cli.take_file("trace", "table of trace_labels.py")
+@cli.take_file("slices", "slices of trace_labels.py, .npz")
 @cli.take_file("figure", "plot of Dice after each step, .png")
 @cli.take_file("figure-cases", "plot of the three cases that lose most, .png")
 def main(arguments: cli.Arguments) -> None:
-    table = tables.read_tables(arguments.cases, "case", "target", "step", "dice")
+    table = tables.read_tables([arguments.trace], "case", "target", "step", "dice")
     summary = summarize_steps(table, arguments.seed)
-    slices = {path.stem: path for path in arguments.slices}
     losses = {}
     for case in find_worst_cases(table):
-        with np.load(slices[case]) as stored:
-            losses[case] = Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
-    tables.write_table(arguments.output, table)
-    tables.write_table(arguments.output_summary, summary)
+        stored = read_case_arrays(arguments.slices, case)
+        losses[case] = Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
+    tables.write_table(arguments.output, summary)
     phantom = arguments.source == "phantom"
     plot_trace(table, summary, phantom, arguments.figure)
     plot_losses(table, losses, phantom, arguments.figure_cases, arguments.tumor_rows)

@@ -1,25 +1,28 @@
-rule measure_label:
-    """Measure the kidneys and tumors of a case's label, which needs no network."""
+rule measure_labels:
+    """Measure the kidneys and tumors of the labels, which needs no network."""
     input:
-        label=LABEL,
+        labels=expand(LABEL, case=COHORT.labeled) or GATE,
     output:
-        table="<results>/measures/{case}.tsv",
-        slice="<results>/measures/{case}.npz",
+        table="<results>/measures.tsv",
+        slices="<results>/measures.npz",
     log:
-        "<logs>/measure_label/{case}.log",
+        "<logs>/measure_labels.log",
     benchmark:
-        "<benchmarks>/measure_label/{case}.tsv"
+        "<benchmarks>/measure_labels.tsv"
     conda:
         "../../../envs/imaging.yaml"
+    threads: 4  # as many volumes at once, each of which takes up to 0.3 GB
     resources:
-        **request(mem_mb=1000, runtime=10),
+        **request(mem_mb=2000, runtime=30),
     params:
-        **use_script("measure_label"),
+        **use_script("measure_labels"),
+        root=leave_unrecorded(COHORT.root),
+        cases=COHORT.labeled,
         options=list_options("postprocess", "min_component_voxels"),
     shell:
         run_script(
-            "--case {wildcards.case} --label {input.label:q} {params.options:q} --slice {output.slice:q}"
-            " --output {output.table:q}"
+            "--root {params.root:q} --cases {params.cases:q} {params.options:q} --threads {threads}"
+            " --slices {output.slices:q} --output {output.table:q}"
         )
 
 
@@ -27,7 +30,7 @@ rule summarize_morphometry:
     """Compare the measures of the networks' masks with the truth and the stated sizes, over all cases."""
     input:
         cases=expand_test_cases("<results>/{split}morphometry/{case}.tsv"),
-        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        measures="<results>/measures.tsv",
         scores="<results>/scores.tsv",
         record=RECORD_TABLE,
     output:

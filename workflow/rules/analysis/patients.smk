@@ -7,7 +7,7 @@ if COHORT.is_phantom:
     rule make_record:
         """Draw the clinical record of a phantom cohort, which takes the patients' place."""
         input:
-            measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+            measures="<results>/measures.tsv",
         output:
             RECORD,
         log:
@@ -47,8 +47,8 @@ rule read_record:
 rule summarize_agreement:
     """Compare the tumors' measured sizes with those that radiologist and pathologist state."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
-        slices=expand("<results>/measures/{case}.npz", case=COHORT.labeled),
+        measures="<results>/measures.tsv",
+        slices="<results>/measures.npz",
         record="<results>/record.tsv",
     output:
         table=show_in_report(
@@ -85,7 +85,7 @@ rule summarize_agreement:
 rule summarize_outcomes:
     """Measure the association of each tumor measure with each clinical outcome."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        measures="<results>/measures.tsv",
         record="<results>/record.tsv",
     output:
         table=show_in_report("<results>/outcomes.tsv", "outcomes_table", PATIENTS, "measures and outcomes (table)"),
@@ -111,7 +111,7 @@ rule summarize_outcomes:
 rule compare_operations:
     """Compare the association of the tumor's size with each outcome between partial and radical nephrectomy."""
     input:
-        measures=expand("<results>/measures/{case}.tsv", case=COHORT.labeled) or GATE,
+        measures="<results>/measures.tsv",
         record="<results>/record.tsv",
     output:
         show_in_report("<results>/operations.tsv", "operations", PATIENTS, "size and outcome by operation (table)"),

@@ -29,7 +29,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "components": FILE | {"help": "table tumor_components.tsv"},
     "ratio-range": FILE | {"help": "range of ratios, ratio_range.json"},
     "scores": FILE | {"help": "table scores.tsv"},
-    "measures": FILE | {"nargs": "+", "help": "tables of measure_label.py, one per case"},
+    "measures": FILE | {"help": "table of measure_labels.py"},
     "record": FILE | {"help": "table of read_record.py"},
     "source": {"choices": ("kits19", "phantom"), "default": "kits19", "help": "source of the cohort"},
 }

@@ -8,6 +8,7 @@ posterior, the coronal plane of the kidney, and L, the location to the polar lin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial import ConvexHull
@@ -22,7 +23,8 @@ from kidney_tumor.analysis.attachment import (
 from kidney_tumor.data.measures import MEASURES
 from kidney_tumor.volumes.components import compute_eigenvalues, compute_ratio, find_components, mark_largest
 from kidney_tumor.volumes.labels import BACKGROUND, KIDNEY, TUMOR
-from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
+from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode, read_label_masks
+from kidney_tumor.volumes.nifti import read_geometry
 
 RADIUS_MM = (40, 70)
 """The diameters in mm that part the classes 1, 2 and 3 of R: at most 4 cm, between, and at least 7 cm."""
@@ -94,6 +96,18 @@ def measure_masks(
         classify_exophytic(exophytic),
     )
     return dict(zip(MEASURES, values, strict=True)), axial
+
+
+def measure_label(path: Path, min_voxels: int) -> tuple[dict[str, float], dict[str, np.ndarray | int | float]]:
+    """Measure a label volume by `measure_masks`, and cut out a slice of it by `cut_axial_slice`.
+
+    Raises:
+        UserError: The file is not a label volume.
+    """
+    kidney, tumor = read_label_masks(path)
+    spacing = read_geometry(path).spacing
+    measures, axial = measure_masks(kidney, tumor, spacing, min_voxels)
+    return measures, cut_axial_slice(kidney, tumor, axial, spacing)
 
 
 def measure_diameter(runs: RunLengthMask, spacing: Spacing) -> float:

@@ -3,8 +3,9 @@
 The command line imports this module, so it imports nothing heavy.
 """
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from concurrent import futures
+from typing import Any, TypeVar
 
 from kidney_tumor.data.cohort import CASE, VOLUMES, name_mask
 from kidney_tumor.errors import UserError, VolumeError
@@ -43,3 +44,13 @@ def collect(jobs: Iterable[Callable[[], T]]) -> list[T]:
     if problems:
         raise UserError("\n".join(problems))
     return results
+
+
+def collect_in_parallel(work: Callable[..., T], calls: Iterable[Sequence[Any]], threads: int) -> list[T]:
+    """Call a function with each of several lists of arguments, in `threads` processes, and return its results.
+
+    Raises:
+        UserError: At least one call raised it; the message has the lines of every failure.
+    """
+    with futures.ProcessPoolExecutor(threads) as pool:
+        return collect([pool.submit(work, *call).result for call in calls])

@@ -60,7 +60,9 @@ def _iterate_planes(
     rows, columns = (weigh(length, size) for length in shape[1:])
     turned = transpose(values)  # (size, H, slices)
     missing = size - turned.shape[1]
-    for column in range(shape[2]):
+    peaks = turned.max((1, 2), initial=0)
+    peaks = np.maximum(*(peaks[part] for part in columns[:2]))  # no column's value lies above it, but for rounding
+    for column in np.flatnonzero(peaks > 0.999 * floor).tolist():
         seen = _mix(turned, *(part[column] for part in columns))
         found = np.flatnonzero((seen > floor).any(1)) + missing
         if not len(found):

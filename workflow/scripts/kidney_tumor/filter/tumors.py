@@ -1,7 +1,6 @@
 """The measurement of the labeled tumors' shapes (paper, section 2.2)."""
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -65,7 +64,6 @@ def measure_cohort(
     Raises:
         UserError: At least one file is not a label volume; the message has a line for each.
     """
-    with ProcessPoolExecutor(threads) as pool:
-        jobs = [pool.submit(measure_tumors, path, min_voxels, values, remedy).result for path in labels.values()]
-        tables = remedies.collect(jobs)
+    calls = [(path, min_voxels, values, remedy) for path in labels.values()]
+    tables = remedies.collect_in_parallel(measure_tumors, calls, threads)
     return pd.concat(tables, keys=list(labels), names=["case", "component"])

@@ -1,7 +1,6 @@
 """The patients of another cohort: what is measured of each, and its outcomes."""
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -41,9 +40,9 @@ def measure_patients(
     """
     geometries = remedies.collect(partial(read_geometry, path) for path in labels.values())
     outcomes = read_record(record, dict(zip(labels, geometries, strict=True)))
-    with ProcessPoolExecutor(threads) as pool:
-        jobs = [pool.submit(_measure_patient, path, values, min_voxels).result for path in labels.values()]
-        measures = pd.DataFrame(remedies.collect(jobs), index=pd.Index(labels, name="case"))
+    calls = [(path, values, min_voxels) for path in labels.values()]
+    rows = remedies.collect_in_parallel(_measure_patient, calls, threads)
+    measures = pd.DataFrame(rows, index=pd.Index(labels, name="case"))
     return measures.reset_index().merge(outcomes, on="case")
 
 
