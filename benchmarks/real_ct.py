@@ -14,9 +14,10 @@ from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.analysis.statistics import estimate_interval
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import extract
+from kidney_tumor.data.stages import merge
 from kidney_tumor.data.targets import NETWORKS, TARGETS
 from kidney_tumor.filter.constraints import FilterOptions
-from kidney_tumor.filter.postprocessing import merge, postprocess, read_ratio_range
+from kidney_tumor.filter.postprocessing import postprocess, read_ratio_range
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import choose_device
 from kidney_tumor.scans.manifest import SYNTHETIC, read_manifest

@@ -17,7 +17,7 @@ DRAWING = {
     "plot_training", "range_transfer", "summarize_ablation", "summarize_agreement", "summarize_comparison",
     "summarize_evaluation", "summarize_morphometry", "summarize_outcomes", "summarize_traces",
 }  # fmt: skip
-SURFACES = {"plot_slice", "plot_surfaces", "write_viewer"}
+SURFACES = {"plot_surfaces", "write_viewer"}
 TABLES = DRAWING - {"plot_network", "plot_pipeline", "plot_slice"} | {
     "compare_case", "compare_reader", "evaluate_case", "make_record", "measure_cohort", "measure_tumors", "pack_model",
     "ratio_range", "read_record", "show_summary", "summarize", "summarize_readers", "write_first_page",

@@ -12,8 +12,9 @@ from conftest import RESULTS, ROOT, TINY, merged, run_script, save
 
 from kidney_tumor.analysis.ablation import apply_variant
 from kidney_tumor.analysis.summary import compare_variants
+from kidney_tumor.data.stages import merge
 from kidney_tumor.filter.constraints import OFF, RatioRange
-from kidney_tumor.filter.postprocessing import derive_ratio_range, merge, postprocess
+from kidney_tumor.filter.postprocessing import derive_ratio_range, postprocess
 from kidney_tumor.filter.variants import OFF_TEXTS, format_options, list_variants, name_change
 from kidney_tumor.volumes.labels import read_label
 from kidney_tumor.volumes.masks import RunLengthMask, read_mask

@@ -11,7 +11,8 @@ from helpers.drawings import read_legend, scores
 from mpl_toolkits.mplot3d import proj3d
 
 from kidney_tumor.analysis.summary import find_most_filtered
-from kidney_tumor.figures.cases import plot_slice, plot_surfaces
+from kidney_tumor.figures.slices import plot_slice
+from kidney_tumor.figures.surfaces import plot_surfaces
 from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.grid import Geometry
 

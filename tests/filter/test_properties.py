@@ -16,8 +16,8 @@ from scipy import ndimage
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.restoration import NEAREST, restore
 from kidney_tumor.data.slices import extract, resize
+from kidney_tumor.data.stages import merge
 from kidney_tumor.errors import UserError
-from kidney_tumor.filter.postprocessing import merge
 from kidney_tumor.volumes.components import (
     compute_eigenvalues,
     compute_ratio,

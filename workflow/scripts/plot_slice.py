@@ -2,9 +2,8 @@
 
 from kidney_tumor import cli
 from kidney_tumor.data.slices import open_slices, resize
-from kidney_tumor.data.stages import read_stages
-from kidney_tumor.figures.cases import plot_slice
-from kidney_tumor.filter.postprocessing import merge
+from kidney_tumor.data.stages import merge, read_stages
+from kidney_tumor.figures.slices import plot_slice
 
 
 @cli.run_main(

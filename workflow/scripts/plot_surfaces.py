@@ -3,9 +3,8 @@
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.scoring import SCORE_COLUMNS
 from kidney_tumor.analysis.summary import find_most_filtered
-from kidney_tumor.data.stages import read_stages
-from kidney_tumor.figures.cases import plot_surfaces
-from kidney_tumor.filter.postprocessing import merge
+from kidney_tumor.data.stages import merge, read_stages
+from kidney_tumor.figures.surfaces import plot_surfaces
 
 
 @cli.run_main("scores", "source", output="figure, .png")

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from kidney_tumor.data.places import check_places
 from kidney_tumor.volumes.grid import Geometry
-from kidney_tumor.volumes.masks import Masks, read_label_masks, read_mask
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR
+from kidney_tumor.volumes.masks import Masks, RunLengthMask, read_label_masks, read_mask
 
 
 def read_stages(
@@ -22,3 +25,11 @@ def read_stages(
     truth = {"truth": read_label_masks(label)} if label else {}
     before, after = (read_mask(kidney), read_mask(tumor)), read_label_masks(segmentation)
     return truth | {"before": before, "after": after}, geometry
+
+
+def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
+    """Merge two masks of the same shape into a KiTS19 label volume, uint8, in which tumor overwrites kidney."""
+    volume = np.zeros(kidney.shape, np.uint8, order="F")
+    kidney.paint(volume, KIDNEY)
+    tumor.paint(volume, TUMOR)
+    return volume

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kidney_tumor.data.stages import merge
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import read_json
 from kidney_tumor.filter.constraints import (
@@ -29,7 +30,6 @@ from kidney_tumor.volumes.components import (
     mark_largest,
     unite,
 )
-from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Mask, Masks, RunLengthMask, Spacing, encode
 
 EXAMPLE = '{"low": 1.07, "high": 2.8, "unit": "voxel"}'
@@ -125,14 +125,6 @@ def derive_ratio_range(ratios: np.ndarray, percentiles: Sequence[float]) -> tupl
         raise UserError("no labeled case shows a tumor large enough to measure; the filter needs at least one")
     low, high = np.percentile(finite, percentiles)
     return float(low), float(high)
-
-
-def merge(kidney: RunLengthMask, tumor: RunLengthMask) -> np.ndarray:
-    """Merge two masks of the same shape into a KiTS19 label volume, uint8, in which tumor overwrites kidney."""
-    volume = np.zeros(kidney.shape, np.uint8, order="F")
-    kidney.paint(volume, KIDNEY)
-    tumor.paint(volume, TUMOR)
-    return volume
 
 
 def postprocess(
