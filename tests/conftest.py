@@ -254,8 +254,8 @@ def small_disk(tmp_path):
 
 
 FIGURES = (
-    "ablation", "agreement", "cases", "trace", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
-    "ratios", "references", "training", "transfer",
+    "ablation", "agreement", "trace", "comparison", "dice", "morphometry", "network", "outcomes", "pipeline",
+    "ratios", "references", "slices", "surfaces", "training", "transfer",
 )  # fmt: skip
 
 
