@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.transform import resize
 
 from kidney_tumor.analysis.trace import STEPS, TRIMMED, resize_masks, restore_mask, soften, trace_case
-from kidney_tumor.analysis.trace_summary import find_costliest_step, find_worst_cases, summarize_steps
+from kidney_tumor.analysis.trace_summary import describe_loss, find_costliest_step, find_worst_cases, summarize_steps
 from kidney_tumor.data.restoration import restore
 from kidney_tumor.data.slices import resize as resize_slices
 from kidney_tumor.files import write_json
@@ -102,6 +102,9 @@ def test_summary_by_hand():
     assert (ratio["mean"], ratio["median"], ratio["cost"]) == (0.5, 0.5, 0.5)
     assert summary.loc[("tumor", "merge"), ["cost", "emptied"]].tolist() == [0, 0]
     assert summary.loc["kidney_tumor"]["cost"].sum() == 0
+    kidney, tumor = describe_loss(summary.reset_index())
+    assert kidney.startswith("true masks after all steps: mean Dice of kidney + tumor 1.000 [")
+    assert tumor.endswith("], n = 3; emptied cases: 1")
 
 
 def test_the_worst_cases():

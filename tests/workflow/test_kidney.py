@@ -99,7 +99,6 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
     assert kidney("demo --cores 2").split(" &&\n    ") == [
         f"snakemake {PLACE} --cores 2 --configfile {ROOT}/config/demo.yaml",
         f"{report} --run demo {PLACE}",
-        f"python {SCRIPTS}/show_summary.py --run results/demo",
     ]
 
 

@@ -175,12 +175,14 @@ def test_the_threshold_trains_again_only_where_it_validates(finished):
     assert lines[1].replace("--threshold 0.4", "--threshold 0.5") == lines[0]
 
 
-def test_what_is_told_its_threads_gets_more_than_one(project):
+def test_what_is_told_its_threads_gets_more_than_one(finished, project):
     """The option of a script and the line of its rule belong together, or its pool has one worker for ever."""
-    result = project.snakemake(TINY, "--dry-run", "--printshellcmds", "--quiet", "host")
+    cohort_of(finished, project.folder / "cohort")
+    result = project.snakemake(OWN, "--dry-run", "--printshellcmds", "--quiet", "host")
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, re.MULTILINE)
-    told = {rule: what for rule, what in jobs if rule in ("check_cohort", "measure_tumors")}
-    assert len(told) == 2
+    names = ("check_cohort", "measure_tumors", "measure_labels", "trace_labels")
+    told = {rule: what for rule, what in jobs if rule in names}
+    assert len(told) == 4
     assert all("    threads: 2\n" in what for what in told.values())
     for path in (ROOT / "workflow" / "rules").rglob("*.smk"):
         for rule in re.split(r"^ *(?:rule|checkpoint) ", path.read_text(), flags=re.MULTILINE):

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import re
+import subprocess
 
 import nibabel as nib
 import numpy as np
@@ -121,6 +122,22 @@ def test_scores_are_those_of_the_files(finished):
             name = "kidney" if row.target == "kidney_tumor" else "tumor"
             prediction = nib.load(results / f"predictions/{row.case}/{name}.nii.gz").get_fdata() > 0
         assert row.dice == pytest.approx(2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()), abs=1e-6)
+
+
+def test_the_terminal_is_spared_what_is_said_of_one_case_among_many(tmp_path):
+    noted = ["case_00007: 40 slices, on CPU", "case_00007.nii.gz: 2 of 8 kidney components kept"]
+    shown = [
+        "warning: case_00007: look here",
+        "error: case_00007: lost",
+        "my_scan: 9 slices",
+        "  File case_00007: x",
+        "",
+    ]
+    text = "\n".join([*noted, *shown, ""])
+    command = [ROOT / "workflow/bin/keep_log", tmp_path / "a.log"]
+    result = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == shown
+    assert (tmp_path / "a.log").read_text() == text
 
 
 def test_the_log_of_post_processing_says_what_was_done(finished):

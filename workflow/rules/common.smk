@@ -84,6 +84,9 @@ except errors.UserError as error:
 # retrains nothing; the extraction of slices finds bad volumes, too.
 GATE = [] if COHORT.complete == COHORT.cases else "<results>/cohort.tsv"
 
+# The cores of a job that reads all labels. Phantoms are small, and a job of one core runs beside a training.
+LABEL_THREADS = 1 if COHORT.is_phantom else 4
+
 # The clinical record of the cases, and its table where there is one.
 RECORD = os.path.expanduser((not COHORT.is_phantom and config["data"]["record"]) or f"{ROOT}/kits.json")
 HAS_RECORD = COHORT.is_phantom or Path(locate(RECORD)).is_file()

@@ -67,7 +67,7 @@ rule check_cohort:
     priority: 100
     conda:
         "../../envs/imaging.yaml"
-    threads: 4  # as many volumes at once, each of which takes up to 0.8 GB
+    threads: LABEL_THREADS  # as many volumes at once, each of which takes up to 0.8 GB
     resources:
         **request(mem_mb=4000, runtime=30),
     params:

@@ -14,5 +14,6 @@ def main(arguments: cli.Arguments) -> None:
     geometries = dict(zip(arguments.cases, found, strict=True))
     record = read_record(arguments.record, geometries)
     tables.write_table(arguments.output, record)
-    for column in record.columns[1:]:
-        print(f"{column}: {record[column].count()} of {len(record)} cases")
+    missing = record.drop(columns="case").isna().sum()
+    lacking = [f"{column} in {count}" for column, count in missing[missing > 0].items()]
+    print(f"sizes and outcomes of {len(record)} cases; missing: {', '.join(lacking) or 'none'}")

@@ -2,7 +2,7 @@
 
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.trace import Loss
-from kidney_tumor.analysis.trace_summary import find_worst_cases, summarize_steps
+from kidney_tumor.analysis.trace_summary import describe_loss, find_worst_cases, summarize_steps
 from kidney_tumor.data.case_arrays import read_case_arrays
 from kidney_tumor.figures.trace import plot_losses, plot_trace
 
@@ -23,4 +23,5 @@ def main(arguments: cli.Arguments) -> None:
     phantom = arguments.source == "phantom"
     plot_trace(table, summary, phantom, arguments.figure)
     plot_losses(table, losses, phantom, arguments.figure_cases, arguments.tumor_rows)
-    print(summary.round(3).to_string(index=False))
+    for line in describe_loss(summary):
+        print(line)

@@ -11,7 +11,7 @@ rule measure_labels:
         "<benchmarks>/measure_labels.tsv"
     conda:
         "../../../envs/imaging.yaml"
-    threads: 4  # as many volumes at once, each of which takes up to 0.3 GB
+    threads: LABEL_THREADS  # as many volumes at once, each of which takes up to 0.3 GB
     resources:
         **request(mem_mb=2000, runtime=30),
     params:

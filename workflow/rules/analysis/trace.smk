@@ -17,7 +17,7 @@ rule trace_labels:
         "<benchmarks>/trace_labels.tsv"
     conda:
         "../../../envs/imaging.yaml"
-    threads: 4  # as many volumes at once, each of which takes up to 1.2 GB
+    threads: LABEL_THREADS  # as many volumes at once, each of which takes up to 1.2 GB
     resources:
         **request(mem_mb=5000, runtime=30),
     params:

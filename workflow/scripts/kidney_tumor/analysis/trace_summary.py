@@ -1,5 +1,7 @@
 """What each step of the method costs the true masks, over all cases."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -45,6 +47,17 @@ def summarize_steps(trace: pd.DataFrame, seed: int) -> pd.DataFrame:
             )
             before, gone = dice.mean(), gone | empty
     return pd.DataFrame(rows)
+
+
+def describe_loss(summary: pd.DataFrame) -> Iterator[str]:
+    """Describe in a sentence for each target what all steps leave of the true masks, by the table of steps."""
+    for target, rows in summary[summary["step"] != TRIMMED].groupby("target", sort=False):
+        last = rows.iloc[-1]
+        yield (
+            f"true masks after all steps: mean Dice of {target.replace('_', ' + ')} {last['mean']:.3f} "
+            f"[{last['mean_low']:.3f}, {last['mean_high']:.3f}], n = {last['n']}; "
+            f"emptied cases: {rows['emptied'].sum()}"
+        )
 
 
 def find_costliest_step(tumor: pd.DataFrame) -> tuple[str, float, float]:
