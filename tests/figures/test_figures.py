@@ -150,7 +150,7 @@ def test_losses_name_the_step_that_removed_most(drawn, tmp_path):
 def test_agreement_by_hand(drawn, tmp_path):
     volumes = {"truth": [10, 20, 30], "before": [13, 20, 33], "after": [10, 18, 28]}
     rows = [(f"case_{n}", stage, ml) for stage, mls in volumes.items() for n, ml in enumerate(mls)]
-    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), False, tmp_path / "agreement.png")
     before, after = drawn[0].axes
     assert before.lines[0].get_xydata().tolist() == [[11.5, 3], [20, 0], [31.5, 3]]
     heights = [line.get_ydata()[0] for line in before.lines[1:4]]
@@ -165,14 +165,15 @@ def test_agreement_counts_a_case_of_several_splits_once(drawn, tmp_path):
     rows = [
         (split, "case_0", stage, ml) for split, ml in ((1, 5.0), (2, 7.0)) for stage in ("truth", "before", "after")
     ]
-    plot_volumes(pd.DataFrame(rows, columns=["split", "case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["split", "case", "stage", "tumor_ml"]), False, tmp_path / "agreement.png")
     assert drawn[0].axes[0].lines[0].get_xydata().tolist() == [[6, 0]]
 
 
 def test_agreement_of_one_case_has_no_limits(drawn, tmp_path):
     rows = [("case_0", stage, 5.0) for stage in ("truth", "before", "after")]
-    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), tmp_path / "agreement.png")
+    plot_volumes(pd.DataFrame(rows, columns=["case", "stage", "tumor_ml"]), True, tmp_path / "agreement.png")
     assert len(drawn[0].axes[0].lines) == 2  # the case and the bias
+    assert "PHANTOM" in drawn[0].get_suptitle()
 
 
 def test_the_pipeline_leaves_out_implied_arrows(drawn, tmp_path):

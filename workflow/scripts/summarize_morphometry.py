@@ -29,10 +29,11 @@ def main(arguments: cli.Arguments) -> None:
     tables.write_table(arguments.output, table[columns])
     agreement = tabulate_mask_agreement(masks, record, arguments.seed)
     tables.write_table(arguments.output_agreement, agreement)
-    plot_volumes(masks, arguments.figure)
+    phantom = arguments.source == "phantom"
+    plot_volumes(masks, phantom, arguments.figure)
     readers = None
     if record is not None:
         rows = agreement.set_index(["stage", "measure", "reference"])
         limits = rows.loc[("truth", "tumor_axial_mm", "radiographic_mm"), ["lower", "upper"]]
         readers = float(limits["upper"] - limits["lower"]) / 2 if limits.notna().all() else None
-    plot_errors(pair_errors(masks, scores), readers, arguments.source == "phantom", arguments.figure_errors)
+    plot_errors(pair_errors(masks, scores), readers, phantom, arguments.figure_errors)

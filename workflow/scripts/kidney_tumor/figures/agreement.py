@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator
 
 from kidney_tumor.figures.style import add_label_legend, draw_labels, mark_phantom, save
 from kidney_tumor.patients.agreement import FACTORS, REFERENCES, SIZES
@@ -18,6 +19,8 @@ NAMES = {
     "tumor_diameter_mm": "diameter in 3-D",
     "tumor_sphere_mm": "diameter of a sphere of its volume",
 }
+TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 8)
+"""The factors that are named beside the axis."""
 READERS = {"radiographic_mm": "radiologist", "pathologic_mm": "pathologist"}
 MARGIN = 12
 """The number of pixels around the kidney and tumor of a drawn slice."""
@@ -73,6 +76,7 @@ def plot_agreement(cases: pd.DataFrame, agreement: pd.DataFrame, phantom: bool, 
             axis.set_title(f"{NAMES[measure]}\n{correlation}", fontsize=10)
             axis.set_xlabel("mean of both, mm")
             axis.set_yscale("log", base=2)
+            axis.yaxis.set_major_locator(FixedLocator(TICKS))
             axis.yaxis.set_major_formatter("{x:g}")
     mark_phantom(figure, phantom)
     save(figure, [path])

@@ -11,12 +11,13 @@ from kidney_tumor.figures.style import COLORS, mark_phantom, save
 from kidney_tumor.patients.agreement import find_limits
 
 
-def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
+def plot_volumes(morphometry: pd.DataFrame, phantom: bool, path: Path) -> None:
     """Draw Bland-Altman plots of the segmented and the true tumor volume, before and after post-processing.
 
     Args:
         morphometry: The columns case, stage (truth, before, after) and tumor_ml; a case that several splits test
             counts once, with its mean volumes.
+        phantom: Whether the cases are phantoms.
         path: The file to write, .png.
     """
     volumes = morphometry.groupby(["case", "stage"])["tumor_ml"].mean().unstack("stage").dropna()
@@ -28,6 +29,7 @@ def plot_volumes(morphometry: pd.DataFrame, path: Path) -> None:
         draw_bland_altman(axis, middle, difference, limits, "{:+.3g}", "mL", COLORS[stage])
         axis.set(title=f"{stage} post-processing (n = {len(volumes)})", xlabel="mean of both tumor volumes, mL")
     axes[0].set_ylabel("segmented minus true tumor volume, mL")
+    mark_phantom(figure, phantom)
     save(figure, [path])
 
 
