@@ -207,6 +207,7 @@ def test_everything_on_is_the_runs_segmentation_voxel_for_voxel(finished):
         np.testing.assert_array_equal(apply_variant(*raw, SPACING, ratios, "voxel", CONFIGURED).segmentation, expected)
 
 
+@pytest.mark.slow
 def test_another_sweep_reruns_nothing_else(finished):
     planned = finished.planned(merged(TINY, ablation={"tumor_kidney_overlap": [0.5, 0.7]}))
     assert planned == {"ablate": 2, "summarize_ablation": 1, "write_first_page": 1, "all": 1, "total": 5}

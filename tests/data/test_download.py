@@ -320,6 +320,7 @@ def test_a_lock_file_edited_by_hand(tmp_path):
         check_locked(lock, "a/c", "cd" * 32)
 
 
+@pytest.mark.slow
 def test_the_workflow_fetches_its_cohort(server, project):
     """Two cases, through Snakemake, a polite number of connections at a time; images from a hub."""
     hub, other = "/datasets/owner/name/resolve/{revision}/{case}.nii.gz", "/{revision}/{case}/label"

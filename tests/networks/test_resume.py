@@ -106,6 +106,7 @@ def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, s
     assert_same(model, undisturbed)
 
 
+@pytest.mark.slow
 def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
     model = tmp_path / "kidney.pt"
     process = start(command, model)
@@ -336,6 +337,7 @@ def interrupted(command, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_another_configuration_starts_over(command, interrupted, undisturbed):
     model, state = interrupted / "kidney.pt", interrupted / "kidney.resume.pt"
     kept = state.read_bytes()
@@ -350,6 +352,7 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
     assert_same(model, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_not_lost_with_its_model(command, tmp_path):
     """Snakemake deletes the outputs of a job that it rejects; what was trained is then in the state."""
     model = tmp_path / "kidney.pt"
@@ -364,6 +367,7 @@ def test_a_finished_training_is_not_lost_with_its_model(command, tmp_path):
     assert not model.with_suffix(".resume.pt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["Config file", "Execute"])
 def test_if_nobody_reads_its_messages_any_longer_a_run_goes_on(project, last):
     """As with `snakemake 2>&1 | head`: neither a job nor Snakemake ends, and the logs are whole."""

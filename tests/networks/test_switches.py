@@ -203,6 +203,7 @@ def test_validation_dice_is_the_mean_over_cases(tmp_path):
         list_positive(folders[2:], "kidney", "lower_half")
 
 
+@pytest.mark.slow
 def test_an_ensemble_averages_probabilities(tmp_path):
     """Two networks whose output is a constant: probabilities of 0.9 and 0.2 have the mean 0.55."""
 

@@ -252,6 +252,7 @@ def test_no_gpu_is_said_and_auto_falls_back():
         chosen("--device", "cuda")
 
 
+@pytest.mark.slow
 def test_the_script_alone(stored, tmp_path):
     folder, _ = stored
     (tmp_path / "all" / "case_00000").parent.mkdir()

@@ -80,6 +80,7 @@ def test_the_bootstrap_is_wider_where_fishers_interval_is_too_narrow(rng):
     assert high - low > 1.1 * (fisher.high - fisher.low)
 
 
+@pytest.mark.slow
 def test_factors_and_gain_by_hand():
     """The measured size is 1.2 times the stated one, with errors of 10 %: limits 1.2 * exp(+-1.96 * 0.1)."""
     rng = np.random.default_rng(4)

@@ -19,6 +19,7 @@ def few_resamples(monkeypatch):
     monkeypatch.setattr("kidney_tumor.patients.associations.RESAMPLES", 299)
 
 
+@pytest.mark.slow
 def test_verdicts_on_a_second_cohort():
     first = tabulate_outcomes(make_patients(90), seed=1)
     second = make_patients(90, seed=7)

@@ -28,6 +28,7 @@ def cohort(tmp_path_factory):
     return cases
 
 
+@pytest.mark.slow
 def test_kidneys_and_tumors_have_kits19s_distributions(cohort):
     """Of KiTS19's 210 labels, the median and percentiles 5 and 95: kidneys without tumors 408 mL, 259 to 612; tumors
     30 mL, 2.6 to 614; in 70 of them, the eigenvalue ratio of the largest tumor in mm 1.29, 1.05 to 1.91.
@@ -54,6 +55,7 @@ def test_kidneys_and_tumors_have_kits19s_distributions(cohort):
     assert np.percentile(ratios, 5) < 1.2
 
 
+@pytest.mark.slow
 def test_scans_differ_as_those_of_patients(cohort):
     heights = [label.shape[0] * spacing[0] for _, label, spacing in cohort]
     assert min(heights) < 220
@@ -69,6 +71,7 @@ def test_scans_differ_as_those_of_patients(cohort):
     assert np.percentile(outlines, 95) - np.percentile(outlines, 5) > 80  # thin and obese
 
 
+@pytest.mark.slow
 def test_a_kidneys_attenuation_is_that_of_its_phase(cohort):
     """Between cortex and medulla, without contrast agent near water."""
     for number, (image, label, _) in enumerate(cohort):

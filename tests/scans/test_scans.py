@@ -118,6 +118,7 @@ def read_refusal(folder):
     return json.loads((folder / "slices.json").read_text())["problem"]
 
 
+@pytest.mark.slow
 def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
     """The script succeeds, so that the other scans are segmented."""
     save(tmp_path / "one.nii.gz", np.zeros((1, 8, 8), np.int16))
@@ -191,6 +192,7 @@ def test_what_was_left_out_is_a_warning(tmp_path):
     assert pd.read_csv(tmp_path / "measures.tsv", sep="\t")["warnings"][0].split(" | ")[0] == note
 
 
+@pytest.mark.slow
 def test_a_submission_needs_all_hidden_cases(finished, project):
     cohort = project.folder / "cohort"
     shutil.copytree(finished.folder / RESULTS / "cohort", cohort)

@@ -37,6 +37,7 @@ def test_mistakes_are_found_before_any_job(project, change, says):
     assert not (project.folder / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_bad_cohort_is_reported_whole_and_the_good_cases_kept(finished, project):
     """One run reports all bad cases that are found cheaply, and with --keep-going it extracts the good cases."""
     root = cohort_of(finished, project.folder / "cohort")
@@ -80,6 +81,7 @@ def test_a_file_that_every_case_lacks(finished, project, missing):
     assert "usage:" not in result.stdout
 
 
+@pytest.mark.slow
 def test_what_needs_the_voxels_is_found_in_extraction(finished, project):
     root = cohort_of(finished, project.folder / "cohort")
     path = root / "case_00003" / "imaging.nii.gz"

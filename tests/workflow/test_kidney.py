@@ -192,6 +192,7 @@ def call(project, folder, *words):
     return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_scores_of_two_folders_anywhere(project, tmp_path):
     """A cube of 4 voxels along each side, moved by one: the Dice is 3 / 4."""
     label, prediction = np.zeros((2, 10, 10, 10), np.uint8)
@@ -206,6 +207,7 @@ def test_scores_of_two_folders_anywhere(project, tmp_path):
     assert (row["method"], row["case"], row["dice"]) == ("corrected", "a", 0.75)
 
 
+@pytest.mark.slow
 def test_targets_and_scans_as_given(project, tmp_path):
     """A target beside a file is no trap, and files and series lie where they lie."""
     (tmp_path / "tiny.yaml").write_text(str(TINY | {"results": "there"}))

@@ -82,6 +82,7 @@ def test_imported_it_gives_the_same_results(finished, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_prefixes_within_prefixes_are_followed_or_refused(tmp_path):
     """Those of a module that another module imports."""
     (tmp_path / "inner").mkdir()
@@ -161,6 +162,7 @@ def test_a_python_without_the_packages_is_told_when_jobs_are_planned(project):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_without_data_it_can_be_listed_and_linted(project):
     result = snakemake(project.folder, "--list-rules")
     assert result.returncode == 0, result.stderr

@@ -6,6 +6,7 @@ import pytest
 from conftest import TINY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("quiet", "every"), [((), False), (("--quiet", "host"), True)])
 def test_progress_is_shown_seldom_unless_all_is_asked_for(project, quiet, every):
     result = project.snakemake(TINY, "check_cohort", "results/tiny/split.tsv", *quiet)

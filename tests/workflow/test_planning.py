@@ -99,6 +99,7 @@ def test_an_edited_module_reruns_what_it_decides(finished, copy_of):
     assert project.planned(TINY) == list_jobs(AFTER_FILTER, ABLATED, TRACE, ratio_range=1, plot_ratios=1, pack_model=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_there", [True, False])
 def test_the_state_of_a_training_goes_only_once_its_network_is_there(finished, copy_of, is_there):
     """Other jobs may run although a network is missing, whose training was interrupted."""
@@ -115,6 +116,7 @@ def test_the_state_of_a_training_goes_only_once_its_network_is_there(finished, c
     assert state.exists() == (not is_there)
 
 
+@pytest.mark.slow
 def test_without_a_clinical_record_everything_else_runs(finished, project):
     cohort_of(finished, project.folder / "cohort")
     (project.folder / "cohort" / "kits.json").unlink()
@@ -142,6 +144,7 @@ def test_only_what_may_use_a_gpu_asks_for_one(project, device, asked):
     assert {rule for rule, what in jobs if "gpu=1" in what} == asked
 
 
+@pytest.mark.slow
 def test_one_warning_without_a_gpu(finished, project):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -161,6 +164,7 @@ def test_validation_cases_that_leave_none_to_train_on_are_refused(project):
     assert line == ("error: training.validation_cases: 3 of 3 training cases leave none to train on; lower the key")
 
 
+@pytest.mark.slow
 def test_the_threshold_trains_again_only_where_it_validates(finished):
     lower = merged(TINY, inference={"threshold": 0.4})
     assert "train" not in finished.planned(lower)

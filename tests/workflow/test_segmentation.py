@@ -343,6 +343,7 @@ def test_the_range_of_ratios_of_a_scan(project, kidneys, percentiles, ratios, un
     assert (nib.load(scan / "segmentation.nii.gz").get_fdata() == 2).sum() == kept
 
 
+@pytest.mark.slow
 def test_what_is_not_nifti_is_converted(project):
     """Its volume lies with its results, and another file of its voxels makes it another scan."""
     folder = project.folder / "scans"

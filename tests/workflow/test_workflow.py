@@ -189,6 +189,7 @@ def test_the_summary_shown_after_the_demo(finished):
         assert text in result.stdout
 
 
+@pytest.mark.slow
 def test_progress_is_on_the_terminal_and_in_the_log(finished, copy_of):
     project = copy_of(finished)
     result = project.snakemake(merged(TINY, training={"epochs": 1}), "--until", "train")
@@ -210,6 +211,7 @@ def graph(mermaid):
     return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
 
 
+@pytest.mark.slow
 def test_outcomes_need_labels_and_a_record_only(finished, project):
     """A cohort without images, with its record elsewhere; one of its values is bad, and then it is not."""
     cohort = cohort_of(finished, project.folder / "cohort")
