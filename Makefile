@@ -18,7 +18,8 @@ OWN = @test ! -L .venv || { echo "error: .venv is a link to another's environmen
 	.venv/bin/python -m pip install --disable-pip-version-check -q -r envs/requirements.txt -c envs/lock.txt
 	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true # some packages ship files for newer Pythons
 	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
-	touch $@
+	@touch $@
+	@echo "installed in .venv; .venv/bin/kidney --help says what it can do"
 
 # Run the whole workflow on a phantom cohort, on the CPU.
 demo: .venv
@@ -92,4 +93,5 @@ lock:
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt
 	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
+	@echo "installed in .venv; .venv/bin/kidney --help says what it can do"
 	touch .venv/installed

@@ -15,7 +15,7 @@ from PIL import ImageColor
 
 from kidney_tumor.analysis.morphometry import MEASURES
 from kidney_tumor.data.slices import extract
-from kidney_tumor.report.overview import draw_thumbnail
+from kidney_tumor.report.overview import describe_scan, draw_thumbnail, find_common_warnings
 from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.masks import RunLengthMask, encode
 
@@ -41,7 +41,7 @@ def test_each_scan_has_its_verdict_and_its_links(page):
     assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
     first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
     assert "No fault found" in first
-    assert "kidneys 301 mL without tumors; no tumor" in first
+    assert "kidneys (without tumors) 301 mL; no tumor marked" in first
     assert "2 warnings" in first
     assert "<li>one</li><li>two</li>" in first
     assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]
@@ -54,6 +54,16 @@ def test_each_scan_has_its_verdict_and_its_links(page):
     assert "href" not in third
     assert HOSTILE in unescape(third)
     assert HOSTILE not in third
+
+
+def test_what_all_segmented_scans_have_is_said_once():
+    rows = [{"warnings": text, "problem": ""} for text in ("known | one", "two | known", "known")]
+    refused = {"warnings": "", "problem": "no CT"}
+    assert find_common_warnings([refused, *rows]) == ["known"]
+    assert find_common_warnings([*rows, {"warnings": "", "problem": ""}]) == []
+    assert find_common_warnings([refused]) == []
+    row = dict.fromkeys(MEASURES, "1") | {"scan": "a", "faults": "", **rows[0]}
+    assert describe_scan(row, ["known"])["warnings"] == ["one"]
 
 
 def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
@@ -105,3 +115,20 @@ def test_it_fits_a_narrow_window(page, width):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
         assert driver.execute_script("return [...document.images].map(image => image.naturalWidth)") == [96, 96]
         check_nothing_was_loaded(driver)
+
+
+def test_the_terminal_says_what_the_page_leaves_out(tmp_path):
+    """A warning of all scans once, and the pages of scans that an earlier command segmented."""
+    rows = [ROWS[0] | {"scan": name, "warnings": f"known | only {name}"} for name in ("a", "b")]
+    table = pd.DataFrame(rows, columns=["scan", *MEASURES, "faults", "warnings", "problem"])
+    table.to_csv(tmp_path / "scans.tsv", sep="\t", index=False)
+    for name in ("a", "b", "old"):
+        (tmp_path / "scans" / name).mkdir(parents=True)
+        (tmp_path / "scans" / name / "view.html").touch()
+    said = run_script("show_scans", "--scans", tmp_path / "scans.tsv").stdout.splitlines()
+    assert [line for line in said if line.startswith("warning: ")] == [
+        "warning: a: only a",
+        "warning: b: only b",
+        "warning: all 2 scans: known",
+        "warning: the table and the page show the scans of this command only, and so not old",
+    ]

@@ -130,6 +130,9 @@ def test_the_page_opens_where_most_tumor_is():
     assert viewer.find_focus([empty]) == (15, 20, 25)
     number, row, column = viewer.find_focus([TRUTH])
     assert TRUTH[number, row, column] == 1
+    pieces = put((1, np.s_[9, 4:14, 2:12]), (1, np.s_[9, 8:10, 20:22]), (1, np.s_[9, 4:12, 38:46]))
+    assert viewer.find_focus([pieces])[0] == 9
+    assert viewer.find_focus([pieces])[2] < 12  # in the larger kidney, not in what lies in the middle of all
 
 
 class Reader(HTMLParser):

@@ -2,6 +2,7 @@
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.measures import MEASURES, describe_measures
+from kidney_tumor.report.overview import PAGE, find_common_warnings
 from kidney_tumor.rows import read_rows
 from kidney_tumor.scans.plausibility import SEPARATOR
 
@@ -11,13 +12,19 @@ from kidney_tumor.scans.plausibility import SEPARATOR
 def main(arguments: cli.Arguments) -> None:
     table = read_rows(arguments.scans, *MEASURES, "scan", "faults", "warnings", "problem")
     good, refused = [row for row in table if not row["problem"]], [row for row in table if row["problem"]]
+    folder, common = arguments.scans.parent / "scans", find_common_warnings(table)
     for row in good:
-        page = arguments.scans.parent / "scans" / row["scan"] / "view.html"
+        page = folder / row["scan"] / PAGE
         measures = {name: float(row[name] or "nan") for name in MEASURES}
         unusable = f"not usable: {row['faults'].replace(SEPARATOR, '; ')}; " if row["faults"] else ""
         print(f"{row['scan']}: {unusable}{describe_measures(measures)}; {page}")
         for warning in filter(None, row["warnings"].split(SEPARATOR)):
-            print(f"warning: {row['scan']}: {warning}")
+            if warning not in common:
+                print(f"warning: {row['scan']}: {warning}")
+    for warning in common:
+        print(f"warning: {f'all {len(good)} scans' if len(good) > 1 else good[0]['scan']}: {warning}")
+    if left := sorted({page.parent.name for page in folder.glob(f"*/{PAGE}")} - {row["scan"] for row in table}):
+        print(f"warning: the table and the page show the scans of this command only, and so not {', '.join(left)}")
     overview = arguments.scans.with_suffix(".html")
     print(f"{len(good)} of {len(table)} scans segmented; table: {arguments.scans}; look at all: {overview}")
     if len(refused):

@@ -21,10 +21,10 @@ MEASURES = (
 def describe_measures(measures: Mapping[str, float]) -> str:
     """Say in words what `analysis.morphometry.measure_masks` found: volumes and the size of the largest tumor."""
     count = int(measures["tumors"])
-    text = f"kidneys {measures['kidney_ml']:.0f} mL without tumors; "
+    text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL; "
     if not count:
-        return text + "no tumor"
+        return text + "no tumor marked"
     return text + (
-        f"{count} tumor{'s' * (count > 1)}, {measures['tumor_ml']:.1f} mL, "
+        f"{count} tumor{'s' * (count > 1)} marked, {measures['tumor_ml']:.1f} mL, "
         f"the largest {measures['tumor_axial_mm']:.0f} mm in an axial slice"
     )

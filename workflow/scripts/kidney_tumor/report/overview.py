@@ -1,5 +1,6 @@
 """The page that shows all scans of a run, with a small picture of each and a link to its own page."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -54,12 +55,24 @@ def write_overview(template: Path, table: Path, name: str) -> str:
         name: Of the run.
     """
     rows = read_rows(table, *MEASURES, "scan", "faults", "warnings", "problem")
-    return fill(template, name=name, scans=[describe_scan(row) for row in rows])
+    common = find_common_warnings(rows)
+    scans = [describe_scan(row, common) for row in rows]
+    return fill(template, name=name, common=common, scans=scans)
 
 
-def describe_scan(row: dict[str, str]) -> dict[str, Any]:
-    """Describe what the page shows of a scan: its verdict with the reasons, what it measures, and where its page is."""
+def find_common_warnings(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Find the warnings that all segmented scans have, by the rows of the table of scans."""
+    listed = [row["warnings"].split(SEPARATOR) for row in rows if not row["problem"]]
+    return [warning for warning in listed[0] if warning and all(warning in other for other in listed)] if listed else []
+
+
+def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, Any]:
+    """Describe what the page shows of a scan: its verdict with the reasons, what it measures, and where its page is.
+
+    Warnings that are common to all scans are not repeated.
+    """
     faults, warnings = (list(filter(None, row[key].split(SEPARATOR))) for key in ("faults", "warnings"))
+    warnings = [warning for warning in warnings if warning not in common]
     place = f"scans/{quote(row['scan'])}"
     described = {"name": row["scan"], "page": f"{place}/{PAGE}", "picture": f"{place}/{PICTURE}", "warnings": warnings}
     if row["problem"]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
@@ -172,7 +173,7 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 
 
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
-    """Find the voxel at which a page opens: in the slice with the most tumor, the tumor voxel nearest its middle.
+    """Find the voxel at which a page opens: in the slice with the most tumor, the one nearest the largest piece's middle.
 
     Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
     kidney; if all are empty, it is the middle of the volume.
@@ -186,7 +187,8 @@ def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
             if counts.any():
                 largest = np.flatnonzero(counts == counts.max())
                 number = int(largest[len(largest) // 2])
-                places = np.argwhere(volume[number] == value)
+                pieces, _ = ndimage.label(volume[number] == value)
+                places = np.argwhere(pieces == np.bincount(pieces.ravel())[1:].argmax() + 1)
                 row, column = places[np.abs(places - places.mean(0)).sum(1).argmin()].tolist()
                 return number, row, column
     slices, rows, columns = volumes[0].shape

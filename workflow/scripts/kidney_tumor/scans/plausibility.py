@@ -87,7 +87,7 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
     warnings = []
     if scan["hu_low"] > AIR_HU or scan["hu_high"] > HIGHEST_HU:
         warnings.append(
-            f"its values do not look like HU: 0.5 % lie below {scan['hu_low']:g}, 0.5 % above {scan['hu_high']:g}; "
+            f"its values do not look like HU: 99 % of them lie from {scan['hu_low']:g} to {scan['hu_high']:g}; "
             "is it a CT, and is its scale that of HU?"
         )
     else:

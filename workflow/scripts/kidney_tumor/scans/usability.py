@@ -43,7 +43,7 @@ def list_faults(kidney: Mask, tumor: Mask, spacing: Spacing, images: np.ndarray)
     """
     kidney, tumor = encode(kidney), encode(tumor)
     if not kidney.voxels:
-        return ["no kidney was found; are the kidneys in its field of view?"]
+        return ["no kidney was found; perhaps none lies in its field of view"]
     pieces = find_components(kidney)
     pieces = find_components(pieces.select(pieces.voxels > SMALL * pieces.voxels.max()))
     voxel_ml = float(np.prod(spacing)) / 1000
