@@ -161,7 +161,7 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
         "small": r"small.nii.gz has shape \(4, 6, 7\), but .*imaging.nii.gz has \(4, 6, 8\)",
         "lost": r"lost.nii.gz does not lie where .*imaging.nii.gz lies, but up to",
         "moved": r"moved.nii.gz does not lie where .*imaging.nii.gz lies, but up to 3 mm away",
-        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say .* as {folder: ..., kidney: \[1, 3\],",
+        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say .* folder {folder: ..., kidney: \[1, 3\],",
         "case_00004": r"case_00004.nii.gz holds case_00005",
         "gone": r"gone.nii.gz is missing",
     }

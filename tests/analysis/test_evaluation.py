@@ -132,7 +132,12 @@ def test_the_share_of_tumors_found_by_hand():
     (row,) = summarize_detection(lesions, {"m": ["c"]}, 0).to_dict("records")
     assert np.isnan(row["sensitivity"])
     (row,) = summarize_detection(lesions[:0], {"m": ["c", "d"]}, 0).to_dict("records")
-    assert (row["lesions"], row["false_per_case"], row["false_per_case_high"]) == (0, 0, 0)
+    assert (row["lesions"], row["false_per_case"], row["false_per_case_low"]) == (0, 0, 0)
+    assert row["false_per_case_high"] == pytest.approx(3.689 / 2, rel=1e-3)  # e to the power of -3.689 is 0.025
+    for status, ends in (("found", (0.025**0.5, 1)), ("missed", (0, 1 - 0.025**0.5))):
+        alike = lesions[:4].assign(status=status)  # 0.025 is the chance of this in both cases
+        (row,) = summarize_detection(alike, {"m": ["a", "b", "c"]}, 0).to_dict("records")
+        assert (row["sensitivity_low"], row["sensitivity_high"]) == pytest.approx(ends)
 
 
 @pytest.fixture
@@ -218,8 +223,9 @@ def test_what_cannot_be_used_is_a_row_in_words(pair, tmp_path):
         ((label, small), "small.nii.gz has shape (5, 20, 30), but"),
         (
             (label, cyst),
-            "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean, as {folder: ..., kidney: "
-            "[1, 3], tumor: [2]}, or those of all folders of `evaluate` in evaluate.labels (kidney evaluate --labels)",
+            "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean: `kidney evaluate "
+            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or for one folder {folder: ..., "
+            "kidney: [1, 3], tumor: [2]}",
         ),
         ((Segmentation([text]), segmentation), "text.nii.gz is not a NIfTI file"),
         ((label, Segmentation([text])), "text.nii.gz is not a NIfTI file"),

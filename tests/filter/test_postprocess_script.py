@@ -192,7 +192,9 @@ def test_swapped_masks_are_named(tmp_path, kidneys):
     save(tmp_path / "t.nii.gz", apart.astype(np.uint8))
     save(tmp_path / "k.nii.gz", tumor.astype(np.uint8))
     files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--ratio-range", "r.json", "--output", "s.nii.gz"]
-    assert "warning" not in run("postprocess", *files, cwd=tmp_path)
+    assert "warning: s.nii.gz: no voxel of the tumor mask lies in the kidney mask;" in run(
+        "postprocess", *files, cwd=tmp_path
+    )
 
 
 def test_the_listing_shows_what_is_kept(tmp_path):

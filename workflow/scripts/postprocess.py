@@ -39,6 +39,11 @@ def main(arguments: cli.Arguments) -> None:
             f"warning: {name}: the kidney mask ({kidney.voxels} voxels) lies inside the tumor mask ({tumor.voxels}); "
             "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
         )
+    elif not arguments.candidates and tumor.voxels and not kidney.count_common(tumor).any():
+        print(
+            f"warning: {name}: no voxel of the tumor mask lies in the kidney mask; --kidney is that of kidney and "
+            "tumor together, labels 1 and 2 of a label volume"
+        )
     counts = (("kidney", filtered.kept_kidneys), ("tumor", tests.kept))
     print(f"{name}: " + ", ".join(f"{kept.sum()} of {len(kept)} {organ} components kept" for organ, kept in counts))
     if arguments.candidates:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
 from kidney_tumor.analysis.method_scores import MEASURES, Conventions, score_mask
-from kidney_tumor.analysis.statistics import estimate_interval, summarize_values
+from kidney_tumor.analysis.statistics import CONFIDENCE, estimate_interval, summarize_values
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing
@@ -108,7 +109,8 @@ def summarize_detection(lesions: pd.DataFrame, cases: dict[str, list[str]], seed
     Returns:
         A table with a row for each method: cases; lesions, those that are found, and the sensitivity, their share, with
         a 95 % interval from resampling the cases that have a lesion; false, the number of false tumors, and their mean
-        per case, with an interval.
+        per case, with an interval. Where no resample would differ (all found, none found, none false), the interval is
+        exact, with a case as the unit: Clopper and Pearson's, and that of a Poisson number.
     """
     rows = []
     for method, names in cases.items():
@@ -125,7 +127,12 @@ def summarize_detection(lesions: pd.DataFrame, cases: dict[str, list[str]], seed
             return found[chosen].sum(axis) / known[chosen].sum(axis)
 
         low, high = estimate_interval(np.arange(len(known)), compute_share, seed)
+        if len(known) and found.sum() in (0, known.sum()):
+            whole = len(known) if found.sum() else 0
+            low, high = stats.binomtest(whole, len(known)).proportion_ci(CONFIDENCE, "exact")
         false = summarize_values(counts["false"], seed)
+        if len(counts) and not counts["false"].any():
+            false["mean_high"] = -np.log((1 - CONFIDENCE) / 2) / len(counts)
         rows.append(
             {
                 "method": method,

@@ -136,8 +136,8 @@ def _name_problem(read: Callable[[], T]) -> T:
         return read()
     except VolumeError as error:
         hint = (
-            "; say what its labels mean, as {folder: ..., kidney: [1, 3], tumor: [2]}, or those of all folders of "
-            "`evaluate` in evaluate.labels (kidney evaluate --labels)"
+            "; say what its labels mean: `kidney evaluate ... --labels kidney=1,3 tumor=2`, which is evaluate.labels, "
+            "or for one folder {folder: ..., kidney: [1, 3], tumor: [2]}"
         )
         raise UnusableError(f"{error.path} {error.what}{hint * ('holds labels' in error.what)}") from error
     except PermissionError as error:

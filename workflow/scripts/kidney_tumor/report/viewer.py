@@ -173,7 +173,7 @@ def compress(volume: nib.Nifti1Image) -> bytes:
 
 
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
-    """Find the voxel at which a page opens: in the slice with the most tumor, the one nearest the largest piece's middle.
+    """Find the voxel at which a page opens: in the slice with the most tumor, that nearest the largest piece's middle.
 
     Of equal slices it is the middle one. It is taken from the first volume with a tumor, else from the first with a
     kidney; if all are empty, it is the middle of the volume.
