@@ -1,5 +1,6 @@
-"""The commands that README.md and docs/ name: what they name is there, and each can be planned."""
+"""The commands that README.md and docs/ name: what they name is there, each can be planned, and what is short runs."""
 
+import json
 import os
 import re
 import shlex
@@ -101,11 +102,15 @@ def reader(finished, tmp_path_factory):
     )
     for name in FOLDERS:
         shutil.copytree(cohort, folder / name)
-    case = cohort / "case_00000"
+    case, record = cohort / "case_00000", json.loads((cohort / "kits.json").read_text())
     for number in range(5, 30):  # as many as the paper's split needs
         shutil.copytree(case, folder / "data/kits19" / f"case_{number:05d}")
-    shutil.copytree(case, folder / "some_folder/patient_1")
-    shutil.copy(cohort / "kits.json", folder / "some_folder")
+        record.append(record[number % 5] | {"case_id": f"case_{number:05d}"})
+    (folder / "data/kits19/kits.json").write_text(json.dumps(record))
+    for entry in record:
+        entry["case_id"] = entry["case_id"].replace("case", "patient")
+        shutil.copytree(case, folder / "some_folder" / entry["case_id"])
+    (folder / "some_folder/kits.json").write_text(json.dumps(record))
     hidden = [f"data/kits19/case_{number:05d}/imaging.nii.gz" for number in range(210, 300)]
     for name in [*SCANS, *hidden]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,21 +125,44 @@ def is_planned(line):
     return "python" not in line and "--profile" not in line and "...as above..." not in line
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("line", [line for _, line in COMMANDS if is_planned(line)])
-def test_a_command_can_be_planned(reader, line):
+def is_short(line):
+    """Whether a command takes seconds on what the reader has: none trains networks as large as the demo's."""
+    trains = ("my.yaml" not in line and "gpu=1" in line) or "demo.yaml" in line or "synthetic.yaml" in line
+    return is_planned(line) and not trains
+
+
+def call(folder, line, *further):
+    """Call a command in the reader's folder; return what it says if it succeeds."""
     for words, place in PLACES.items():
         line = line.replace(words, place)
     program, *words = split_command(line)
     if program.endswith("kidney"):
-        command = [sys.executable, SCRIPTS / "kidney.py", *words, *([] if "--" in words else ["--"]), "--dry-run"]
+        command = [sys.executable, SCRIPTS / "kidney.py", *words, *(["--"] if further and "--" not in words else [])]
     else:
-        command = [sys.executable, "-m", "snakemake", "--dry-run", *words]
+        command = [sys.executable, "-m", "snakemake", *words]
     path = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-    result = subprocess.run(command, cwd=reader, capture_output=True, text=True, check=False, env=os.environ | path)
-    said = result.stdout + result.stderr
-    assert result.returncode == 0, said
+    result = subprocess.run(
+        [*command, *further], cwd=folder, capture_output=True, text=True, check=False, env=os.environ | path
+    )
+    assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+    return result.stdout + result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for _, line in COMMANDS if is_planned(line)])
+def test_a_command_can_be_planned(reader, line):
+    said = call(reader, line, "--dry-run")
     assert "Job stats:" in said or "Nothing to be done" in said, said
+
+
+@pytest.mark.slow
+def test_what_is_short_runs(reader):
+    lines = [line for _, line in COMMANDS if is_short(line)]
+    assert len(lines) > 20
+    for line in lines:
+        call(reader, line)
+    for name in ("my_scans/scans.html", "my_scores/evaluation.tsv", "score/evaluation.tsv", "results/mine/scores.tsv"):
+        assert (reader / name).is_file(), name
 
 
 def read_rules(path):
