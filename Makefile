@@ -93,5 +93,4 @@ lock:
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt
 	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
-	@echo "installed in .venv; .venv/bin/kidney --help says what it can do"
 	touch .venv/installed

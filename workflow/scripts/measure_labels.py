@@ -3,7 +3,7 @@
 from kidney_tumor import cli, rows
 from kidney_tumor.analysis.morphometry import measure_label
 from kidney_tumor.data import remedies
-from kidney_tumor.data.case_arrays import write_case_arrays
+from kidney_tumor.data.arrays import write_arrays
 
 
 @cli.run_main("postprocess.min_component_voxels", "root", "cases", output="table with a row for each case, .tsv")
@@ -15,5 +15,5 @@ def main(arguments: cli.Arguments) -> None:
     ]
     measured = remedies.collect_in_parallel(measure_label, calls, arguments.threads)
     pairs = list(zip(arguments.cases, measured, strict=True))
-    write_case_arrays(arguments.slices, {case: axial for case, (_, axial) in pairs})
+    write_arrays(arguments.slices, {case: axial for case, (_, axial) in pairs})
     rows.write_rows(arguments.output, [{"case": case, "stage": "truth", **measures} for case, (measures, _) in pairs])

@@ -2,9 +2,9 @@
 
 from kidney_tumor import cli, errors
 from kidney_tumor.data.measures import MEASURES, describe_measures
-from kidney_tumor.report.overview import PAGE, find_common_warnings
+from kidney_tumor.report.overview import PAGE
 from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.plausibility import SEPARATOR
+from kidney_tumor.scans.plausibility import SEPARATOR, find_common_warnings
 
 
 @cli.run_main()

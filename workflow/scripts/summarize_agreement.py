@@ -1,7 +1,7 @@
 """Compare the tumors' measured sizes with those that radiologist and pathologist state, in tables and figures."""
 
 from kidney_tumor import cli, tables
-from kidney_tumor.data.case_arrays import read_case_arrays
+from kidney_tumor.data.arrays import read_arrays
 from kidney_tumor.figures.agreement import plot_agreement, plot_outliers
 from kidney_tumor.patients.agreement import find_outliers, tabulate_agreement
 
@@ -24,5 +24,5 @@ def main(arguments: cli.Arguments) -> None:
     phantom = arguments.source == "phantom"
     plot_agreement(cases, agreement, phantom, arguments.figure)
     axial = outliers[(outliers["measure"] == "tumor_axial_mm") & (outliers["reference"] == "radiographic_mm")]
-    drawn = {case: read_case_arrays(arguments.slices, case) for case in axial["case"].head(WORST)}
+    drawn = {case: read_arrays(arguments.slices, case) for case in axial["case"].head(WORST)}
     plot_outliers(axial, drawn, phantom, arguments.figure_cases)

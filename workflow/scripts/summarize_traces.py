@@ -3,7 +3,7 @@
 from kidney_tumor import cli, tables
 from kidney_tumor.analysis.trace import Loss
 from kidney_tumor.analysis.trace_summary import describe_loss, find_worst_cases, summarize_steps
-from kidney_tumor.data.case_arrays import read_case_arrays
+from kidney_tumor.data.arrays import read_arrays
 from kidney_tumor.figures.trace import plot_losses, plot_trace
 
 
@@ -17,7 +17,7 @@ def main(arguments: cli.Arguments) -> None:
     summary = summarize_steps(table, arguments.seed)
     losses = {}
     for case in find_worst_cases(table):
-        stored = read_case_arrays(arguments.slices, case)
+        stored = read_arrays(arguments.slices, case)
         losses[case] = Loss(int(stored["number"]), stored["truth"], stored["left"], float(stored["aspect"]))
     tables.write_table(arguments.output, summary)
     phantom = arguments.source == "phantom"

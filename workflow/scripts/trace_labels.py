@@ -5,7 +5,7 @@ from dataclasses import asdict
 from kidney_tumor import cli, rows
 from kidney_tumor.analysis.trace import trace_case
 from kidney_tumor.data import remedies
-from kidney_tumor.data.case_arrays import write_case_arrays
+from kidney_tumor.data.arrays import write_arrays
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import read_ratio_range
 from kidney_tumor.schema import fill_dataclass
@@ -31,5 +31,5 @@ def main(arguments: cli.Arguments) -> None:
     calls = [(case, arguments.root / case / "segmentation.nii.gz", *settings) for case in arguments.cases]
     traced = remedies.collect_in_parallel(trace_case, calls, arguments.threads)
     losses = {case: asdict(loss) for case, (_, loss) in zip(arguments.cases, traced, strict=True)}
-    write_case_arrays(arguments.slices, losses)
+    write_arrays(arguments.slices, losses)
     rows.write_rows(arguments.output, [row for steps, _ in traced for row in steps])

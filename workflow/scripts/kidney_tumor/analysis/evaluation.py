@@ -1,7 +1,7 @@
 """Predictions against labels, without an image: the scores of a case, its tumors, and the slices to look at."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,10 @@ import pandas as pd
 
 from kidney_tumor.analysis.lesions import LESION_COLUMNS, score_lesions
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, Conventions, make_rows, score_segmentation
+from kidney_tumor.data.arrays import read_arrays, write_arrays
 from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.segmentations import Segmentation, UnusableError
 from kidney_tumor.data.targets import TARGETS
-from kidney_tumor.files import write_atomically
 from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 from kidney_tumor.volumes.masks import Box, Masks, Spacing
 from kidney_tumor.volumes.nifti import read_geometry
@@ -125,20 +125,13 @@ def _widen(places: np.ndarray, step_mm: float, length: int) -> slice:
 
 def write_views(path: Path, views: Mapping[str, View]) -> None:
     """Write the slices to look at of a case, .npz."""
-    arrays = {}
-    for target, view in views.items():
-        arrays[f"{target}_labels"] = np.stack([view.truth, view.prediction])
-        arrays[f"{target}_place"] = np.array([view.number, view.aspect])
-    with write_atomically(path) as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    write_arrays(path, {target: asdict(view) for target, view in views.items()})
 
 
 def read_view(path: Path, target: str) -> View:
     """Read the slice to look at for a target, as `write_views` wrote it."""
-    with np.load(path) as arrays:
-        truth, prediction = arrays[f"{target}_labels"]
-        number, aspect = arrays[f"{target}_place"]
-    return View(int(number), truth, prediction, float(aspect))
+    stored = read_arrays(path, target)
+    return View(int(stored["number"]), stored["truth"], stored["prediction"], float(stored["aspect"]))
 
 
 def add_left_out(table: pd.DataFrame, left_out: Iterable[Sequence[str]], methods: Sequence[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from kidney_tumor.data.measures import MEASURES, describe_measures
 from kidney_tumor.data.slices import resize
 from kidney_tumor.report.templates import fill
 from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.plausibility import SEPARATOR
+from kidney_tumor.scans.plausibility import SEPARATOR, find_common_warnings
 from kidney_tumor.volumes.colors import PARTS
 from kidney_tumor.volumes.masks import Masks
 
@@ -58,12 +58,6 @@ def write_overview(template: Path, table: Path, name: str) -> str:
     common = find_common_warnings(rows)
     scans = [describe_scan(row, common) for row in rows]
     return fill(template, name=name, common=common, scans=scans)
-
-
-def find_common_warnings(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Find the warnings that all segmented scans have, by the rows of the table of scans."""
-    listed = [row["warnings"].split(SEPARATOR) for row in rows if not row["problem"]]
-    return [warning for warning in listed[0] if warning and all(warning in other for other in listed)] if listed else []
 
 
 def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, Any]:

@@ -108,3 +108,9 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
             "are the kidneys in its field of view, and whole?"
         )
     return warnings
+
+
+def find_common_warnings(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Find the warnings that all segmented scans have, by the rows of the table of scans."""
+    listed = [row["warnings"].split(SEPARATOR) for row in rows if not row["problem"]]
+    return [warning for warning in listed[0] if warning and all(warning in other for other in listed)] if listed else []
