@@ -50,9 +50,8 @@ def main(arguments: cli.Arguments) -> None:
     )
     for line in evaluation.describe_methods(summary, detection):
         print(line)
-    print(
-        "intervals are of 95 %: Gaffke's for the mean of a Dice, wide where cases are few, else a bootstrap's, or exact if no case differs"
-    )
+    print("intervals are of 95 %: Gaffke's for the mean of a Dice, wide where cases are few, else a bootstrap's,")
+    print("or exact where all tumors are found, none is found, or none is false")
     for _, row in differences[differences["measure"] == "dice"].iterrows():
         print(comparison.describe_difference(row, arguments.methods[0]))
     for warning in comparison.list_warnings(scored):
