@@ -137,13 +137,12 @@ def call(folder, line, *further):
         line = line.replace(words, place)
     program, *words = split_command(line)
     if program.endswith("kidney"):
-        command = [sys.executable, SCRIPTS / "kidney.py", *words, *(["--"] if further and "--" not in words else [])]
+        passed = ["--"] if further and "--" not in words else []
+        command = [sys.executable, SCRIPTS / "kidney.py", *words, *passed, *further]
     else:
-        command = [sys.executable, "-m", "snakemake", *words]
+        command = [sys.executable, "-m", "snakemake", *further, *words]  # after `--`, a word is a target
     path = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-    result = subprocess.run(
-        [*command, *further], cwd=folder, capture_output=True, text=True, check=False, env=os.environ | path
-    )
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | path)
     assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
     return result.stdout + result.stderr
 
