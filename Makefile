@@ -5,6 +5,9 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 # Scripts find the package beside them.
 unexport PYTHONSAFEPATH
 
+# Python keeps what it has compiled, which halves the start of the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: .venv demo report test test-all test-slurm faults lint lock bench site
 .DELETE_ON_ERROR:
 

@@ -1,13 +1,18 @@
 """Shared fixtures: volumes on disk, scripts and the workflow run as a user runs them."""
 
+import io
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 import nibabel as nib
 import numpy as np
@@ -83,10 +88,23 @@ def save_case(folder: Path, image: np.ndarray, label: np.ndarray) -> Path:
     return folder
 
 
-def run_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a script on its own, without Snakemake."""
+def start_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, without Snakemake."""
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def run_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a script in this process, which is faster, unless it sets up PyTorch."""
+    if name in ("train", "predict"):
+        return start_script(name, *arguments, cwd=cwd)
+    command, out, err, code = [str(SCRIPTS / f"{name}.py"), *map(str, arguments)], io.StringIO(), io.StringIO(), 0
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command):
+        try:
+            runpy.run_path(command[0], run_name="__main__")
+        except SystemExit as stopped:
+            code = stopped.code or 0
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 class Project:
@@ -152,26 +170,42 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Projec
         return project
 
 
-SHOW_LOADED = """
-import json, runpy, sys
-found = {}
+EXPLAIN_SCRIPTS = """
+import io, json, os, runpy, sys
+from contextlib import redirect_stdout
+import matplotlib.pyplot, nibabel, pandas, scipy.ndimage, scipy.stats, skimage.measure, yaml  # once for all scripts
 for script in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.startswith("kidney_tumor")]:
-        del sys.modules[name]  # other packages may stay, which is faster
-    runpy.run_path(script)
-    found[script] = [module.__file__ for name, module in sys.modules.items() if name.startswith("kidney_tumor.")]
-print(json.dumps(found))
+    if os.fork():
+        assert os.wait()[1] == 0, script
+        continue
+    sys.argv, shown = [script, "--help"], io.StringIO()
+    try:
+        with redirect_stdout(shown):
+            runpy.run_path(script, run_name="__main__")
+    except SystemExit:
+        modules = [module.__file__ for name, module in sys.modules.items() if name.startswith("kidney_tumor.")]
+        print(json.dumps([script, shown.getvalue(), "torch" in sys.modules, modules]), flush=True)
+        os._exit(0)
 """
 
 
+class Explained(NamedTuple):
+    """What a script says of itself and has imported when it could begin its work."""
+
+    shown: str
+    imports_torch: bool
+    modules: set[Path]
+
+
 @pytest.fixture(scope="session")
-def loaded() -> dict[str, set[Path]]:
-    """The modules of the package that Python has loaded when a script could begin its work, by the script."""
+def explained() -> dict[str, Explained]:
+    """Call each script with `--help`, each in a process without torch and without this package."""
     scripts = map(str, sorted(SCRIPTS.glob("*.py")))
-    command = [sys.executable, "-c", SHOW_LOADED, *scripts]
+    command = [sys.executable, "-c", EXPLAIN_SCRIPTS, *scripts]
     environment = {"PYTHONPATH": str(SCRIPTS)}
     output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    return {Path(script).stem: set(map(Path, files)) for script, files in json.loads(output).items()}
+    found = map(json.loads, output.splitlines())
+    return {Path(script).stem: Explained(shown, torch, set(map(Path, files))) for script, shown, torch, files in found}
 
 
 @pytest.fixture

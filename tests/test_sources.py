@@ -10,11 +10,12 @@ NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_scripts_sources_are_the_modules_it_loads(loaded, name):
+def test_a_scripts_sources_are_the_modules_it_loads(explained, name):
+    loaded = explained[name].modules
     neutral = {PACKAGE / f"{module.replace('.', '/')}.py" for module in NEUTRAL}
-    inits = {path for path in loaded[name] if path.name == "__init__.py"}
+    inits = {path for path in loaded if path.name == "__init__.py"}
     assert not any(path.read_text().split('"""')[2].strip() for path in inits)  # they hold no code
-    decisive = loaded[name] - neutral - inits
+    decisive = loaded - neutral - inits
     found = set(find_sources(SCRIPTS / f"{name}.py"))
     assert found <= decisive
     assert decisive - found <= {PACKAGE / "data" / "cohort.py"}  # which the neutral data/remedies.py reads, too

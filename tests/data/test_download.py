@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import AFFINE, OWN, SCRIPTS, merged, run_script
+from conftest import AFFINE, OWN, SCRIPTS, merged, run_script, start_script
 from helpers.web import Server, gzipped, volume
 
 from kidney_tumor.data.download import CHUNK, check_locked, download
@@ -130,7 +130,7 @@ def test_two_runs_on_the_same_data_fetch_a_file_once(server, tmp_path):
     options = ["--lock", tmp_path / "lock", "--timeout", 0.7, "--backoff", 0]
     with ThreadPoolExecutor(2) as both:
         command = ("download", "--url", server.url("/image"), "--output", output, *options)
-        runs = [both.submit(run_script, *command) for _ in range(2)]
+        runs = [both.submit(start_script, *command) for _ in range(2)]
     assert [run.result().returncode for run in runs] == [0, 0]
     assert_complete(output)
     assert [asked is None for _, asked in server.requests] == [True, False]

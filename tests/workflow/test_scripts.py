@@ -18,15 +18,11 @@ def python(code):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_help(name):
+def test_help(explained, name):
     """Every script explains itself, and only those of the networks import torch."""
-    script = str(SCRIPTS / f"{name}.py")
-    run = f"import atexit, runpy, sys; sys.argv = [{script!r}, '--help']; "
-    run += "atexit.register(lambda: print('torch' in sys.modules)); "
-    *shown, torch = python(run + f"runpy.run_path({script!r}, run_name='__main__')").splitlines()
     described = (SCRIPTS / f"{name}.py").read_text().split('"""')[1]
-    assert "".join(described.split()) in "".join("".join(shown).split())
-    assert torch == str(name in ("train", "predict", "plot_network"))
+    assert "".join(described.split()) in "".join(explained[name].shown.split())
+    assert explained[name].imports_torch == (name in ("train", "predict", "plot_network"))
 
 
 @pytest.mark.parametrize(("program", "ends"), [("train.py", True), ("snakemake", False), ("-c", False), ("", False)])

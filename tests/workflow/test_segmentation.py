@@ -313,13 +313,16 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
         assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
 
 
+RANGE = ["--ratio-range networks/ratio_range.json"]
+
+
 @pytest.mark.parametrize(
     ("percentiles", "ratios", "unit", "options", "kept"),
     [
-        (None, (1.07, 2.8), "voxel", [], 32),
-        ([5, 95], (None, None), "voxel", ["--ratio-range networks/ratio_range.json"], 32),
-        ([5, 95], (1.07, 2.8), "voxel", ["--ratio-range networks/ratio_range.json"], 0),
-        ([5, 95], (1.07, 2.8), "mm", ["--ratio-range networks/ratio_range.json"], 32),
+        ([5, 95], (1.07, 2.8), "voxel", RANGE, 0),
+        pytest.param([5, 95], (1.07, 2.8), "mm", RANGE, 32, marks=pytest.mark.slow),
+        pytest.param([5, 95], (None, None), "voxel", RANGE, 32, marks=pytest.mark.slow),
+        pytest.param(None, (1.07, 2.8), "voxel", [], 32, marks=pytest.mark.slow),
     ],
 )
 def test_the_range_of_ratios_of_a_scan(project, kidneys, percentiles, ratios, unit, options, kept):
@@ -368,9 +371,11 @@ def test_what_is_not_nifti_is_converted(project):
 @pytest.mark.parametrize(
     ("scans", "says"),
     [
-        ({}, "scans.root is not set; name the folder of your scans"),
         ({"root": "nowhere"}, "scans.root: nowhere: No such file or directory"),
-        ({"root": "config"}, "scans.root: no scan in config; expected files .nii.gz, .nii, .nrrd or .mha"),
+        pytest.param({}, "scans.root is not set; name the folder of your scans", marks=pytest.mark.slow),
+        pytest.param(
+            {"root": "config"}, "scans.root: no scan in config; expected files .nii.gz", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_without_scans_segment_says_so(project, scans, says):
