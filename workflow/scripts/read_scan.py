@@ -5,8 +5,6 @@ import sys
 from kidney_tumor import cli, errors
 from kidney_tumor.data.slices import extract, refuse_scan
 from kidney_tumor.errors import VolumeError
-from kidney_tumor.scans.dicom import convert_series
-from kidney_tumor.scans.rasters import convert_raster
 
 
 @cli.run_main("slices.size", output="folder for images.npy and slices.json")
@@ -16,8 +14,12 @@ def main(arguments: cli.Arguments) -> None:
     try:
         notes = []
         if arguments.image and arguments.scan.is_dir():
+            from kidney_tumor.scans.dicom import convert_series  # pydicom takes half the start
+
             notes = convert_series(arguments.scan, arguments.image)
         elif arguments.image:
+            from kidney_tumor.scans.rasters import convert_raster
+
             convert_raster(arguments.scan, arguments.image)
         image = arguments.image or arguments.scan
         slices = extract(image, None, arguments.size, arguments.output, notes).images
