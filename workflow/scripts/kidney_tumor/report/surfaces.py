@@ -1,8 +1,7 @@
 """Surfaces of labels as triangles, in the format MZ3 (of Surfice and NiiVue)."""
 
-import gzip
-
 import numpy as np
+from isal import igzip
 from scipy import ndimage
 from skimage.measure import block_reduce, marching_cubes
 
@@ -40,4 +39,4 @@ def encode_surface(points: np.ndarray, triangles: np.ndarray) -> bytes:
     """Encode a surface as MZ3: its points, shape (n, 3), in mm, and its triangles, shape (m, 3); gzipped."""
     header = np.array([MAGIC, FACES_AND_POINTS], "<u2").tobytes()
     header += np.array([len(triangles), len(points), 0], "<u4").tobytes()
-    return gzip.compress(header + triangles.astype("<i4").tobytes() + points.astype("<f4").tobytes(), mtime=0)
+    return igzip.compress(header + triangles.astype("<i4").tobytes() + points.astype("<f4").tobytes(), mtime=0)

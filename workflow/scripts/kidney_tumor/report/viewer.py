@@ -3,7 +3,6 @@
 NiiVue draws it, the JavaScript that the package ipyniivue brings.
 """
 
-import gzip
 import importlib.metadata
 import json
 from base64 import b64encode
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from isal import igzip
 from scipy import ndimage
 
 from kidney_tumor.errors import UserError
@@ -106,7 +106,7 @@ def make_page(
     Raises:
         UserError: The image's file is broken, or NiiVue is missing.
     """
-    bundle = gzip.compress(read_bundle().encode(), mtime=0)
+    bundle = igzip.compress(read_bundle().encode(), mtime=0)
     preferred, others = (
         [mask for layer in layers if (layer.name == "before") == late for mask in (layer.kidney_tumor, layer.tumor)]
         for late in (False, True)
@@ -169,7 +169,7 @@ def encode_case(
 
 def compress(volume: nib.Nifti1Image) -> bytes:
     """Encode a volume as a gzipped NIfTI file."""
-    return gzip.compress(volume.to_bytes(), 6, mtime=0)
+    return igzip.compress(volume.to_bytes(), mtime=0)
 
 
 def find_focus(volumes: Sequence[np.ndarray]) -> tuple[int, int, int]:
