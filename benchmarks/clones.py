@@ -10,6 +10,7 @@ import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -83,7 +84,14 @@ def segment(scan):
 
 def compare(name, before, task, rounds):
     """Run a task in turns, and print a row of the table."""
-    times = [[task(clone, number) for clone in (before, HERE)] for number in range(rounds)]
+    times = []
+    for number in range(rounds):
+        times.append([task(clone, number) for clone in (before, HERE)])
+        print(
+            f"round {number + 1}: {name}: {times[-1][0][0]:.2f} and {times[-1][1][0]:.2f} s",
+            file=sys.stderr,
+            flush=True,
+        )
     ratios = sorted(here[0] / there[0] for there, here in times)
     spent = [statistics.median(seconds) for both in zip(*times, strict=True) for seconds in zip(*both, strict=True)]
     cells = f"{spent[0]:.2f} | {spent[2]:.2f} | {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
