@@ -13,7 +13,7 @@ from helpers.browser import check_nothing_was_loaded, start
 from helpers.pages import AFTER, HOSTILE, HU, SHAPE, WINDOW, save_volumes
 from PIL import ImageColor
 
-from kidney_tumor.analysis.morphometry import MEASURES
+from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import extract
 from kidney_tumor.report.overview import describe_scan, draw_thumbnail
 from kidney_tumor.scans.plausibility import find_common_warnings
@@ -21,7 +21,16 @@ from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.masks import RunLengthMask, encode
 
 ROWS = [
-    {"scan": "a", "kidney_ml": 301.4, "tumors": 0, "warnings": "one | two", "faults": "", "problem": ""},
+    {
+        "scan": "a",
+        "kidney_ml": 301.4,
+        "kidney_left_ml": 140.6,
+        "kidney_right_ml": 160.8,
+        "tumors": 0,
+        "warnings": "one | two",
+        "faults": "",
+        "problem": "",
+    },
     {"scan": "b ü#", "kidney_ml": 20, "tumors": 0, "warnings": "", "faults": "too small | too low", "problem": ""},
     {"scan": "c", "problem": HOSTILE, "faults": "", "warnings": ""},
 ]
@@ -29,7 +38,7 @@ ROWS = [
 
 @pytest.fixture
 def page(tmp_path):
-    table = pd.DataFrame(ROWS, columns=["scan", *MEASURES, "faults", "warnings", "problem"])
+    table = pd.DataFrame(ROWS, columns=["scan", *SCAN_MEASURES, "faults", "warnings", "problem"])
     table.to_csv(tmp_path / "scans.tsv", sep="\t", index=False)
     words = ["--scans", tmp_path / "scans.tsv", "--name", "mine", "--template", RESOURCES / "overview.html"]
     result = run_script("write_overview", *words, "--output", tmp_path / "scans.html")
@@ -42,7 +51,7 @@ def test_each_scan_has_its_verdict_and_its_links(page):
     assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
     first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
     assert "No fault found" in first
-    assert "kidneys (without tumors) 301 mL; no tumor marked" in first
+    assert "kidneys (without tumors) 301 mL, 141 mL left and 161 mL right; no tumor marked" in first
     assert "2 warnings" in first
     assert "<li>one</li><li>two</li>" in first
     assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]
@@ -63,7 +72,7 @@ def test_what_all_segmented_scans_have_is_said_once():
     assert find_common_warnings([refused, *rows]) == ["known"]
     assert find_common_warnings([*rows, {"warnings": "", "problem": ""}]) == []
     assert find_common_warnings([refused]) == []
-    row = dict.fromkeys(MEASURES, "1") | {"scan": "a", "faults": "", **rows[0]}
+    row = dict.fromkeys(SCAN_MEASURES, "1") | {"scan": "a", "faults": "", **rows[0]}
     assert describe_scan(row, ["known"])["warnings"] == ["one"]
 
 
@@ -121,7 +130,7 @@ def test_it_fits_a_narrow_window(page, width):
 def test_the_terminal_says_what_the_page_leaves_out(tmp_path):
     """A warning of all scans once, and the pages of scans that an earlier command segmented."""
     rows = [ROWS[0] | {"scan": name, "warnings": f"known | only {name}"} for name in ("a", "b")]
-    table = pd.DataFrame(rows, columns=["scan", *MEASURES, "faults", "warnings", "problem"])
+    table = pd.DataFrame(rows, columns=["scan", *SCAN_MEASURES, "faults", "warnings", "problem"])
     table.to_csv(tmp_path / "scans.tsv", sep="\t", index=False)
     for name in ("a", "b", "old"):
         (tmp_path / "scans" / name).mkdir(parents=True)

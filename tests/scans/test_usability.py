@@ -1,8 +1,9 @@
-"""What is said of a segmentation that cannot be a body's, by blocks whose volumes and places are known."""
+"""What is said of a segmentation that cannot be a body's, and its sides, by blocks of known size and place."""
 
 import numpy as np
 import pytest
 
+from kidney_tumor.scans.sides import measure_sides
 from kidney_tumor.scans.usability import list_faults
 
 SPACING = (3.0, 2.0, 2.0)
@@ -80,3 +81,29 @@ def test_air_and_bone_are_no_kidneys(hu):
     assert any(
         f"the median of what is called kidney is {hu} HU" in fault for fault in faults(RIGHT, LEFT, images=images)
     )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "tumor", "left", "right"),
+    [
+        ([RIGHT, LEFT], NONE, 209.088, 209.088),  # 108 x 44 x 44 mm each
+        ([LEFT], NONE, 209.088, 0),
+        ([RIGHT, LEFT], block((150, 160, 90), (30, 20, 20)), 209.088, 197.088),  # without 30 x 20 x 20 mm
+        ([RIGHT, LEFT, block((30, 160, 150), (12, 12, 12))], NONE, 209.088, 210.816),  # a crumb near the axis
+        ([RIGHT, LEFT, block((180, 140, 160), (30, 40, 200))], NONE, np.nan, np.nan),  # a horseshoe kidney
+        ([NONE], NONE, 0, 0),
+    ],
+)
+def test_each_side_is_measured(pieces, tumor, left, right):
+    """Columns run to the patient's left, and the body's axis is in the middle, 160 mm from the right end."""
+    found = measure_sides(np.any(pieces, 0), tumor, SPACING, scan())
+    assert found == pytest.approx({"kidney_left_ml": left, "kidney_right_ml": right}, nan_ok=True)
+
+
+def test_the_side_is_that_of_the_body_not_of_the_scan():
+    images = np.full((120, 80, 80), -1000, np.int16)
+    images[:, :, 45:] = 40  # the body's axis is 250 mm from the right end
+    assert measure_sides(LEFT, NONE, SPACING, images) == {
+        "kidney_left_ml": 0,
+        "kidney_right_ml": pytest.approx(209.088),
+    }

@@ -1,7 +1,7 @@
 """Join the measures of all scans into one table, with the reason for each scan that could not be segmented."""
 
 from kidney_tumor import cli, rows
-from kidney_tumor.data.measures import MEASURES
+from kidney_tumor.data.measures import SCAN_MEASURES
 
 TEXTS = ("faults", "warnings", "networks")
 
@@ -12,9 +12,9 @@ TEXTS = ("faults", "warnings", "networks")
 def main(arguments: cli.Arguments) -> None:
     measured = {}
     for path in arguments.measures:
-        for row in rows.read_rows(path, "scan", *MEASURES, *TEXTS):
+        for row in rows.read_rows(path, "scan", *SCAN_MEASURES, *TEXTS):
             measured[row["scan"]] = {name: "" if value == "nan" else value for name, value in row.items()}
-    columns = ["scan", *MEASURES, "faults", "warnings", "problem", "networks"]
+    columns = ["scan", *SCAN_MEASURES, "faults", "warnings", "problem", "networks"]
     empty = dict.fromkeys(columns, "")
     scans = rows.read_rows(arguments.scans, "scan", "problem")
     rows.write_rows(arguments.output, [empty | measured.get(scan["scan"], {}) | scan for scan in scans], columns)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kidney_tumor import cli, files
-from kidney_tumor.data.measures import MEASURES, describe_measures
+from kidney_tumor.data.measures import SCAN_MEASURES, describe_measures
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
 from kidney_tumor.report.overview import draw_thumbnail
@@ -18,11 +18,11 @@ TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After 
 
 def read_notes(path: Path) -> list[str]:
     """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it."""
-    (row,) = read_rows(path, *MEASURES, "faults", "warnings")
+    (row,) = read_rows(path, *SCAN_MEASURES, "faults", "warnings")
     faults, warnings = (filter(None, row[name].split(SEPARATOR)) for name in ("faults", "warnings"))
     return [
         *(f"Not usable: {fault}." for fault in faults),
-        f"Measured: {describe_measures({name: float(row[name]) for name in MEASURES})}.",
+        f"Measured: {describe_measures({name: float(row[name]) for name in SCAN_MEASURES})}.",
         *(f"Warning: {warning}" for warning in warnings),
     ]
 

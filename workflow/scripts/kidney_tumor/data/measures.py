@@ -16,12 +16,17 @@ MEASURES = (
     "renal_e",
 )
 """The names of the measures; `analysis.morphometry.measure_masks` explains them."""
+SIDES = ("kidney_left_ml", "kidney_right_ml")
+"""The names of the measures of a scan that tell sides apart; `scans.sides.measure_sides` explains them."""
+SCAN_MEASURES = (*MEASURES, *SIDES)
 
 
 def describe_measures(measures: Mapping[str, float]) -> str:
-    """Say in words what `analysis.morphometry.measure_masks` found: volumes and the size of the largest tumor."""
+    """Say in words what the measures of a scan are: volumes and the size of the largest tumor."""
     count = int(measures["tumors"])
-    text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL; "
+    left, right = (measures[name] for name in SIDES)
+    sides = f", {left:.0f} mL left and {right:.0f} mL right" if left + right > 0 else ""
+    text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL{sides}; "
     if not count:
         return text + "no tumor marked"
     return text + (

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from kidney_tumor.data.measures import MEASURES, describe_measures
+from kidney_tumor.data.measures import SCAN_MEASURES, describe_measures
 from kidney_tumor.data.slices import resize
 from kidney_tumor.report.templates import fill
 from kidney_tumor.rows import read_rows
@@ -54,7 +54,7 @@ def write_overview(template: Path, table: Path, name: str) -> str:
         table: The table of all scans, scans.tsv.
         name: Of the run.
     """
-    rows = read_rows(table, *MEASURES, "scan", "faults", "warnings", "problem")
+    rows = read_rows(table, *SCAN_MEASURES, "scan", "faults", "warnings", "problem")
     common = find_common_warnings(rows)
     scans = [describe_scan(row, common) for row in rows]
     return fill(template, name=name, common=common, scans=scans)
@@ -75,5 +75,5 @@ def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, An
     return described | {
         "verdict": verdict,
         "reasons": faults,
-        "measures": describe_measures({name: float(row[name] or "nan") for name in MEASURES}),
+        "measures": describe_measures({name: float(row[name] or "nan") for name in SCAN_MEASURES}),
     }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kidney_tumor.data.slices import sample_nearest
+from kidney_tumor.scans.sides import MIDLINE_MM, SMALL, find_axis, locate_pieces
 from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
 
@@ -20,14 +21,8 @@ PIECE_MM = 230
 """Its height: at most 183 mm."""
 APART_MM = (40, 160)
 """The least distance of two kidneys' centers from side to side and the largest in height: 114 (5 %) and 100 mm."""
-SMALL = 0.02
-"""The share of the largest component below which another one is no kidney, but a crumb."""
 TISSUE_HU = (-30, 400)
 """The median attenuation of kidneys, with and without contrast agent."""
-BODY_HU = -300
-"""The attenuation above which a voxel belongs to the body."""
-MIDLINE_MM = 15
-"""The distance from the body's axis within which no kidney's center lies, from side to side."""
 WIDE_MM = 120
 """The width from which a kidney there may be a horseshoe kidney."""
 
@@ -68,12 +63,10 @@ def _judge_volumes(healthy: float, pieces: np.ndarray) -> Iterator[str]:
 def _judge_places(pieces: Components, spacing: Spacing, images: np.ndarray) -> Iterator[str]:
     """Judge how high each kidney is, and how they lie to each other and to the body's axis."""
     first, _, column = pieces.runs.locate_starts()
-    length, columns = pieces.runs.length, images.shape[2]
-    sides = (pieces.sum_by_component(column * length) / pieces.voxels + 0.5) * spacing[2]
+    length = pieces.runs.length
+    sides = locate_pieces(pieces, spacing)
     heights = pieces.sum_by_component((first + length / 2) * length) / pieces.voxels * spacing[0]
-    body = (images > BODY_HU).sum((0, 1))
-    axis = np.average(np.arange(columns) + 0.5, weights=body) if body.any() else columns / 2
-    axis *= pieces.runs.shape[2] * spacing[2] / columns
+    axis = find_axis(images, pieces.runs.shape[2] * spacing[2])
     for number in range(len(pieces)):
         own = pieces.owner == number
         height = ((first + length)[own].max() - first[own].min()) * spacing[0]
