@@ -86,9 +86,12 @@ def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
         for name in ("image", "kidney", "tumor", "segmentation")
         for word in (f"--{name}", tmp_path / f"{name}.nii.gz")
     ]
-    words += ["--slices", tmp_path / "slices", "--thumbnail", tmp_path / "a.png", "--output", tmp_path / "a.html"]
+    words += ["--slices", tmp_path / "slices", "--thumbnail", tmp_path / "a.png"]
+    words += ["--overview", tmp_path / "of all" / "scans.html", "--output", tmp_path / "a" / "view.html"]
+    (tmp_path / "a").mkdir()
     result = run_script("write_viewer", *words)
     assert result.returncode == 0, result.stderr
+    assert 'href="../of%20all/scans.html"' in (tmp_path / "a" / "view.html").read_text()
     picture = np.rint(matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255)
     assert picture.shape == (100, 100, 3)
     number = 13  # the first of the equal ones

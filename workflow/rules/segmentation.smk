@@ -82,6 +82,7 @@ use rule write_viewer as write_viewer_scan with:
         name=lambda wildcards: wildcards.scan,
         further=lambda wildcards, input, output: (
             ["--measures", input.measures, "--slices", str(Path(input.slices).parent), "--thumbnail", output.thumbnail]
+            + ["--overview", str(Path(output.page).parents[2] / "scans.html")]
         ),
         options=lambda wildcards: list_window_options(wildcards.scan),
 

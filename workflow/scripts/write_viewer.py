@@ -1,5 +1,6 @@
 """Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
 
+import os
 from pathlib import Path
 
 from kidney_tumor import cli, files
@@ -34,6 +35,7 @@ def read_notes(path: Path) -> list[str]:
 @cli.take_file("measures", "measures of a scan, shown with its warnings, .tsv", required=False)
 @cli.take_file("thumbnail", "small picture to write, .png, from the slices", required=False)
 @cli.take_file("slices", "folder of the scan's extracted slices, for the small picture", required=False)
+@cli.take_file("overview", "page of all scans, to which this one links", required=False)
 @cli.take_file("template", "the page's template, viewer.html")
 def main(arguments: cli.Arguments) -> None:
     stages, geometry = read_stages(
@@ -48,6 +50,7 @@ def main(arguments: cli.Arguments) -> None:
         tuple(arguments.hu_window),
         arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
         arguments.template,
+        os.path.relpath(arguments.overview, arguments.output.parent) if arguments.overview else "",
     )
     files.write_text(arguments.output, page)
     if arguments.thumbnail:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from isal import igzip
@@ -91,6 +92,7 @@ def make_page(
     window: tuple[float, float],
     notes: Sequence[str],
     template: Path,
+    overview: str = "",
 ) -> str:
     """Make the page of a case, coarsened by whole steps if it would be larger than `LARGEST` otherwise.
 
@@ -102,6 +104,7 @@ def make_page(
         window: The HU that are black and white at first.
         notes: Lines of text to show above the picture.
         template: `viewer.html`.
+        overview: The address of the page of all scans, seen from this page; empty if there is none.
 
     Raises:
         UserError: The image's file is broken, or NiiVue is missing.
@@ -120,6 +123,7 @@ def make_page(
             template,
             name=name,
             notes=notes,
+            overview=quote(overview),
             part=describe_part(crop, geometry, preferred + others),
             colors=LABEL_COLORS,
             facts=json.dumps(facts).replace("<", "\\u003c"),
