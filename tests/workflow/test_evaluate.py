@@ -55,7 +55,7 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     result = project.snakemake(config, "evaluate")
     assert result.returncode == 0, result.stdout
     for says in (
-        "nnunet: Dice of kidney + tumor: mean 0.9500 [",
+        "\nnnunet  kidney + tumor  3      0.9500 [",
         "nnunet: 3 of 3 tumors found in 3 cases, 0.00 false ones per case",
         "other minus nnunet: Dice of tumor +0.100 [",
         "warning: nnunet: 1 of 4 cases are left out, no prediction: d",
@@ -90,7 +90,11 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
         assert (project.folder / "results" / "mine" / "figures" / name).exists()
 
     ends = {"summarize_evaluation": 1, "evaluate": 1}
-    assert project.planned(config, "evaluate") == {}
+    again = project.snakemake(config, "evaluate")
+    assert project.planned(config, "evaluate") == {"evaluate": 1, "total": 1}
+    shown = (project.folder / "results/mine/evaluation.txt").read_text()
+    assert shown in again.stdout
+    assert shown in result.stdout
     assert project.planned(config | {"statistics": {"seed": 1}}, "evaluate") == list_jobs(ends)
     for key, value in (("both_empty", "one"), ("kidney_tolerance_mm", 2), ("tumor_tolerance_mm", 2)):
         changed = config | {"evaluate": folders | {key: value}}

@@ -1,6 +1,6 @@
 """Collect the scores of all methods, compare each with the first, draw them, and name the cases that are left out."""
 
-from kidney_tumor import cli, tables
+from kidney_tumor import cli, files, tables
 from kidney_tumor.analysis import comparison, evaluation
 from kidney_tumor.analysis.lesions import LESION_COLUMNS, summarize_detection
 from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, TEXT_COLUMNS, set_conventions
@@ -23,6 +23,7 @@ from kidney_tumor.figures.comparison import plot_comparison, plot_worst
 @cli.take_file("output-summary", "table of means and medians, .tsv")
 @cli.take_file("output-differences", "table of paired differences, .tsv")
 @cli.take_file("output-detection", "table of the tumors that are found, .tsv")
+@cli.take_file("output-text", "all of it in some lines, .txt")
 @cli.take_file("figure", "figures of the scores, .png or .svg", nargs="+")
 @cli.take_file("figure-worst", "figure of the worst cases, .png")
 def main(arguments: cli.Arguments) -> None:
@@ -48,14 +49,14 @@ def main(arguments: cli.Arguments) -> None:
         lambda method, case, target: evaluation.read_view(arguments.folder / method / case / "views.npz", target),
         arguments.figure_worst,
     )
-    for line in evaluation.describe_methods(summary, detection):
-        print(line)
-    print("intervals are of 95 %: Gaffke's for the mean of a Dice, wide where cases are few, else a bootstrap's,")
-    print("or exact where all tumors are found, none is found, or none is false")
+    lines = [
+        *evaluation.describe_methods(summary, detection),
+        "intervals are of 95 %: Gaffke's for the mean of a Dice, wide where cases are few, else a bootstrap's,",
+        "or exact where all tumors are found, none is found, or none is false",
+    ]
     for _, row in differences[differences["measure"] == "dice"].iterrows():
-        print(comparison.describe_difference(row, arguments.methods[0]))
-    for warning in comparison.list_warnings(scored):
-        print(f"warning: {warning}")
-    print(f"cases: {arguments.output}; means: {arguments.output_summary}; box plots: {arguments.figure[0]}")
-    for warning in evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown):
-        print(f"warning: {warning}")
+        lines.append(comparison.describe_difference(row, arguments.methods[0]))
+    unmatched = evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown)
+    lines += [f"warning: {warning}" for warning in (*comparison.list_warnings(scored), *unmatched)]
+    lines.append(f"cases: {arguments.output}; means: {arguments.output_summary}; box plots: {arguments.figure[0]}")
+    files.write_text(arguments.output_text, "\n".join(lines) + "\n")

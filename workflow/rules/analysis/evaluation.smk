@@ -61,6 +61,7 @@ rule summarize_evaluation:
         detection=show_in_report(
             "<results>/evaluation_detection.tsv", "evaluation_detection", "10. Evaluation", "tumors found (table)"
         ),
+        text="<results>/evaluation.txt",
         figure=show_in_report(
             "<results>/figures/evaluation.png", "evaluation", "10. Evaluation", "scores of each method"
         ),
@@ -86,6 +87,7 @@ rule summarize_evaluation:
             "--folder {params.folder:q} --methods {params.names:q} --cases {params.cases:q} {params.unmatched:q}"
             " {params.options:q} --output {output.table:q} --output-lesions {output.lesions:q}"
             " --output-summary {output.summary:q} --output-differences {output.differences:q}"
-            " --output-detection {output.detection:q} --figure {output.figure:q} {output.vector:q}"
+            " --output-detection {output.detection:q} --output-text {output.text:q}"
+            " --figure {output.figure:q} {output.vector:q}"
             " --figure-worst {output.worst:q}"
         )

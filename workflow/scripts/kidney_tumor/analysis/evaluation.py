@@ -128,6 +128,15 @@ def write_views(path: Path, views: Mapping[str, View]) -> None:
     write_arrays(path, {target: asdict(view) for target, view in views.items()})
 
 
+SHOWN = (
+    ("dice", "mean", "mean Dice", 4),
+    ("dice", "median", "median Dice", 4),
+    ("surface_dice", "mean", "mean surface Dice", 4),
+    ("hd95_mm", "median", "median HD95, mm", 1),
+)
+"""What is shown of the scores: the measure, its mean or median, the column's name, and the digits."""
+
+
 def read_view(path: Path, target: str) -> View:
     """Read the slice to look at for a target, as `write_views` wrote it."""
     stored = read_arrays(path, target)
@@ -159,12 +168,25 @@ def list_detected(table: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def describe_methods(summary: pd.DataFrame, detection: pd.DataFrame) -> Iterator[str]:
-    """Describe in a sentence for each method and target its Dice, and the tumors that it finds, by their tables."""
-    for _, row in summary[(summary["measure"] == "dice") & (summary["n"] > 0)].iterrows():
-        yield (
-            f"{row['method']}: Dice of {row['target'].replace('_', ' + ')}: mean {row['mean']:.4f} "
-            f"[{row['mean_low']:.4f}, {row['mean_high']:.4f}], median {row['median']:.4f}, n = {row['n']}"
-        )
+    """Describe the scores of all methods by their tables: lines of a table, and a sentence on the tumors they find."""
+    scores = summary[summary["n"] > 0].set_index(["method", "target", "measure"])
+    rows = []
+    for (method, target), cells in scores.groupby(level=["method", "target"], sort=False):
+        measures = cells.droplevel(["method", "target"])
+        row = {"method": method, "target": str(target).replace("_", " + "), "cases": f"{measures.loc['dice', 'n']}"}
+        for measure, value, name, digits in SHOWN:
+            found = measures.loc[measure] if measure in measures.index else None
+            text = ""
+            if found is not None:
+                low, high = found[f"{value}_low"], found[f"{value}_high"]
+                text = f"{found[value]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+                text += f", {found['infinite']} infinite" if found["infinite"] else ""
+            row[name] = text
+        rows.append(row)
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
     for _, row in detection.iterrows():
         yield (
             f"{row['method']}: {row['found']} of {row['lesions']} tumors found in {row['cases']} cases, "
