@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import ScalarFormatter, SymmetricalLogLocator
 
 from kidney_tumor.analysis.comparison import average_measure
 from kidney_tumor.analysis.evaluation import View
@@ -18,6 +18,8 @@ from kidney_tumor.figures.style import COLORS, TITLES, add_label_legend, draw_la
 ROWS = {"dice": "Dice", "surface_dice": "surface Dice", "hd95_mm": "95 % Hausdorff distance"}
 OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")
 """The colors of the other methods; the first has that of this run's post-processed masks."""
+LONG_NAME = 14
+"""The length of a method's name from which names are turned, so that they do not overlap."""
 WORST = 3
 """The number of cases that are drawn of each method and target."""
 
@@ -44,17 +46,23 @@ def plot_comparison(
                 known = values[method][np.isfinite(values[method])].to_numpy()
                 draw_box(axis, position, known, color)
                 names.append(f"{method}\n(n = {len(known)})")
-            axis.set_xticks(range(len(methods)), names, rotation=20, ha="right", rotation_mode="anchor")
+            axis.set_xticks(range(len(methods)), names)
+            if max(map(len, methods)) > LONG_NAME:
+                axis.tick_params(axis="x", labelrotation=20)
             axis.set_xlim(-0.6, len(methods) - 0.4)
             within = f", within {tolerances_mm[target]:.3f} mm" if measure == "surface_dice" else ""
             axis.set_title(f"{TITLES[target]}: {title}{within}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
+        known = table[measure][np.isfinite(table[measure])]
         if measure == "hd95_mm":  # linear up to 1 mm, since a perfect segmentation has 0
             row[0].set_yscale("symlog", linthresh=1)
+            row[0].yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=[1, 2, 5]))
             row[0].yaxis.set_major_formatter(ScalarFormatter())
-            row[0].set_ylim(-0.05, 1.5 * max(1, table[measure].where(np.isfinite(table[measure]), 0).max()))
+            row[0].set_ylim(-0.05 if not len(known) or known.min() < 1 else 0.9, 1.5 * max([1, *known]))
         else:
-            row[0].set_ylim(-0.03, 1.03)
+            lowest = min([1, *known]) - 0.02
+            bottom = np.floor(lowest * 20) / 20 if lowest > 0.5 else -0.03
+            row[0].set_ylim(bottom, 1 + 0.03 * (1 - bottom))
         row[0].set_ylabel("mm" if measure == "hd95_mm" else title)
     save(figure, paths)
 
@@ -71,6 +79,8 @@ def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
 
 def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path: Path) -> None:
     """Draw the worst cases of each method and target: truth and prediction in the slice with most wrong voxels.
+
+    R and L are the patient's sides.
 
     Args:
         table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, a row for each case and target.
@@ -92,6 +102,8 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
             view, (left, right) = read(method, str(case), target), row[2 * number : 2 * number + 2]
             draw_labels(left, _make_square(view.truth), view.aspect)
             draw_labels(right, _make_square(view.prediction), view.aspect)
+            for place, side in ((0.03, "R"), (0.92, "L")):
+                left.text(place, 0.9, side, color="white", fontsize=7, transform=left.transAxes)
             left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7)
             right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\n{method}", fontsize=7)
     add_label_legend(figure)
