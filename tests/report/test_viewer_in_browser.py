@@ -123,6 +123,10 @@ def test_a_layer_is_switched_off_and_another_on(browser):
     assert not find(look(browser, "planes"), TUMOR).any()
     assert count_hue(look(browser, "surfaces"), TUMOR) == 0
     assert count_hue(look(browser, "surfaces"), KIDNEY) > 1000
+    for name in ("layer_truth", "layer_before"):
+        browser.find_element("id", name).click()
+    wait(browser, lambda: find(look(browser, "planes"), (KIDNEY + 255) // 2).sum() > 100)  # lighter
+    assert not find(look(browser, "planes"), KIDNEY).any()
 
 
 def test_scrolling_shows_another_slice(browser):
