@@ -161,14 +161,23 @@ def find_script(name):
     return script
 
 
+@cache
+def digest_script(name, *files):
+    """Compute the digest of a script's code and of other files that it reads, once its rule has a job."""
+    return sources.digest_code(SCRIPTS / f"{name}.py", files)
+
+
 def use_script(name, **files):
     """Make the parameters for the script of a rule, with its path, those of other files that it reads, and their digest.
 
     Only the digest is recorded, so that another code runs again, and not other comments or another place.
     """
     paths = {key: leave_unrecorded(path) for key, path in files.items()}
-    code = sources.digest_code(SCRIPTS / f"{name}.py", files.values())
-    return {"script": lambda wildcards, output: find_script(name), "code": code} | paths
+    return {
+        "script": lambda wildcards, output: find_script(name),
+        "code": lambda wildcards: digest_script(name, *files.values()),
+        **paths,
+    }
 
 
 def run_script(options):
