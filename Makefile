@@ -5,7 +5,7 @@ SNAKEMAKE = .venv/bin/snakemake --cores $(CORES)
 # Scripts find the package beside them.
 unexport PYTHONSAFEPATH
 
-# Python keeps what it has compiled, which halves the start of the tests.
+# Python keeps what it has compiled, so that the next tests start sooner.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: .venv demo report test test-all test-slurm faults lint lock bench site

@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
+from warnings import catch_warnings
 
 import nibabel as nib
 import numpy as np
@@ -95,11 +97,12 @@ def start_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.
 
 
 def run_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Run a script in this process, which is faster, unless it sets up PyTorch."""
-    if name in ("train", "predict"):
+    """Run a script in this process, which is faster, unless it sets up PyTorch or becomes another program."""
+    if name in ("train", "predict", "kidney"):
         return start_script(name, *arguments, cwd=cwd)
     command, out, err, code = [str(SCRIPTS / f"{name}.py"), *map(str, arguments)], io.StringIO(), io.StringIO(), 0
-    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command):
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command), catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=err)  # as it would be seen
         try:
             runpy.run_path(command[0], run_name="__main__")
         except SystemExit as stopped:

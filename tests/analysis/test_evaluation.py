@@ -260,3 +260,35 @@ def test_what_does_not_match_is_named_in_one_line_each():
         "b: 1 of 4 cases are left out, is odd: p 3",
         "b: 2 cases of it have no label: case_00009, q",
     ]
+
+
+def test_scores_are_shown_by_hand():
+    """Without a tumor, or a prediction of one, a target has volumes but no Dice, or infinite distances."""
+    keys = ["dice", "surface_dice", "hd95_mm", "error_ml"]
+    none, all_infinite = dict.fromkeys(keys, (0, 0)) | {"error_ml": (3, 0)}, {"hd95_mm": (0, 3)}
+    some = {"hd95_mm": (2, 1)}
+    rows = [
+        ("a", "kidney_tumor", dict.fromkeys(keys, (3, 0))),
+        ("a", "tumor", none),
+        ("b", "kidney_tumor", dict.fromkeys(keys, (3, 0)) | some),
+        ("b", "tumor", dict.fromkeys(keys, (3, 0)) | all_infinite),
+    ]
+    values = {"mean": 0.5, "mean_low": 0.25, "mean_high": 0.75, "median": 0.6, "median_low": 0.2, "median_high": 0.8}
+    nothing = dict.fromkeys(values, np.nan)
+    summary = pd.DataFrame(
+        {"method": method, "target": target, "measure": key, "n": n, "infinite": infinite, **(values if n else nothing)}
+        for method, target, counts in rows
+        for key, (n, infinite) in counts.items()
+    )
+    detection = pd.DataFrame(columns=["method", "found", "lesions", "cases", "false_per_case"])
+    mean, median = "0.5000 [0.2500, 0.7500]", "0.6000 [0.2000, 0.8000]"
+    header, *lines = (line.split("  ") for line in evaluation.describe_methods(summary, detection))
+    assert [word.strip() for word in header if word] == [
+        *("method", "target", "cases", "mean Dice", "median Dice", "mean surface Dice", "median HD95, mm")
+    ]
+    assert [[word.strip() for word in line if word.strip()] for line in lines] == [
+        ["a", "kidney + tumor", "3", mean, median, mean, "0.6 [0.2, 0.8]"],
+        ["b", "kidney + tumor", "3", mean, median, mean, "0.6 [0.2, 0.8], 1 infinite"],
+        ["b", "tumor", "3", mean, median, mean, "3 infinite"],
+    ]
+    assert list(evaluation.describe_methods(summary[summary["target"] == "tumor"][:4], detection)) == []

@@ -51,7 +51,7 @@ def test_each_scan_has_its_verdict_and_its_links(page):
     assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
     first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
     assert "No fault found" in first
-    assert "kidneys (without tumors) 301 mL, 141 mL left and 161 mL right; no tumor marked" in first
+    assert "kidneys (without tumors) 301 mL (141 left, 161 right); no tumor marked" in first
     assert "2 warnings" in first
     assert "<li>one</li><li>two</li>" in first
     assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]

@@ -19,6 +19,13 @@ from kidney_tumor.volumes.nifti import read_geometry
 
 MARGIN_MM = 15.0
 """What a slice to look at shows around its labels."""
+SHOWN = (
+    ("dice", "mean", "mean Dice", 4),
+    ("dice", "median", "median Dice", 4),
+    ("surface_dice", "mean", "mean surface Dice", 4),
+    ("hd95_mm", "median", "median HD95, mm", 1),
+)
+"""What is shown of the scores: the measure, its mean or median, the column's name, and the digits."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +135,6 @@ def write_views(path: Path, views: Mapping[str, View]) -> None:
     write_arrays(path, {target: asdict(view) for target, view in views.items()})
 
 
-SHOWN = (
-    ("dice", "mean", "mean Dice", 4),
-    ("dice", "median", "median Dice", 4),
-    ("surface_dice", "mean", "mean surface Dice", 4),
-    ("hd95_mm", "median", "median HD95, mm", 1),
-)
-"""What is shown of the scores: the measure, its mean or median, the column's name, and the digits."""
-
-
 def read_view(path: Path, target: str) -> View:
     """Read the slice to look at for a target, as `write_views` wrote it."""
     stored = read_arrays(path, target)
@@ -167,21 +165,22 @@ def list_detected(table: pd.DataFrame) -> dict[str, list[str]]:
     return {method: rows["case"].tolist() for method, rows in scored.groupby("method", sort=False)}
 
 
+def _describe_value(row: pd.Series, value: str, digits: int) -> str:
+    """Describe the mean or median of a measure with its interval, and how many cases have an infinite value."""
+    known = f"{row[value]:.{digits}f} [{row[f'{value}_low']:.{digits}f}, {row[f'{value}_high']:.{digits}f}]"
+    infinite = f"{row['infinite']:.0f} infinite"
+    return ", ".join(text for text, count in ((known, row["n"]), (infinite, row["infinite"])) if count)
+
+
 def describe_methods(summary: pd.DataFrame, detection: pd.DataFrame) -> Iterator[str]:
     """Describe the scores of all methods by their tables: lines of a table, and a sentence on the tumors they find."""
-    scores = summary[summary["n"] > 0].set_index(["method", "target", "measure"])
+    cells = summary.set_index(["method", "target", "measure"])
     rows = []
-    for (method, target), cells in scores.groupby(level=["method", "target"], sort=False):
-        measures = cells.droplevel(["method", "target"])
-        row = {"method": method, "target": str(target).replace("_", " + "), "cases": f"{measures.loc['dice', 'n']}"}
+    for method, target, _ in cells[(cells["n"] > 0) & (cells.index.get_level_values("measure") == "dice")].index:
+        row = {"method": method, "target": target.replace("_", " + ")}
+        row["cases"] = str(cells.loc[(method, target, "dice"), "n"])
         for measure, value, name, digits in SHOWN:
-            found = measures.loc[measure] if measure in measures.index else None
-            text = ""
-            if found is not None:
-                low, high = found[f"{value}_low"], found[f"{value}_high"]
-                text = f"{found[value]:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-                text += f", {found['infinite']} infinite" if found["infinite"] else ""
-            row[name] = text
+            row[name] = _describe_value(cells.loc[(method, target, measure)], value, digits)
         rows.append(row)
     lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -25,7 +25,7 @@ def describe_measures(measures: Mapping[str, float]) -> str:
     """Say in words what the measures of a scan are: volumes and the size of the largest tumor."""
     count = int(measures["tumors"])
     left, right = (measures[name] for name in SIDES)
-    sides = f", {left:.0f} mL left and {right:.0f} mL right" if left + right > 0 else ""
+    sides = f" ({left:.0f} left, {right:.0f} right)" if left + right > 0 else ""
     text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL{sides}; "
     if not count:
         return text + "no tumor marked"

@@ -19,7 +19,7 @@ ROWS = {"dice": "Dice", "surface_dice": "surface Dice", "hd95_mm": "95 % Hausdor
 OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")
 """The colors of the other methods; the first has that of this run's post-processed masks."""
 LONG_NAME = 14
-"""The length of a method's name from which names are turned, so that they do not overlap."""
+"""The length of a method's name above which names are turned, so that they do not overlap."""
 WORST = 3
 """The number of cases that are drawn of each method and target."""
 
@@ -46,9 +46,8 @@ def plot_comparison(
                 known = values[method][np.isfinite(values[method])].to_numpy()
                 draw_box(axis, position, known, color)
                 names.append(f"{method}\n(n = {len(known)})")
-            axis.set_xticks(range(len(methods)), names)
-            if max(map(len, methods)) > LONG_NAME:
-                axis.tick_params(axis="x", labelrotation=20)
+            turned = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"}
+            axis.set_xticks(range(len(methods)), names, **(turned if max(map(len, methods)) > LONG_NAME else {}))
             axis.set_xlim(-0.6, len(methods) - 0.4)
             within = f", within {tolerances_mm[target]:.3f} mm" if measure == "surface_dice" else ""
             axis.set_title(f"{TITLES[target]}: {title}{within}", fontsize=10)

@@ -1,16 +1,11 @@
-"""On which side of the body's axis each kidney lies."""
+"""The body's axis, and how much kidney lies on each side of it."""
 
 import numpy as np
 
-from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import Mask, Spacing, encode
 
 BODY_HU = -300
 """The attenuation above which a voxel belongs to the body."""
-MIDLINE_MM = 15
-"""The distance from the body's axis within which no kidney's center lies, from side to side."""
-SMALL = 0.02
-"""The share of the largest component below which another one is no kidney, but a crumb."""
 
 
 def find_axis(images: np.ndarray, width: float) -> float:
@@ -26,16 +21,8 @@ def find_axis(images: np.ndarray, width: float) -> float:
     return float(middle * width / columns)
 
 
-def locate_pieces(pieces: Components, spacing: Spacing) -> np.ndarray:
-    """Say how far from the right end of the scan the center of each component lies, in mm, shape (n,)."""
-    _, _, column = pieces.runs.locate_starts()
-    return (pieces.sum_by_component(column * pieces.runs.length) / pieces.voxels + 0.5) * spacing[2]
-
-
 def measure_sides(kidney: Mask, tumor: Mask, spacing: Spacing, images: np.ndarray) -> dict[str, float]:
-    """Measure the kidney on each side of the body's axis, without tumors, in mL.
-
-    Both are NaN if a kidney's center lies so near the axis that its side is not certain, as that of a horseshoe kidney.
+    """Measure the kidneys, without tumors, on each side of the body's axis, in mL; one that crosses it counts in both.
 
     Args:
         kidney: The mask of kidney + tumor.
@@ -46,10 +33,8 @@ def measure_sides(kidney: Mask, tumor: Mask, spacing: Spacing, images: np.ndarra
     Returns:
         The values of `data.measures.SIDES`.
     """
-    pieces = find_components(encode(kidney))
-    away = locate_pieces(pieces, spacing) - find_axis(images, pieces.runs.shape[2] * spacing[2])
-    large = pieces.voxels > SMALL * pieces.voxels.max(initial=0)
-    volumes = (pieces.voxels - pieces.count_inside(encode(tumor))) * float(np.prod(spacing)) / 1000
-    known = 1 if (abs(away[large]) >= MIDLINE_MM).all() else np.nan
-    left, right = (known * float(volumes[side].sum()) for side in (away > 0, away <= 0))
-    return {"kidney_left_ml": left, "kidney_right_ml": right}
+    runs = encode(kidney)
+    _, _, column = runs.locate_starts()
+    healthy = (runs.length - runs.count_common(encode(tumor))) * float(np.prod(spacing)) / 1000
+    is_left = (column + 0.5) * spacing[2] > find_axis(images, runs.shape[2] * spacing[2])
+    return {"kidney_left_ml": float(healthy[is_left].sum()), "kidney_right_ml": float(healthy[~is_left].sum())}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kidney_tumor.data.slices import sample_nearest
-from kidney_tumor.scans.sides import MIDLINE_MM, SMALL, find_axis, locate_pieces
+from kidney_tumor.scans.sides import find_axis
 from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
 
@@ -21,8 +21,12 @@ PIECE_MM = 230
 """Its height: at most 183 mm."""
 APART_MM = (40, 160)
 """The least distance of two kidneys' centers from side to side and the largest in height: 114 (5 %) and 100 mm."""
+SMALL = 0.02
+"""The share of the largest component below which another one is no kidney, but a crumb."""
 TISSUE_HU = (-30, 400)
 """The median attenuation of kidneys, with and without contrast agent."""
+MIDLINE_MM = 15
+"""The distance from the body's axis within which no kidney's center lies, from side to side."""
 WIDE_MM = 120
 """The width from which a kidney there may be a horseshoe kidney."""
 
@@ -64,7 +68,7 @@ def _judge_places(pieces: Components, spacing: Spacing, images: np.ndarray) -> I
     """Judge how high each kidney is, and how they lie to each other and to the body's axis."""
     first, _, column = pieces.runs.locate_starts()
     length = pieces.runs.length
-    sides = locate_pieces(pieces, spacing)
+    sides = (pieces.sum_by_component(column * length) / pieces.voxels + 0.5) * spacing[2]
     heights = pieces.sum_by_component((first + length / 2) * length) / pieces.voxels * spacing[0]
     axis = find_axis(images, pieces.runs.shape[2] * spacing[2])
     for number in range(len(pieces)):
