@@ -106,8 +106,10 @@ def measure_shapes(path):
     """The ratio in voxels and in mm of each tumor of a label volume, by nibabel, scipy and numpy."""
     image = nib.Nifti1Image.from_bytes(igzip.decompress(path.read_bytes()))
     tumor, zooms = np.asanyarray(image.dataobj) == 2, image.header.get_zooms()
-    [box] = ndimage.find_objects(tumor.view(np.uint8))
-    labels, count = ndimage.label(tumor[box], np.ones((3, 3, 3)))
+    for axis in range(3):  # the box of the tumors, faster than by scipy's find_objects
+        seen = np.flatnonzero(tumor.any(tuple({0, 1, 2} - {axis})))
+        tumor = np.moveaxis(np.moveaxis(tumor, axis, 0)[seen[0] : seen[-1] + 1], 0, axis)
+    labels, count = ndimage.label(tumor, np.ones((3, 3, 3)))
     for number in range(1, count + 1):
         voxels = np.argwhere(labels == number)
         if len(voxels) >= 10:
