@@ -120,7 +120,7 @@ def run_cohort(arguments, root, folder):
     folder.mkdir()
     (folder / "size.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "snakemake", "--snakefile", measure.ROOT / "Snakefile", "--directory", folder]
-    command += ["--cores", str(arguments.cores), "--configfile", folder / "size.json"]
+    command += ["--cores", str(arguments.cores), "--configfile", folder / "size.json", "--quiet", "host"]
     start = time.perf_counter()
     run = subprocess.run(command, text=True, capture_output=True)
     if run.returncode:
