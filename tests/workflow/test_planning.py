@@ -40,6 +40,13 @@ def count(finished):
     planner.stop()
 
 
+def test_a_plan_reads_the_code_of_its_own_jobs_only(project):
+    """Code that no job needs is not read, which shortens the start of Snakemake; here it cannot be read."""
+    (project.folder / "workflow/scripts/predict.py").write_text("def (")
+    assert project.planned(TINY, f"{RESULTS}/slices/case_00000/slices.json")["extract_slices"] == 1
+    assert "SyntaxError" in project.snakemake(TINY, f"{RESULTS}/scores.tsv", "--dry-run").stdout
+
+
 def test_nothing_changed_nothing_runs(count):
     assert count(TINY) == {}
 
