@@ -15,8 +15,9 @@ from PIL import ImageColor
 
 from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import extract
-from kidney_tumor.report.overview import describe_scan, draw_thumbnail
-from kidney_tumor.scans.plausibility import find_common_warnings
+from kidney_tumor.report.overview import describe_scan
+from kidney_tumor.report.thumbnail import draw_thumbnail
+from kidney_tumor.scans.table import find_common_warnings
 from kidney_tumor.volumes.colors import LABEL_COLORS
 from kidney_tumor.volumes.masks import RunLengthMask, encode
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import AFFINE, run_script, save, save_case, turn
 
-from kidney_tumor.data.slices import extract, read_description
+from kidney_tumor.data.descriptions import read_description
+from kidney_tumor.data.slices import extract
 from kidney_tumor.errors import UserError
 from kidney_tumor.volumes import labels, nifti
 from kidney_tumor.volumes.masks import read_label_masks, read_mask

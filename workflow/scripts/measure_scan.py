@@ -2,11 +2,13 @@
 
 from kidney_tumor import cli, files, rows
 from kidney_tumor.analysis.morphometry import measure_masks
+from kidney_tumor.data.descriptions import read_description
 from kidney_tumor.data.places import check_places
-from kidney_tumor.data.slices import get_geometry, load_stored, read_description
+from kidney_tumor.data.slices import get_geometry, load_stored
 from kidney_tumor.data.targets import NETWORKS
-from kidney_tumor.scans.plausibility import SEPARATOR, describe_scan, join_cohorts, list_cuts, list_warnings
+from kidney_tumor.scans.plausibility import describe_scan, join_cohorts, list_cuts, list_warnings
 from kidney_tumor.scans.sides import measure_sides
+from kidney_tumor.scans.table import SEPARATOR
 from kidney_tumor.scans.usability import list_faults
 from kidney_tumor.volumes.masks import read_label_masks
 

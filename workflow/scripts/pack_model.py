@@ -3,7 +3,8 @@
 import shutil
 
 from kidney_tumor import cli, files, tables
-from kidney_tumor.data.slices import get_geometry, read_description
+from kidney_tumor.data.descriptions import read_description
+from kidney_tumor.data.slices import get_geometry
 from kidney_tumor.scans import manifest
 from kidney_tumor.scans.plausibility import describe_cohort, describe_scan
 

@@ -1,24 +1,20 @@
 """Print what was segmented and what to distrust; fail, with a line for each, if some scans could not be segmented."""
 
 from kidney_tumor import cli, errors
-from kidney_tumor.data.measures import SCAN_MEASURES, describe_measures
-from kidney_tumor.report.overview import PAGE
-from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.plausibility import SEPARATOR, find_common_warnings
+from kidney_tumor.scans.table import PAGE, describe_row, find_common_warnings, read_scans, split_text
 
 
 @cli.run_main()
 @cli.take_file("scans", "table of all scans, scans.tsv")
 def main(arguments: cli.Arguments) -> None:
-    table = read_rows(arguments.scans, *SCAN_MEASURES, "scan", "faults", "warnings", "problem")
+    table = read_scans(arguments.scans)
     good, refused = [row for row in table if not row["problem"]], [row for row in table if row["problem"]]
     folder, common = arguments.scans.parent / "scans", find_common_warnings(table)
     for row in good:
         page = folder / row["scan"] / PAGE
-        measures = {name: float(row[name] or "nan") for name in SCAN_MEASURES}
-        unusable = f"not usable: {row['faults'].replace(SEPARATOR, '; ')}; " if row["faults"] else ""
-        print(f"{row['scan']}: {unusable}{describe_measures(measures)}; {page}")
-        for warning in filter(None, row["warnings"].split(SEPARATOR)):
+        unusable = f"not usable: {'; '.join(split_text(row['faults']))}; " if row["faults"] else ""
+        print(f"{row['scan']}: {unusable}{describe_row(row)}; {page}")
+        for warning in split_text(row["warnings"]):
             if warning not in common:
                 print(f"warning: {row['scan']}: {warning}")
     for warning in common:

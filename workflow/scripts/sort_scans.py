@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kidney_tumor import cli, errors, rows
-from kidney_tumor.data.slices import read_description
+from kidney_tumor.data.descriptions import read_description
 
 
 def find_problem(folder: Path) -> str:

@@ -4,13 +4,13 @@ import os
 from pathlib import Path
 
 from kidney_tumor import cli, files
-from kidney_tumor.data.measures import SCAN_MEASURES, describe_measures
+from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
-from kidney_tumor.report.overview import draw_thumbnail
+from kidney_tumor.report.thumbnail import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.plausibility import SEPARATOR
+from kidney_tumor.scans.table import describe_row, split_text
 
 from PIL import Image
 
@@ -20,11 +20,10 @@ TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After 
 def read_notes(path: Path) -> list[str]:
     """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it."""
     (row,) = read_rows(path, *SCAN_MEASURES, "faults", "warnings")
-    faults, warnings = (filter(None, row[name].split(SEPARATOR)) for name in ("faults", "warnings"))
     return [
-        *(f"Not usable: {fault}." for fault in faults),
-        f"Measured: {describe_measures({name: float(row[name]) for name in SCAN_MEASURES})}.",
-        *(f"Warning: {warning}" for warning in warnings),
+        *(f"Not usable: {fault}." for fault in split_text(row["faults"])),
+        f"Measured: {describe_row(row)}.",
+        *(f"Warning: {warning}" for warning in split_text(row["warnings"])),
     ]
 
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import numpy as np
 from isal import isal_zlib
 
+from kidney_tumor.data.descriptions import describe_damage, read_description
 from kidney_tumor.data.places import check_places
-from kidney_tumor.errors import UserError
-from kidney_tumor.files import read_json, suggest_remake, write_atomically, write_json
+from kidney_tumor.files import write_atomically, write_json
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.labels import read_label_columns
 from kidney_tumor.volumes.nifti import read_columns
@@ -170,21 +170,6 @@ def get_geometry(description: Mapping[str, Any]) -> Geometry:
     return Geometry(tuple(description["shape"]), description["affine"])
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """Read the description of extracted slices, `slices.json`.
-
-    Raises:
-        UserError: It is missing or unreadable, belongs to another case, or says why the scan was refused.
-    """
-    description = read_json(folder / "slices.json", "case")
-    if "problem" in description:
-        raise UserError(description["problem"])
-    description = read_json(folder / "slices.json", "case", "shape", "affine", "hu", "notes", "crc32")
-    if description["case"] != folder.name:
-        raise UserError(f"{folder} holds the slices of {description['case']}; {suggest_remake(folder / 'slices.json')}")
-    return description
-
-
 def load_stored(folder: Path, name: str) -> np.ndarray:
     """Load one of a case's two arrays, `images.npy` or `labels.npy`, and verify its checksum.
 
@@ -201,11 +186,6 @@ def load_stored(folder: Path, name: str) -> np.ndarray:
     if isal_zlib.crc32(array) != checksum:
         raise describe_damage(folder / name, "its checksum differs from slices.json")
     return array
-
-
-def describe_damage(path: Path, why: str) -> UserError:
-    """Make the error for an intermediate file that differs from what the workflow wrote."""
-    return UserError(f"{path} is damaged ({why}); {suggest_remake(path)}")
 
 
 def measure_hu(images: np.ndarray) -> list[int]:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.data.slices import crop_to_view, describe_damage, load_stored
+from kidney_tumor.data.descriptions import describe_damage
+from kidney_tumor.data.slices import crop_to_view, load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.device import Device
 from kidney_tumor.volumes.labels import TUMOR

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kidney_tumor.data.slices import crop_to_view, describe_damage
+from kidney_tumor.data.descriptions import describe_damage
+from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_atomically
 from kidney_tumor.networks.device import Device

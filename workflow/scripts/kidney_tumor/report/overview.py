@@ -5,45 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from kidney_tumor.data.measures import SCAN_MEASURES, describe_measures
-from kidney_tumor.data.slices import resize
 from kidney_tumor.report.templates import fill
-from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.plausibility import SEPARATOR, find_common_warnings
-from kidney_tumor.volumes.colors import PARTS
-from kidney_tumor.volumes.masks import Masks
-
-PAGE, PICTURE = "view.html", "thumbnail.png"
-"""The names of a scan's page and of its small picture in the scan's folder."""
-OPACITY = 0.5
-"""How far a label hides the image."""
-
-
-def draw_thumbnail(images: np.ndarray, masks: Masks, window: tuple[float, float]) -> np.ndarray:
-    """Draw the axial slice of a scan with the most tumor, else with the most kidney, else the middle one.
-
-    Args:
-        images: The scan's slices in HU, shape (slices, size, size).
-        masks: Those of kidney + tumor and of the tumor, in the scan's own grid.
-        window: The HU that are black and white.
-
-    Returns:
-        Red, green and blue, shape (size, size, 3), uint8.
-    """
-    kidney_tumor, tumor = masks
-    marked = next((mask for mask in (tumor, kidney_tumor) if len(mask)), None)
-    number = int(marked.count_by_slice().argmax()) if marked else len(images) // 2
-    low, high = window
-    gray = np.clip((images[number].astype(float) - low) / (high - low), 0, 1) * 255
-    picture = np.repeat(gray[..., None], 3, axis=2)
-    _, rows, columns = kidney_tumor.shape
-    box = slice(number, number + 1), slice(0, rows), slice(0, columns)
-    for mask, name in ((kidney_tumor, "kidney"), (tumor, "tumor")):
-        inside = resize(mask.crop(box), *gray.shape)[0]
-        picture[inside] = (1 - OPACITY) * gray[inside, None] + OPACITY * np.array(PARTS[name])
-    return np.rint(picture).astype(np.uint8)
+from kidney_tumor.scans.table import PAGE, PICTURE, describe_row, find_common_warnings, read_scans, split_text
 
 
 def write_overview(template: Path, table: Path, name: str) -> str:
@@ -54,7 +17,7 @@ def write_overview(template: Path, table: Path, name: str) -> str:
         table: The table of all scans, scans.tsv.
         name: Of the run.
     """
-    rows = read_rows(table, *SCAN_MEASURES, "scan", "faults", "warnings", "problem")
+    rows = read_scans(table)
     common = find_common_warnings(rows)
     scans = [describe_scan(row, common) for row in rows]
     return fill(template, name=name, common=common, scans=scans)
@@ -65,8 +28,8 @@ def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, An
 
     Warnings that are common to all scans are not repeated.
     """
-    faults, warnings = (list(filter(None, row[key].split(SEPARATOR))) for key in ("faults", "warnings"))
-    warnings = [warning for warning in warnings if warning not in common]
+    faults = split_text(row["faults"])
+    warnings = [warning for warning in split_text(row["warnings"]) if warning not in common]
     place = f"scans/{quote(row['scan'])}"
     described = {"name": row["scan"], "page": f"{place}/{PAGE}", "picture": f"{place}/{PICTURE}", "warnings": warnings}
     if row["problem"]:
@@ -75,5 +38,5 @@ def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, An
     return described | {
         "verdict": verdict,
         "reasons": faults,
-        "measures": describe_measures({name: float(row[name] or "nan") for name in SCAN_MEASURES}),
+        "measures": describe_row(row),
     }

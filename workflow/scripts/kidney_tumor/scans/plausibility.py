@@ -20,8 +20,6 @@ HU_TOLERANCE = 200
 """The HU by which percentiles may lie outside the range of the training cases."""
 VOLUME_TOLERANCE = 1.5
 """The factor by which the kidneys' volume may lie outside the range of the training cases."""
-SEPARATOR = " | "
-"""What separates the warnings about a scan in a table."""
 LENGTHS = {
     "slice_mm": "the distance between slices",
     "height_mm": "the height of the scan",
@@ -108,9 +106,3 @@ def list_warnings(scan: Mapping[str, float], kidney_ml: float, cohort: Mapping[s
             "are the kidneys in its field of view, and whole?"
         )
     return warnings
-
-
-def find_common_warnings(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Find the warnings that all segmented scans have, by the rows of the table of scans."""
-    listed = [row["warnings"].split(SEPARATOR) for row in rows if not row["problem"]]
-    return [warning for warning in listed[0] if warning and all(warning in other for other in listed)] if listed else []
