@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
+from helpers.warm import run_snakemake
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from kidney_tumor.data.slices import extract
@@ -123,10 +124,7 @@ class Project:
         """Run snakemake with `config` as the user's configuration file; stdout and stderr are joined."""
         path = self.folder / f"user_{os.getpid()}.yaml"  # workers share the finished project
         path.write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", path.name]
-        return subprocess.run(
-            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
+        return run_snakemake(self.folder, "--cores", 2, *arguments, "--configfile", path.name, joined=True)
 
     def planned(self, config: dict, *arguments: str) -> dict[str, int]:
         """Count the jobs of each rule that a dry run lists."""

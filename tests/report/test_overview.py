@@ -27,6 +27,7 @@ ROWS = [
         "kidney_ml": 301.4,
         "kidney_left_ml": 140.6,
         "kidney_right_ml": 160.8,
+        "kidney_hu": 34.6,
         "tumors": 0,
         "warnings": "one | two",
         "faults": "",
@@ -52,7 +53,7 @@ def test_each_scan_has_its_verdict_and_its_links(page):
     assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
     first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
     assert "No fault found" in first
-    assert "kidneys (without tumors) 301 mL (141 left, 161 right); no tumor marked" in first
+    assert "kidneys (without tumors) 301 mL (141 left, 161 right), median 35 HU; no tumor marked" in first
     assert "2 warnings" in first
     assert "<li>one</li><li>two</li>" in first
     assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]

@@ -1,8 +1,10 @@
-"""What is said of a segmentation that cannot be a body's, and its sides, by blocks of known size and place."""
+"""What is said of a segmentation that cannot be a body's, its sides and attenuation, by blocks of known place."""
 
 import numpy as np
 import pytest
+from skimage.transform import resize
 
+from kidney_tumor.scans.attenuation import measure_attenuation
 from kidney_tumor.scans.sides import measure_sides
 from kidney_tumor.scans.usability import list_faults
 
@@ -107,3 +109,15 @@ def test_the_side_is_that_of_the_body_not_of_the_scan():
         "kidney_left_ml": 0,
         "kidney_right_ml": pytest.approx(209.088),
     }
+
+
+@pytest.mark.parametrize("tumor", [block((150, 150, 90), (60, 30, 20)), LEFT, NONE])
+def test_the_attenuation_is_that_of_each_part(rng, tumor):
+    """Slices of 80 x 80 pixels, resized from the masks by another library; the left kidney may be all tumor."""
+    kidney, images = RIGHT | LEFT, rng.integers(-100, 300, (120, 80, 80), np.int16)
+    inside = [resize(mask, images.shape, order=0, anti_aliasing=False) for mask in (kidney & ~tumor, tumor)]
+    found = measure_attenuation(kidney, tumor, images)
+    assert list(found) == ["kidney_hu", "tumor_hu"]
+    expected = [np.median(images[mask]) if mask.any() else np.nan for mask in inside]
+    np.testing.assert_array_equal(list(found.values()), expected)
+    assert np.isnan(measure_attenuation(NONE, NONE, images)["kidney_hu"])

@@ -12,6 +12,7 @@ import kidney
 import pytest
 import yaml
 from conftest import ROOT, SCRIPTS, TINY, cohort_of, merged
+from helpers.warm import run_snakemake
 
 from kidney_tumor import configuration, schema
 
@@ -136,13 +137,13 @@ def call(folder, line, *further):
     for words, place in PLACES.items():
         line = line.replace(words, place)
     program, *words = split_command(line)
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
     if program.endswith("kidney"):
         passed = ["--"] if further and "--" not in words else []
         command = [sys.executable, SCRIPTS / "kidney.py", *words, *passed, *further]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | {"PATH": path})
     else:
-        command = [sys.executable, "-m", "snakemake", *further, *words]  # after `--`, a word is a target
-    path = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | path)
+        result = run_snakemake(folder, *further, *words, PATH=path)  # after `--`, a word is a target
     assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
     return result.stdout + result.stderr
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from conftest import OWN, RESULTS, ROOT, TINY, cohort_of, errors, list_training_cases, merged, refused, run_script
+from helpers.warm import run_snakemake
 
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.networks import models
@@ -217,11 +218,8 @@ def test_jobs_at_once_take_different_gpus(finished, copy_of):
     )
     profile = ["--profile", str(ROOT / "profiles" / "local-gpu")]
     goals = [f"{RESULTS}/models/{target}.pt" for target in ("kidney", "tumor")]
-    result = subprocess.run(
-        [sys.executable, "-m", "snakemake", *goals, *profile, "--configfile", "user.yaml"],
-        cwd=project.folder, env=os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(project.folder)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+    words = [*goals, *profile, "--configfile", "user.yaml"]
+    result = run_snakemake(project.folder, *words, CUDA_VISIBLE_DEVICES="0,1", TMPDIR=str(project.folder))
     assert result.returncode == 0, result.stderr
     logs = [(project.folder / RESULTS / f"logs/train/{target}.log").read_text() for target in ("kidney", "tumor")]
     assert sorted(re.search(r"^GPU (\d) ", log, re.MULTILINE)[1] for log in logs) == ["0", "1"]

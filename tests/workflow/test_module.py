@@ -1,6 +1,5 @@
 """The workflow as others find it: imported by another one, listed without data, asked for what it does not have."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import pytest
 import torch
 import yaml
 from conftest import NO_SWEEP, RESULTS, ROOT, TINY, merged
+from helpers.warm import run_snakemake
 
 from kidney_tumor.data.slices import open_slices, save_slices
 
@@ -33,10 +33,7 @@ TARGETS = {"all", "nnunet_dataset", "outcomes", "compare", "evaluate", "segment"
 
 
 def snakemake(folder, *arguments, **environment):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | environment
-    )
+    return run_snakemake(folder, "--cores", 2, *arguments, **environment)
 
 
 def write_importer(folder, config, clone=ROOT, module="", rules=""):

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nibabel as nib
@@ -18,6 +16,7 @@ from conftest import AFFINE, RESULTS, ROOT, SHARED, TINY, errors, merged, refuse
 from helpers.dicoms import write_series
 from helpers.filters import box
 from helpers.manifests import save_networks
+from helpers.warm import run_snakemake
 
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.data.targets import NETWORKS
@@ -287,8 +286,7 @@ def test_an_importer_has_the_networks_that_come_along(project):
         "    prefix: 'sub'\nuse rule * from kits as kits_*\n"
     )
     target = "sub/results/kits19/scans/a/kidney.nii.gz"
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", target]
-    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    result = run_snakemake(project.folder, "--dry-run", "--cores", 1, target)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "kits_predict_scan" in result.stdout
     assert "train" not in result.stdout

@@ -6,6 +6,7 @@ from kidney_tumor.data.descriptions import read_description
 from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, load_stored
 from kidney_tumor.data.targets import NETWORKS
+from kidney_tumor.scans.attenuation import measure_attenuation
 from kidney_tumor.scans.plausibility import describe_scan, join_cohorts, list_cuts, list_warnings
 from kidney_tumor.scans.sides import measure_sides
 from kidney_tumor.scans.table import SEPARATOR
@@ -24,7 +25,7 @@ def main(arguments: cli.Arguments) -> None:
     masks = read_label_masks(arguments.segmentation)
     images = load_stored(arguments.slices, "images.npy")
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
-    measures |= measure_sides(*masks, geometry.spacing, images)
+    measures |= measure_sides(*masks, geometry.spacing, images) | measure_attenuation(*masks, images)
     known = join_cohorts([member["cohort"] for member in members])
     if all(member["source"] == "phantom" for member in members):
         del known["slice_mm"]  # the slices of phantoms lie apart to save time, and the networks see one at a time

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kidney_tumor.data.slices import sample_nearest
+from kidney_tumor.scans.attenuation import collect_values
 from kidney_tumor.scans.sides import find_axis
 from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import Mask, RunLengthMask, Spacing, encode
@@ -90,14 +90,7 @@ def _judge_places(pieces: Components, spacing: Spacing, images: np.ndarray) -> I
 
 def _judge_attenuation(kidney: RunLengthMask, images: np.ndarray) -> Iterator[str]:
     """Judge the attenuation of the kidneys, on the pixels of the slices."""
-    box = kidney.find_box()
-    picked, places = [], []
-    for side, length in zip(box[1:], kidney.shape[1:], strict=True):
-        sampled = sample_nearest(length, images.shape[1])
-        picked.append(np.flatnonzero((sampled >= side.start) & (sampled < side.stop)))
-        places.append(sampled[picked[-1]] - side.start)
-    seen = kidney.crop(box)[:, places[0][:, None], places[1]]
-    values = images[box[0], picked[0][:, None], picked[1]][seen]
+    values = collect_values(kidney, images)
     middle = float(np.median(values)) if len(values) else 0.0
     if not TISSUE_HU[0] <= middle <= TISSUE_HU[1]:
         yield f"the median of what is called kidney is {middle:.0f} HU, a body's {TISSUE_HU[0]} to {TISSUE_HU[1]}"
