@@ -176,15 +176,25 @@ def test_a_range_that_is_none_is_one_line(tmp_path, content, says):
 def test_swapped_masks_are_named(tmp_path, kidneys):
     left, right, _ = kidneys
     tumor = box(left.shape, (4, 8), (22, 28), (7, 13))
-    save(tmp_path / "k.nii.gz", (left | right).astype(np.uint8))
-    save(tmp_path / "t.nii.gz", tumor.astype(np.uint8))
+    outside = tumor | box(left.shape, (0, 2), (0, 10), (0, 5))  # and something else that a network has marked
+    masks = {"k": left | right, "t": tumor, "o": outside}
+    for name, mask in masks.items():
+        save(tmp_path / f"{name}.nii.gz", mask.astype(np.uint8))
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
-    sizes = {"k": (left | right).sum(), "t": tumor.sum()}
-    for kidney, mask, warned in (("k", "t", False), ("t", "k", True), ("k", "k", True), ("t", "t", True)):
+    sizes = {name: mask.sum() for name, mask in masks.items()}
+    pairs = (
+        ("k", "t", False),
+        ("k", "o", False),
+        ("t", "k", True),
+        ("o", "k", True),
+        ("k", "k", True),
+        ("t", "t", True),
+    )
+    for kidney, mask, warned in pairs:
         files = ["--kidney", f"{kidney}.nii.gz", "--tumor", f"{mask}.nii.gz", "--ratio-range", "r.json"]
         said = run("postprocess", *files, "--output", "s.nii.gz", cwd=tmp_path)
         warning = (
-            f"warning: s.nii.gz: the kidney mask ({sizes[kidney]} voxels) lies inside the tumor mask ({sizes[mask]}); "
+            f"warning: s.nii.gz: the kidney mask ({sizes[kidney]} voxels) is mostly in the tumor mask ({sizes[mask]}); "
             "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
         )
         assert (warning in said.splitlines()) == warned

@@ -36,7 +36,7 @@ def main(arguments: cli.Arguments) -> None:
     name = path.parent.name if path.name == SEGMENTATION else path.name
     if look_swapped(kidney, tumor):
         print(
-            f"warning: {name}: the kidney mask ({kidney.voxels} voxels) lies inside the tumor mask ({tumor.voxels}); "
+            f"warning: {name}: the kidney mask ({kidney.voxels} voxels) is mostly in the tumor mask ({tumor.voxels}); "
             "--kidney is that of kidney and tumor together, --tumor that of the tumor: are they swapped, or the same?"
         )
     elif not arguments.candidates and tumor.voxels and not kidney.count_common(tumor).any():

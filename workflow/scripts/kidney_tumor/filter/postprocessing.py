@@ -36,8 +36,8 @@ EXAMPLE = '{"low": 1.07, "high": 2.8, "unit": "voxel"}'
 """The paper's range, as the file has it."""
 LARGEST = 1e9
 """The number from which on no eigenvalue ratio of a tumor can be."""
-SWAPPED = 0.95
-"""The share of the kidney mask inside the tumor mask from which on the two are likely swapped, or the same."""
+SWAPPED = 0.5
+"""The share of the kidney mask inside a tumor mask as large from which on the two are likely swapped, or the same."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,10 @@ def judge(candidates: Candidates, bounds: Mapping[str, Bounds], keep_best: bool)
 
 
 def look_swapped(kidney: RunLengthMask, tumor: RunLengthMask) -> bool:
-    """Return whether the kidney mask, of kidney and tumor, has no more voxels than the tumor mask, and lies in it."""
+    """Return whether the kidney mask, of kidney and tumor, has no more voxels than the tumor mask and is mostly in it.
+
+    Networks may mark other organs, too, so it need not lie in it wholly.
+    """
     if kidney.shape != tumor.shape or not 0 < kidney.voxels <= tumor.voxels:
         return False
     return kidney.count_common(tumor).sum() >= SWAPPED * kidney.voxels
