@@ -18,7 +18,7 @@ OWN = @test ! -L .venv || { echo "error: .venv is a link to another's environmen
 .venv/installed: envs/lock.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --disable-pip-version-check -q -r envs/requirements.txt -c envs/lock.txt
+	.venv/bin/python -m pip install --disable-pip-version-check --no-compile -q -r envs/requirements.txt -c envs/lock.txt
 	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true # some packages ship files for newer Pythons
 	ln -sf ../../workflow/bin/kidney .venv/bin/kidney
 	@touch $@
