@@ -163,8 +163,8 @@ def test_shapes_must_agree():
         postprocess(np.zeros((1, 2, 3), bool), np.zeros((1, 2, 4), bool), WIDE)
 
 
-@pytest.mark.parametrize(("inside", "swapped"), [(94, False), (95, True), (100, True)])
-def test_masks_look_swapped_from_95_percent_on(inside, swapped):
+@pytest.mark.parametrize(("inside", "swapped"), [(49, False), (50, True), (100, True)])
+def test_masks_look_swapped_from_half_on(inside, swapped):
     """The kidney mask has 100 voxels, the tumor mask 120."""
     kidney, tumor = (
         box((1, 1, 300), (0, 1), (0, 1), span) for span in ((100, 200), (100 - 120 + inside, 100 + inside))
