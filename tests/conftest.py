@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import yaml
 from filelock import FileLock
-from helpers.warm import run_snakemake
+from helpers import warm
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from kidney_tumor.data.slices import extract
@@ -99,7 +99,9 @@ def start_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.
 
 def run_script(name: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run a script in this process, which is faster, unless it sets up PyTorch or becomes another program."""
-    if name in ("train", "predict", "kidney"):
+    if name in ("train", "predict"):
+        return warm.run([SCRIPTS / f"{name}.py", *arguments], cwd)
+    if name == "kidney":
         return start_script(name, *arguments, cwd=cwd)
     command, out, err, code = [str(SCRIPTS / f"{name}.py"), *map(str, arguments)], io.StringIO(), io.StringIO(), 0
     with chdir(cwd), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "argv", command), catch_warnings():
@@ -124,7 +126,7 @@ class Project:
         """Run snakemake with `config` as the user's configuration file; stdout and stderr are joined."""
         path = self.folder / f"user_{os.getpid()}.yaml"  # workers share the finished project
         path.write_text(yaml.safe_dump(config))
-        return run_snakemake(self.folder, "--cores", 2, *arguments, "--configfile", path.name, joined=True)
+        return warm.run_snakemake(self.folder, "--cores", 2, *arguments, "--configfile", path.name, joined=True)
 
     def planned(self, config: dict, *arguments: str) -> dict[str, int]:
         """Count the jobs of each rule that a dry run lists."""
