@@ -19,7 +19,7 @@ COHORT = {"minutes": "minutes", "cores": "cores", "busy_share": "cores busy", "i
 RULE = {"rule": "rule", "jobs": "jobs", "seconds": "all of them, s", "longest": "the longest, s",
         "peak_mb": "peak memory, MB", "asked_mb": "asked, MB"}  # fmt: skip
 """The columns of tables: the key of each, and its head."""
-SHOWN = 9
+SHOWN = 5
 """The number of rules that the table of the cohort has, those that take longest."""
 
 
