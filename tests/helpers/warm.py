@@ -55,8 +55,12 @@ def run(command, folder: Path, joined: bool = False, **environment: str) -> subp
         joined: Whether stdout has what goes to stderr, too, each in its place.
         environment: Variables beside those of this process.
     """
-    start()
     command = list(map(str, command))
+    if sys.platform != "linux":  # elsewhere a fork may not compute with what it did not import itself
+        program = [sys.executable, *(["-m"] if command[0] == "snakemake" else []), *command]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT if joined else subprocess.PIPE}
+        return subprocess.run(program, cwd=folder, env=os.environ | environment, text=True, **pipes)
+    start()
     with TemporaryDirectory() as place, open(os.devnull) as nothing:
         paths = [Path(place, "out"), Path(place, "out" if joined else "err")]
         with paths[0].open("a") as out, paths[1].open("a") as err:
