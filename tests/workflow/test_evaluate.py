@@ -56,10 +56,11 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
     assert result.returncode == 0, result.stdout
     for says in (
         "\nnnunet  kidney + tumor  3      0.9500 [",
-        "nnunet: 3 of 3 tumors found in 3 cases, 0.00 false ones per case",
+        "\nlabels: labels, 4 cases\n",
+        "nnunet: 3 of 3 tumors found (100% [29%, 100%]) in 3 cases, 0.00 [0.00, 1.23] false ones per case",
         "other minus nnunet: Dice of tumor +0.100 [",
         "warning: nnunet: 1 of 4 cases are left out, no prediction: d",
-        "warning: nnunet: 1 cases of it have no label: e",
+        "warning: nnunet: there is no label for 1 of its cases: e",
         "warning: organs: 2 of 4 cases are left out, no prediction: d, patient 12",
         "warning: organs: no file of kidney_right, which counts as not found: c",
         "warning: other: d is left out: other/d.nii.gz has shape (5, 30, 40), but labels/d.nii.gz has (8, 30, 40)",

@@ -15,6 +15,7 @@ from kidney_tumor.figures.comparison import plot_comparison, plot_worst
     output="table of all cases, .tsv",
 )
 @cli.take_file("folder", "folder of evaluate_case.py's <method>/<case>/")
+@cli.take_option("truth", required=True, help="folder of the labels, by its name")
 @cli.take_option("methods", nargs="+", required=True, help="names of the methods, with which the first is compared")
 @cli.take_option("cases", nargs="+", required=True, help="names of the cases that have a label")
 @cli.take_option("left-out", nargs=3, action="append", default=[], help="method, case, and why it is not evaluated")
@@ -50,13 +51,15 @@ def main(arguments: cli.Arguments) -> None:
         arguments.figure_worst,
     )
     lines = [
+        f"labels: {arguments.truth}, {len(arguments.cases)} cases",
         *evaluation.describe_methods(summary, detection),
-        "intervals are of 95 %: Gaffke's for the mean of a Dice, wide where cases are few, else a bootstrap's,",
-        "or exact where all tumors are found, none is found, or none is false",
+        "intervals are of 95 %: Gaffke's for the mean of a Dice and Clopper and Pearson's for tumors found are made",
+        "for few cases; all others are a bootstrap's, too narrow with few cases, or exact where no tumor is false",
     ]
     for _, row in differences[differences["measure"] == "dice"].iterrows():
         lines.append(comparison.describe_difference(row, arguments.methods[0]))
     unmatched = evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown)
     lines += [f"warning: {warning}" for warning in (*comparison.list_warnings(scored), *unmatched)]
-    lines.append(f"cases: {arguments.output}; means: {arguments.output_summary}; box plots: {arguments.figure[0]}")
+    lines.append(f"cases: {arguments.output}; means: {arguments.output_summary}; tumors: {arguments.output_lesions}")
+    lines.append(f"box plots: {arguments.figure[0]}; worst cases: {arguments.figure_worst}")
     files.write_text(arguments.output_text, "\n".join(lines) + "\n")

@@ -77,6 +77,7 @@ rule summarize_evaluation:
     params:
         **use_script("summarize_evaluation"),
         folder=lambda wildcards, output: f"{os.path.dirname(output.table)}/evaluation",
+        truth=lambda wildcards: str(TRUTH.folder),
         names=list(EVALUATED),
         cases=lambda wildcards: list(TRUE_CASES),  # which may have braces
         unmatched=lambda wildcards: list_unmatched_options(),
@@ -84,7 +85,7 @@ rule summarize_evaluation:
         + list_options("evaluate", "both_empty", "kidney_tolerance_mm", "tumor_tolerance_mm"),
     shell:
         run_script(
-            "--folder {params.folder:q} --methods {params.names:q} --cases {params.cases:q} {params.unmatched:q}"
+            "--folder {params.folder:q} --truth={params.truth:q} --methods {params.names:q} --cases {params.cases:q} {params.unmatched:q}"
             " {params.options:q} --output {output.table:q} --output-lesions {output.lesions:q}"
             " --output-summary {output.summary:q} --output-differences {output.differences:q}"
             " --output-detection {output.detection:q} --output-text {output.text:q}"

@@ -187,9 +187,13 @@ def describe_methods(summary: pd.DataFrame, detection: pd.DataFrame) -> Iterator
     for line in lines:
         yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
     for _, row in detection.iterrows():
+        low, high, fewest, most = (
+            row[f"{name}_{end}"] for name in ("sensitivity", "false_per_case") for end in ("low", "high")
+        )
+        share = f" ({row['sensitivity']:.0%} [{low:.0%}, {high:.0%}])" if row["lesions"] else ""
         yield (
-            f"{row['method']}: {row['found']} of {row['lesions']} tumors found in {row['cases']} cases, "
-            f"{row['false_per_case']:.2f} false ones per case"
+            f"{row['method']}: {row['found']} of {row['lesions']} tumors found{share} in {row['cases']} cases, "
+            f"{row['false_per_case']:.2f} [{fewest:.2f}, {most:.2f}] false ones per case"
         )
 
 
@@ -207,4 +211,4 @@ def list_unmatched(left_out: Iterable[Sequence[str]], total: int, extra: Iterabl
     for (method, problem), cases in groups.items():
         yield f"{method}: {len(cases)} of {total} cases are left out, {problem}: {format_cases(cases)}"
     for method, *cases in extra:
-        yield f"{method}: {len(cases)} cases of it have no label: {format_cases(cases)}"
+        yield f"{method}: there is no label for {len(cases)} of its cases: {format_cases(cases)}"

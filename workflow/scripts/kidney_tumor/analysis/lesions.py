@@ -2,11 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
 from kidney_tumor.analysis.method_scores import MEASURES, Conventions, score_mask
-from kidney_tumor.analysis.statistics import CONFIDENCE, estimate_interval, summarize_values
+from kidney_tumor.analysis.statistics import CONFIDENCE, bound_share, summarize_values
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.volumes.components import Components, find_components
 from kidney_tumor.volumes.masks import RunLengthMask, Spacing
@@ -16,6 +15,11 @@ LEAST_IOU = 0.1
 Lancet Oncology 25, 2024) and the default of its library `picai_eval`."""
 LESION_COLUMNS = ("method", "case", "lesion", "status", "iou", *MEASURES, "label_ml", "predicted_ml")
 """The columns of the table of lesions."""
+DETECTION_COLUMNS = (
+    "method", "cases", "lesions", "found", "sensitivity", "sensitivity_low", "sensitivity_high", "false",
+    "false_per_case", "false_per_case_low", "false_per_case_high",
+)  # fmt: skip
+"""The columns of the table of how many are found."""
 
 
 def match_components(true: Components, predicted: Components) -> tuple[np.ndarray, np.ndarray]:
@@ -107,10 +111,10 @@ def summarize_detection(lesions: pd.DataFrame, cases: dict[str, list[str]], seed
         seed: The seed of the bootstrap.
 
     Returns:
-        A table with a row for each method: cases; lesions, those that are found, and the sensitivity, their share, with
-        a 95 % interval from resampling the cases that have a lesion; false, the number of false tumors, and their mean
-        per case, with an interval. Where no resample would differ (all found, none found, none false), the interval is
-        exact, with a case as the unit: Clopper and Pearson's, and that of a Poisson number.
+        A table with the columns `DETECTION_COLUMNS` and a row for each method: cases; lesions, those that are found,
+        and the sensitivity, their share, with the 95 % interval of `bound_share`; false, the number of false tumors,
+        and their mean per case, with an interval from resampling the cases, or where none is false, that of a Poisson
+        number.
     """
     rows = []
     for method, names in cases.items():
@@ -120,16 +124,7 @@ def summarize_detection(lesions: pd.DataFrame, cases: dict[str, list[str]], seed
         )
         found, known = counts["found"].to_numpy(), (counts["found"] + counts["missed"]).to_numpy()
         found, known = found[known > 0], known[known > 0]
-
-        def compute_share(
-            chosen: np.ndarray, axis: int = -1, found: np.ndarray = found, known: np.ndarray = known
-        ) -> float:
-            return found[chosen].sum(axis) / known[chosen].sum(axis)
-
-        low, high = estimate_interval(np.arange(len(known)), compute_share, seed)
-        if len(known) and found.sum() in (0, known.sum()):
-            whole = len(known) if found.sum() else 0
-            low, high = stats.binomtest(whole, len(known)).proportion_ci(CONFIDENCE, "exact")
+        low, high = bound_share(found, known)
         false = summarize_values(counts["false"], seed)
         if len(counts) and not counts["false"].any():
             false["mean_high"] = -np.log((1 - CONFIDENCE) / 2) / len(counts)
@@ -148,4 +143,4 @@ def summarize_detection(lesions: pd.DataFrame, cases: dict[str, list[str]], seed
                 "false_per_case_high": false["mean_high"],
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=DETECTION_COLUMNS)

@@ -56,6 +56,31 @@ def bound_mean(
     return float(low), float(high)
 
 
+def bound_share(found: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+    """Bound a share of units that lie in clusters, such as that of tumors in patients; NaN if there is no unit.
+
+    It is Clopper and Pearson's interval for the effective number of units (Korn and Graubard, Survey Methodology 24,
+    1998, without their factor for degrees of freedom): that of a simple sample as precise as this one. Where all units
+    are found, or none is, it is the number of clusters.
+
+    Args:
+        found: The number of units found in each cluster, shape (n,).
+        known: The number of all of its units, at least 1, of the same shape.
+    """
+    units, clusters = int(known.sum()), len(known)
+    if not units:
+        return float("nan"), float("nan")
+    share, effective = float(found.sum() / units), float(clusters)
+    if 0 < share < 1:
+        variance = clusters / max(clusters - 1, 1) * float(((found - share * known) ** 2).sum()) / units**2
+        simple = share * (1 - share) / (units - 1)
+        effective = min(units * simple / variance, units) if variance else units
+    tail, hits = (1 - CONFIDENCE) / 2, share * effective
+    low = float(stats.beta.ppf(tail, hits, effective - hits + 1)) if share > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, hits + 1, effective - hits)) if share < 1 else 1.0
+    return low, high
+
+
 def summarize_values(
     values: pd.Series, seed: int, confidence: float = CONFIDENCE, limits: tuple[float, float] | None = None
 ) -> dict[str, float]:
