@@ -27,7 +27,8 @@ ROWS = [
         "kidney_ml": 301.4,
         "kidney_left_ml": 140.6,
         "kidney_right_ml": 160.8,
-        "kidney_hu": 34.6,
+        "kidney_left_hu": 34.6,
+        "kidney_right_hu": 121.2,
         "tumors": 0,
         "warnings": "one | two",
         "faults": "",
@@ -50,10 +51,10 @@ def page(tmp_path):
 
 def test_each_scan_has_its_verdict_and_its_links(page):
     text = page.read_text()
-    assert "3 scans: 1 without a fault found,\n1 not usable,\n1 not segmented." in text
+    assert "3 scans: 1 to check by eye,\n1 not usable,\n1 not segmented." in text
     first, second, third = re.findall(r"<article.*?</article>", text, re.DOTALL)
-    assert "No fault found" in first
-    assert "kidneys (without tumors) 301 mL (141 left, 161 right), median 35 HU; no tumor marked" in first
+    assert "Check by eye" in first
+    assert "kidneys (without tumors) 301 mL (141 left, 161 right), median 35 and 121 HU; no tumor marked" in first
     assert "2 warnings" in first
     assert "<li>one</li><li>two</li>" in first
     assert re.findall(r"<li>(.*?)</li>", second) == ["too small", "too low"]

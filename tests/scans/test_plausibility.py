@@ -5,7 +5,7 @@ import pytest
 from conftest import AFFINE
 
 from kidney_tumor.data.slices import measure_hu
-from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_cuts, list_warnings
+from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_cuts, list_unlike, list_warnings
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.masks import RunLengthMask
 
@@ -78,3 +78,24 @@ def test_a_kidney_at_the_end_of_a_scan_is_named(slices, ends):
     mask[slices, 2:4, 2:4] = True
     said = list(list_cuts(RunLengthMask.from_mask(mask)))
     assert [text.split("the ")[1].split()[0] for text in said] == ends
+
+
+@pytest.mark.parametrize(
+    ("ml", "hu", "said"),
+    [
+        ((150, 200), (180, 160), []),
+        (
+            (202, 297),
+            (179, 121),
+            ["202 mL on the left and 297 mL on the right", "179 HU on the left and 121 HU on the"],
+        ),
+        ((0, 200), (float("nan"), 160), []),  # a single kidney
+        ((290, 150), (30, 35), ["290 mL on the left"]),
+    ],
+)
+def test_kidneys_unlike_each_other_are_named(ml, hu, said):
+    measures = {f"kidney_{side}_ml": value for side, value in zip(("left", "right"), ml, strict=True)}
+    measures |= {f"kidney_{side}_hu": value for side, value in zip(("left", "right"), hu, strict=True)}
+    found = list(list_unlike(measures))
+    assert len(found) == len(said)
+    assert all(part in text for part, text in zip(said, found, strict=True))

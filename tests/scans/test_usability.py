@@ -114,10 +114,11 @@ def test_the_side_is_that_of_the_body_not_of_the_scan():
 @pytest.mark.parametrize("tumor", [block((150, 150, 90), (60, 30, 20)), LEFT, NONE])
 def test_the_attenuation_is_that_of_each_part(rng, tumor):
     """Slices of 80 x 80 pixels, resized from the masks by another library; the left kidney may be all tumor."""
-    kidney, images = RIGHT | LEFT, rng.integers(-100, 300, (120, 80, 80), np.int16)
-    inside = [resize(mask, images.shape, order=0, anti_aliasing=False) for mask in (kidney & ~tumor, tumor)]
-    found = measure_attenuation(kidney, tumor, images)
-    assert list(found) == ["kidney_hu", "tumor_hu"]
+    kidney, images = RIGHT | LEFT, rng.integers(0, 300, (120, 80, 80), np.int16)  # the axis is in the middle
+    parts = (LEFT & ~tumor, RIGHT & ~tumor, tumor)
+    inside = [resize(mask, images.shape, order=0, anti_aliasing=False) for mask in parts]
+    found = measure_attenuation(kidney, tumor, SPACING, images)
+    assert list(found) == ["kidney_left_hu", "kidney_right_hu", "tumor_hu"]
     expected = [np.median(images[mask]) if mask.any() else np.nan for mask in inside]
     np.testing.assert_array_equal(list(found.values()), expected)
-    assert np.isnan(measure_attenuation(NONE, NONE, images)["kidney_hu"])
+    assert np.isnan(measure_attenuation(NONE, NONE, SPACING, images)["kidney_left_hu"])

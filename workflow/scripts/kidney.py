@@ -31,11 +31,14 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """Make the parser of all commands."""
-    further = "What follows -- is passed on to snakemake: kidney run my.yaml -- --dry-run"
-    parser = Parser("kidney", description=__doc__, epilog=further)
+    further = "What follows -- is passed on to snakemake, as in: kidney {} ... -- --dry-run"
+    parser = Parser("kidney", description=__doc__, epilog=further.format("run"))
     parts = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     made = {
-        name: parts.add_parser(name, help=text, description=text, epilog=further) for name, text in MEANINGS.items()
+        name: parts.add_parser(
+            name, help=text, description=text, epilog=further.format(name) if name != "report" else None
+        )
+        for name, text in MEANINGS.items()
     }
     made["segment"].add_argument("scans", nargs="+", metavar="IN", help="CT file, DICOM folder, or folder of these")
     made["segment"].add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the results")

@@ -7,7 +7,7 @@ from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, load_stored
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.attenuation import measure_attenuation
-from kidney_tumor.scans.plausibility import describe_scan, join_cohorts, list_cuts, list_warnings
+from kidney_tumor.scans.plausibility import describe_scan, join_cohorts, list_cuts, list_unlike, list_warnings
 from kidney_tumor.scans.sides import measure_sides
 from kidney_tumor.scans.table import SEPARATOR
 from kidney_tumor.scans.usability import list_faults
@@ -25,7 +25,7 @@ def main(arguments: cli.Arguments) -> None:
     masks = read_label_masks(arguments.segmentation)
     images = load_stored(arguments.slices, "images.npy")
     measures, _ = measure_masks(*masks, geometry.spacing, arguments.min_component_voxels)
-    measures |= measure_sides(*masks, geometry.spacing, images) | measure_attenuation(*masks, images)
+    measures |= measure_sides(*masks, geometry.spacing, images) | measure_attenuation(*masks, geometry.spacing, images)
     known = join_cohorts([member["cohort"] for member in members])
     if all(member["source"] == "phantom" for member in members):
         del known["slice_mm"]  # the slices of phantoms lie apart to save time, and the networks see one at a time
@@ -37,9 +37,9 @@ def main(arguments: cli.Arguments) -> None:
         warnings.insert(
             0,
             f"{some} networks were trained on phantoms; they know no patient, so that other organs "
-            "may be marked, and few tumors are found",
+            "may be marked as kidney or tumor, and few tumors are found",
         )
-    warnings += list_cuts(masks[0])
+    warnings += [*list_unlike(measures), *list_cuts(masks[0])]
     faults = list_faults(*masks, geometry.spacing, images)
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}

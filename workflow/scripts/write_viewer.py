@@ -10,7 +10,7 @@ from kidney_tumor.data.stages import read_stages
 from kidney_tumor.report.thumbnail import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.table import describe_row, split_text
+from kidney_tumor.scans.table import CHECK, describe_row, split_text
 
 from PIL import Image
 
@@ -23,6 +23,7 @@ def read_notes(path: Path) -> list[str]:
     return [
         *(f"Not usable: {fault}." for fault in split_text(row["faults"])),
         f"Measured: {describe_row(row)}.",
+        f"Check by eye: {CHECK}",
         *(f"Warning: {warning}" for warning in split_text(row["warnings"])),
     ]
 

@@ -1,7 +1,7 @@
 """The measures of a segmented case, in words."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 MEASURES = (
     "kidney_ml",
@@ -19,7 +19,7 @@ MEASURES = (
 """The names of the measures; `analysis.morphometry.measure_masks` explains them."""
 SIDES = ("kidney_left_ml", "kidney_right_ml")
 """The names of the measures of a scan that tell sides apart; `scans.sides.measure_sides` explains them."""
-ATTENUATIONS = ("kidney_hu", "tumor_hu")
+ATTENUATIONS = ("kidney_left_hu", "kidney_right_hu", "tumor_hu")
 """The names of the measures of a scan that its image gives; `scans.attenuation.measure_attenuation` explains them."""
 SCAN_MEASURES = (*MEASURES, *SIDES, *ATTENUATIONS)
 
@@ -29,11 +29,18 @@ def describe_measures(measures: Mapping[str, float]) -> str:
     count = int(measures["tumors"])
     left, right = (measures[name] for name in SIDES)
     sides = f" ({left:.0f} left, {right:.0f} right)" if left + right > 0 else ""
-    kidney, tumor = ("" if math.isnan(measures[name]) else f", median {measures[name]:.0f} HU" for name in ATTENUATIONS)
-    text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL{sides}{kidney}; "
+    kidney_hu, tumor_hu = (_describe_medians(measures, names) for names in (ATTENUATIONS[:2], ATTENUATIONS[2:]))
+    text = f"kidneys (without tumors) {measures['kidney_ml']:.0f} mL{sides}{kidney_hu}; "
     if not count:
         return text + "no tumor marked"
+    largest = f"the largest {math.pi / 6000 * measures['tumor_sphere_mm'] ** 3:.1f} mL and " if count > 1 else ""
     return text + (
-        f"{count} tumor{'s' * (count > 1)} marked, {measures['tumor_ml']:.1f} mL{tumor}, "
-        f"the largest {measures['tumor_axial_mm']:.0f} mm in an axial slice"
+        f"{count} tumor{'s' * (count > 1)} marked, {measures['tumor_ml']:.1f} mL{tumor_hu}, "
+        f"{largest}{measures['tumor_axial_mm']:.0f} mm in an axial slice"
     )
+
+
+def _describe_medians(measures: Mapping[str, float], names: Sequence[str]) -> str:
+    """Say in words what the medians in HU are that are not NaN."""
+    known = [f"{measures[name]:.0f}" for name in names if not math.isnan(measures[name])]
+    return f", median {' and '.join(known)} HU" if known else ""

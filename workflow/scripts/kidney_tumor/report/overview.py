@@ -34,7 +34,7 @@ def describe_scan(row: Mapping[str, str], common: Sequence[str]) -> dict[str, An
     described = {"name": row["scan"], "page": f"{place}/{PAGE}", "picture": f"{place}/{PICTURE}", "warnings": warnings}
     if row["problem"]:
         return described | {"verdict": "Not segmented", "reasons": [row["problem"]], "measures": ""}
-    verdict = "Not usable" if faults else "No fault found"
+    verdict = "Not usable" if faults else "Check by eye"
     return described | {
         "verdict": verdict,
         "reasons": faults,

@@ -16,7 +16,7 @@ from kidney_tumor.errors import UserError
 
 SNIFFED_BYTES = 2048
 """The bytes of a file that are looked at to recognize DICOM."""
-EXPECTED = "files .nii.gz, .nii, .nrrd or .mha, or folders with DICOM files"
+EXPECTED = "files .nii.gz, .nii, .nrrd, .nhdr, .mha or .mhd, or folders with DICOM files"
 LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 """The types of DICOM's elements that have four bytes for their length."""
 CLASSES = {(2, 0x02), (8, 0x16)}

@@ -8,6 +8,8 @@ from kidney_tumor.rows import read_rows
 
 SEPARATOR = " | "
 """What separates the faults of a scan, and the warnings about it."""
+CHECK = "does each kidney hold all of one kidney, and nothing of psoas, liver, spleen or bowel? Are both sides alike?"
+"""What to look for on the page of a scan."""
 PAGE, PICTURE = "view.html", "thumbnail.png"
 """The names of a scan's page and of its small picture in the scan's folder."""
 
