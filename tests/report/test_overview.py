@@ -15,7 +15,7 @@ from PIL import ImageColor
 
 from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import extract
-from kidney_tumor.report.overview import describe_scan
+from kidney_tumor.report.overview import describe_scan, write_overview
 from kidney_tumor.report.thumbnail import draw_thumbnail
 from kidney_tumor.scans.table import find_common_warnings
 from kidney_tumor.volumes.colors import LABEL_COLORS
@@ -77,6 +77,19 @@ def test_what_all_segmented_scans_have_is_said_once():
     assert find_common_warnings([refused]) == []
     row = dict.fromkeys(SCAN_MEASURES, "1") | {"scan": "a", "faults": "", **rows[0]}
     assert describe_scan(row, ["known"])["warnings"] == ["one"]
+
+
+def test_what_is_common_is_a_sentence(tmp_path):
+    """It names the scan if there is one only, and a question keeps its mark."""
+    for count, said in ((1, "a: one."), (2, "All scans: one.")):
+        rows = [
+            {"scan": name, "faults": "", "warnings": "one | is it two?", "problem": "", "tumors": 0} for name in "ab"
+        ]
+        table = pd.DataFrame(rows[:count], columns=["scan", *SCAN_MEASURES, "faults", "warnings", "problem"])
+        table.to_csv(tmp_path / "scans.tsv", sep="\t", index=False)
+        text = write_overview(RESOURCES / "overview.html", tmp_path / "scans.tsv", "mine")
+        assert f'<p class="fault">{said}</p>' in text
+        assert "is it two?</p>" in text
 
 
 def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
