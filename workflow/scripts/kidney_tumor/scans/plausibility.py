@@ -21,7 +21,7 @@ HU_TOLERANCE = 200
 VOLUME_TOLERANCE = 1.5
 """The factor by which the kidneys' volume may lie outside the range of the training cases."""
 UNLIKE = 1.4
-"""The factor by which the kidneys may differ in volume: that of 66 of 69 of KiTS19's patients with two."""
+"""The factor by which the kidneys may differ in volume: the 95th percentile of 69 of KiTS19's patients with two."""
 UNLIKE_HU = 30
 """The difference of the kidneys' medians from which one may hold another organ, an assumption."""
 LENGTHS = {
