@@ -17,6 +17,7 @@ OWN = @test ! -L .venv || { echo "error: .venv is a link to another's environmen
 .venv: $(if $(shell test -L .venv && echo linked),,.venv/installed)
 .venv/installed: envs/lock.txt envs/requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "installing into .venv: 2 to 6 minutes, 2 GB"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --disable-pip-version-check --no-compile -q -r envs/requirements.txt -c envs/lock.txt
 	.venv/bin/python -m compileall -qq -j 0 .venv/lib >/dev/null || true # some packages ship files for newer Pythons
@@ -92,6 +93,7 @@ bench: .venv
 # Pin the newest versions that meet envs/requirements.txt.
 lock:
 	$(OWN)
+	@echo "installing into .venv: 2 to 6 minutes, 2 GB"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt

@@ -161,7 +161,7 @@ def test_what_cannot_be_used_is_said_and_the_others_are_scored(tmp_path, label):
         "small": r"small.nii.gz has shape \(4, 6, 7\), but .*imaging.nii.gz has \(4, 6, 8\)",
         "lost": r"lost.nii.gz does not lie where .*imaging.nii.gz lies, but up to",
         "moved": r"moved.nii.gz does not lie where .*imaging.nii.gz lies, but up to 3 mm away",
-        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say .* folder {folder: ..., kidney: \[1, 3\],",
+        "cyst": r"cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say .* for this folder alone",
         "case_00004": r"case_00004.nii.gz holds case_00005",
         "gone": r"gone.nii.gz is missing",
     }
@@ -365,11 +365,13 @@ def test_infinite_distances_are_counted_and_left_out(drawn):
     keys = ["method", "target", "measure"]
     summary = comparison.summarize_methods(table, 0).set_index(keys).loc[("one", "tumor", "hd95_mm")]
     assert summary[["n", "infinite", "left_out", "mean"]].tolist() == pytest.approx([2, 1, 1, (0.5 + 1.0) / 2])
+    assert summary["sd"] == pytest.approx(np.sqrt(2 * 0.25**2))
     pairs = comparison.compare_methods(table, 0).set_index(keys).loc[("one", "tumor", "hd95_mm")]
     assert pairs[["n", "mean"]].tolist() == pytest.approx([1, 0.5 - 0.3])
     plot_comparison(table, [])
     axis = drawn[0].axes[5]
     assert axis.get_title() == "Tumor: 95 % Hausdorff distance"
+    assert [text.get_text() for text in axis.texts] == ["d", "c", "c"]
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["run\n(n = 3)", "one\n(n = 2)", "two\n(n = 4)"]
 
 
@@ -381,3 +383,5 @@ def test_the_figure_has_a_group_for_each_method(drawn):
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["run\n(n = 3)", "one\n(n = 3)", "two\n(n = 4)"]
     dots = [line.get_ydata().tolist() for line in axis.lines if line.get_marker() == "o"]
     assert dots == [pytest.approx(values) for values in ([0.3, 0.5, 0.7], [0.5, 0.6, 1.0], [0.3, 0.1, 1.0, 0.5])]
+    assert [text.get_text() for text in axis.texts] == ["a", "a", "b"]
+    assert [text.xy[1] for text in axis.texts] == pytest.approx([0.3, 0.5, 0.1])

@@ -174,7 +174,7 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     evaluation.write_views(path, found.views)
     for target, number in (("kidney_tumor", 1), ("tumor", 3)):
         view = evaluation.read_view(path, target)
-        assert (view.number, view.aspect) == (number, 1)
+        assert (view.number, view.aspect, view.pixel_mm) == (number, 1, 0.75)
         np.testing.assert_array_equal(view.truth, truth[number])
         np.testing.assert_array_equal(view.prediction, prediction[number])
     plot_worst(found.scores, lambda method, case, target: evaluation.read_view(path, target), None)
@@ -182,6 +182,8 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     assert axes[6].get_title() == "patient 7, slice 3\ntruth"
     assert axes[7].get_title() == f"Tumor, Dice {dices[1]:.3f}\nm"
     np.testing.assert_array_equal(axes[7].images[0].get_array()[5:25], prediction[3])
+    assert [text.get_text() for text in axes[6].texts] == ["R", "L", "10 mm"]
+    assert np.diff(axes[6].lines[0].get_xdata()).tolist() == pytest.approx([10 / 22.5])  # of a picture of 30 pixels
 
 
 def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, drawn):
@@ -207,7 +209,11 @@ def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, d
 def test_a_view_shows_15_mm_around_the_labels():
     masks = [encode(((3, 5), (30, 32), (40, 41))) for _ in range(2)]
     view = evaluation.find_view(masks, masks, (3.0, 1.0, 0.5), "tumor")
-    assert (view.number, view.aspect) == (3, 2)  # of a perfect prediction, the first with most of the target
+    assert (view.number, view.aspect, view.pixel_mm) == (
+        3,
+        2,
+        0.5,
+    )  # of a perfect prediction, the first with most of the target
     assert view.truth.shape == (15 + 2 + 15, 30 + 1 + 19)  # to the border on the right
     assert (view.truth[15:17, 30] == 2).all()
     assert view.truth.sum() == 4
@@ -225,8 +231,8 @@ def test_what_cannot_be_used_is_a_row_in_words(pair, tmp_path):
         (
             (label, cyst),
             "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean: `kidney evaluate "
-            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or for one folder {folder: ..., "
-            "kidney: [1, 3], tumor: [2]}",
+            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or by Snakemake for this folder alone "
+            "(docs/how-to/evaluate.md)",
         ),
         ((Segmentation([text]), segmentation), "text.nii.gz is not a NIfTI file"),
         ((label, Segmentation([text])), "text.nii.gz is not a NIfTI file"),

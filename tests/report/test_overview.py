@@ -16,9 +16,10 @@ from PIL import ImageColor
 from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import extract
 from kidney_tumor.report.overview import describe_scan, write_overview
-from kidney_tumor.report.thumbnail import draw_thumbnail
+from kidney_tumor.report.thumbnail import draw_thumbnail, project
 from kidney_tumor.scans.table import find_common_warnings
 from kidney_tumor.volumes.colors import LABEL_COLORS
+from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.masks import RunLengthMask, encode
 
 ROWS = [
@@ -92,7 +93,7 @@ def test_what_is_common_is_a_sentence(tmp_path):
         assert "is it two?</p>" in text
 
 
-def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
+def test_the_small_picture_shows_the_slice_with_the_most_tumor_and_the_front(tmp_path):
     """The slices are flat, so the gray says which one it is; labels lie where they lie in the volume."""
     save_volumes(tmp_path)
     extract(tmp_path / "image.nii.gz", None, 100, tmp_path / "slices", [])
@@ -109,7 +110,7 @@ def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
     assert result.returncode == 0, result.stderr
     assert 'href="../of%20all/scans.html"' in (tmp_path / "a" / "view.html").read_text()
     picture = np.rint(matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255)
-    assert picture.shape == (100, 100, 3)
+    assert picture.shape == (200, 100, 3)
     number = 13  # the first of the equal ones
     gray = (HU[number] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]) * 255
     rows, columns = (np.arange(100) * length // 100 for length in SHAPE[1:])
@@ -118,7 +119,26 @@ def test_the_small_picture_shows_the_slice_with_the_most_tumor(tmp_path):
         [(gray,) * 3, *(ImageColor.getrgb(LABEL_COLORS[name]) for name in ("kidney", "tumor"))]
     ):
         expected = (gray + np.array(color)) / 2
-        assert np.abs(picture[labels == value] - expected).max() <= 1
+        assert np.abs(picture[:100][labels == value] - expected).max() <= 1
+    # 30 slices of 3 mm are 90 mm high and 50 columns of 0.75 mm 37.5 mm wide: 42 of the 100 columns, in the middle.
+    front = picture[100:]
+    assert (front[:, :29] == 0).all()
+    assert (front[:, 71:] == 0).all()
+    rows, columns = ((np.arange(count) + 0.5) * length // count for count, length in ((100, 30), (42, 50)))
+    rows, columns = rows.astype(int), columns.astype(int)
+    grays = np.clip((HU[rows] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0, 1)[:, None, None] * 255
+    labels = AFTER.max(axis=1)[rows[:, None], columns]  # here the tumor hides the kidney in front of it and behind it
+    for value, name in enumerate(["kidney", "tumor"], 1):
+        expected = (np.broadcast_to(grays, (100, 42, 3)) + np.array(ImageColor.getrgb(LABEL_COLORS[name]))) / 2
+        assert np.abs(front[:, 29:71] - expected)[labels == value].max() <= 2
+    assert np.abs(front[:, 29:71] - grays)[labels == 0].max() <= 1
+
+
+def test_what_lies_apart_from_front_to_back_is_seen_side_by_side():
+    mask = np.zeros((4, 6, 5), bool)
+    mask[1, 0, 1] = mask[1:3, 2, 1] = mask[3, 5, 4] = True
+    np.testing.assert_array_equal(project(encode(mask)), mask.any(axis=1))
+    assert not project(encode(mask[:, 3:5])).any()
 
 
 def test_without_a_tumor_it_shows_kidney_and_without_a_kidney_the_middle():
@@ -126,9 +146,10 @@ def test_without_a_tumor_it_shows_kidney_and_without_a_kidney_the_middle():
     mask, nothing = np.zeros((2, 8, 6, 6), bool)
     mask[2, :3], mask[5] = True, True
     kidney, empty = encode(mask), RunLengthMask.from_mask(nothing)
-    assert draw_thumbnail(images, (empty, empty), (0, 255))[0, 0].tolist() == [4, 4, 4]
+    cube = Geometry((8, 6, 6), [[0, 0, -1, 0], [0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
+    assert draw_thumbnail(images, (empty, empty), cube, (0, 255))[0, 0].tolist() == [4, 4, 4]
     expected = [round((5 + value) / 2) for value in ImageColor.getrgb(LABEL_COLORS["kidney"])]
-    assert np.abs(draw_thumbnail(images, (kidney, empty), (0, 255))[0, 0] - expected).max() <= 1
+    assert np.abs(draw_thumbnail(images, (kidney, empty), cube, (0, 255))[0, 0] - expected).max() <= 1
 
 
 @pytest.mark.slow

@@ -15,11 +15,13 @@ from conftest import AFFINE, RESOURCES, save
 from helpers.pages import AFTER, HOSTILE, SHAPE, TRUTH, WINDOW, put, write
 from nibabel.affines import apply_affine
 
+from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.errors import UserError
 from kidney_tumor.report import viewer
 from kidney_tumor.report.crop import Crop, choose_box, choose_steps, read_grays, read_labels
 from kidney_tumor.report.surfaces import encode_surface, trace_surface
 from kidney_tumor.report.templates import fill
+from kidney_tumor.rows import write_rows
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.masks import RunLengthMask
 from kidney_tumor.volumes.nifti import read_geometry
@@ -184,6 +186,24 @@ def test_without_a_label_there_is_no_truth(case):
     files, facts = read_page(path.read_text())
     assert [layer["name"] for layer in facts["layers"]] == ["before", "after"]
     assert "truth.nii.gz" not in files
+
+
+def test_a_scans_page_says_what_is_measured_and_what_the_filter_left(case):
+    """Each voxel is 3 x 0.75 x 0.75 mm."""
+    measures = dict.fromkeys(SCAN_MEASURES, 0.0) | {"kidney_ml": 7.0, "faults": "", "warnings": "look | and look"}
+    write_rows(case / "measures.tsv", [measures])
+    result, path = write(case, "--measures", case / "measures.tsv", label=False)
+    assert result.returncode == 0, result.stderr
+    notes = re.findall("<p[^>]*>(.*?)</p>", path.read_text().partition('class="notes">')[2].partition("</div>")[0])
+    before, after, tumor = (
+        np.count_nonzero(mask) * 3 * 0.75**2 / 1000 for mask in ((TRUTH > 0) | (AFTER > 0), AFTER, AFTER == 2)
+    )
+    assert notes[0] == (
+        "Measured: kidneys (without tumors) 7 mL, median 0 and 0 HU; no tumor marked. The networks marked "
+        f"{before:.0f} mL as kidney or tumor, 0.0 mL as tumor; after post-processing, it is {after:.0f} mL as kidney or "
+        f"tumor, {tumor:.1f} mL as tumor."
+    )
+    assert notes[2:] == ["Warning: look", "Warning: and look"]
 
 
 def make(path, labels, name="name"):

@@ -72,12 +72,12 @@ def test_what_is_a_scan(tmp_path):
 
 
 def test_no_scans_are_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"scans\.root: no scan in .*; expected files \.nii\.gz"):
+    with pytest.raises(UserError, match=r"no scan in .*; expected files \.nii\.gz"):
         find_scans([tmp_path])
-    with pytest.raises(UserError, match=r"scans\.root: .*missing: No such file"):
+    with pytest.raises(UserError, match=r".*missing: No such file"):
         find_scans([tmp_path / "missing"])
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match=r"scans\.root: .*notes.txt is no scan; expected files \.nii\.gz"):
+    with pytest.raises(UserError, match=r".*notes.txt is no scan; expected files \.nii\.gz"):
         find_scans([tmp_path / "notes.txt"])
 
 

@@ -369,11 +369,9 @@ def test_what_is_not_nifti_is_converted(project):
 @pytest.mark.parametrize(
     ("scans", "says"),
     [
-        ({"root": "nowhere"}, "scans.root: nowhere: No such file or directory"),
+        ({"root": "nowhere"}, "nowhere: No such file or directory"),
         pytest.param({}, "scans.root is not set; name the folder of your scans", marks=pytest.mark.slow),
-        pytest.param(
-            {"root": "config"}, "scans.root: no scan in config; expected files .nii.gz", marks=pytest.mark.slow
-        ),
+        pytest.param({"root": "config"}, "no scan in config; expected files .nii.gz", marks=pytest.mark.slow),
     ],
 )
 def test_without_scans_segment_says_so(project, scans, says):

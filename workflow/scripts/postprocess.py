@@ -23,7 +23,7 @@ LISTED = 5
 def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
     if not ratios:
-        print("tumors of any eigenvalue ratio are accepted")
+        print("no range of eigenvalue ratios is given: a tumor may have any shape")
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
     options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})

@@ -1,6 +1,8 @@
 """Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
 
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from kidney_tumor import cli, files
@@ -11,18 +13,33 @@ from kidney_tumor.report.thumbnail import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
 from kidney_tumor.rows import read_rows
 from kidney_tumor.scans.table import CHECK, describe_row, split_text
+from kidney_tumor.volumes.grid import Geometry
+from kidney_tumor.volumes.masks import Masks
 
 from PIL import Image
 
 TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
 
 
-def read_notes(path: Path) -> list[str]:
-    """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it."""
+def describe_filter(stages: Mapping[str, Masks], geometry: Geometry) -> str:
+    """Say how much the networks marked of a scan, and how much of it is left after post-processing."""
+    voxel_ml = math.prod(geometry.spacing) / 1000
+    before, after = (
+        f"{kidney_tumor.voxels * voxel_ml:.0f} mL as kidney or tumor, {tumor.voxels * voxel_ml:.1f} mL as tumor"
+        for kidney_tumor, tumor in (stages["before"], stages["after"])
+    )
+    return f"The networks marked {before}; after post-processing, it is {after}."
+
+
+def read_notes(path: Path, change: str) -> list[str]:
+    """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it.
+
+    A sentence on what the filter changed stands beside what is measured.
+    """
     (row,) = read_rows(path, *SCAN_MEASURES, "faults", "warnings")
     return [
         *(f"Not usable: {fault}." for fault in split_text(row["faults"])),
-        f"Measured: {describe_row(row)}.",
+        f"Measured: {describe_row(row)}. {change}",
         f"Check by eye: {CHECK}",
         *(f"Warning: {warning}" for warning in split_text(row["warnings"])),
     ]
@@ -48,13 +65,14 @@ def main(arguments: cli.Arguments) -> None:
         geometry,
         layers,
         tuple(arguments.hu_window),
-        arguments.notes + (read_notes(arguments.measures) if arguments.measures else []),
+        arguments.notes
+        + (read_notes(arguments.measures, describe_filter(stages, geometry)) if arguments.measures else []),
         arguments.template,
         os.path.relpath(arguments.overview, arguments.output.parent) if arguments.overview else "",
     )
     files.write_text(arguments.output, page)
     if arguments.thumbnail:
         images = load_stored(arguments.slices, "images.npy")
-        picture = draw_thumbnail(images, stages["after"], tuple(arguments.hu_window))
+        picture = draw_thumbnail(images, stages["after"], geometry, tuple(arguments.hu_window))
         with files.write_atomically(arguments.thumbnail) as temporary:
             Image.fromarray(picture).save(temporary, format="PNG")

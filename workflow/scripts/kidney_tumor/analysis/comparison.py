@@ -85,25 +85,25 @@ def summarize_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
 
     Returns:
         A table with a row for each method, target and measure: n (the cases with a defined and finite value), infinite
-        (those whose distance is infinite, since one mask is empty), left_out (those without a usable file), and mean
-        and median with their 95 % intervals.
+        (those whose distance is infinite, since one mask is empty), left_out (those without a usable file), mean and
+        median with their 95 % intervals, and sd, the standard deviation of the cases.
     """
     unusable, rows = count_unusable(table), []
     for method in table["method"].unique():
         for target in TARGETS:
             for measure in MEASURES:
                 values = average_measure(table, target, measure)[method]
+                known = values[np.isfinite(values)]
                 rows.append(
                     {
                         "method": method,
                         "target": target,
                         "measure": measure,
-                        "n": np.isfinite(values).sum(),
+                        "n": len(known),
                         "infinite": np.isinf(values).sum(),
                         "left_out": unusable[method],
-                        **summarize_values(
-                            values[np.isfinite(values)], seed, limits=SHARE if measure in SHARES else None
-                        ),
+                        **summarize_values(known, seed, limits=SHARE if measure in SHARES else None),
+                        "sd": known.std(),
                     }
                 )
     return pd.DataFrame(rows)

@@ -37,12 +37,14 @@ class View:
         truth: Its true labels around what is labeled in it, shape (rows, columns), uint8.
         prediction: The predicted ones, of the same shape.
         aspect: The height of a pixel over its width.
+        pixel_mm: The width of a pixel.
     """
 
     number: int
     truth: np.ndarray
     prediction: np.ndarray
     aspect: float
+    pixel_mm: float
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def find_view(truth: Masks, prediction: Masks, spacing: Spacing, target: str) ->
         _widen(np.flatnonzero(shown.any(axis)), step, length)
         for axis, step, length in ((1, spacing[1], shown.shape[0]), (0, spacing[2], shown.shape[1]))
     )
-    return View(number, pair[0][rows, columns], pair[1][rows, columns], spacing[1] / spacing[2])
+    return View(number, pair[0][rows, columns], pair[1][rows, columns], spacing[1] / spacing[2], spacing[2])
 
 
 def _merge_slice(masks: Masks, box: Box) -> np.ndarray:
@@ -138,7 +140,8 @@ def write_views(path: Path, views: Mapping[str, View]) -> None:
 def read_view(path: Path, target: str) -> View:
     """Read the slice to look at for a target, as `write_views` wrote it."""
     stored = read_arrays(path, target)
-    return View(int(stored["number"]), stored["truth"], stored["prediction"], float(stored["aspect"]))
+    aspect, pixel_mm = float(stored["aspect"]), float(stored["pixel_mm"])
+    return View(int(stored["number"]), stored["truth"], stored["prediction"], aspect, pixel_mm)
 
 
 def add_left_out(table: pd.DataFrame, left_out: Iterable[Sequence[str]], methods: Sequence[str]) -> pd.DataFrame:

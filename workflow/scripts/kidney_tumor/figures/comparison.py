@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import ScalarFormatter, SymmetricalLogLocator
 
 from kidney_tumor.analysis.comparison import average_measure
@@ -13,7 +14,7 @@ from kidney_tumor.analysis.evaluation import View
 from kidney_tumor.analysis.method_scores import DEFAULTS
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
-from kidney_tumor.figures.style import COLORS, TITLES, add_label_legend, draw_labels, save
+from kidney_tumor.figures.style import COLORS, TITLES, add_label_legend, draw_labels, draw_scale, save
 
 ROWS = {"dice": "Dice", "surface_dice": "surface Dice", "hd95_mm": "95 % Hausdorff distance"}
 OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")
@@ -29,6 +30,8 @@ def plot_comparison(
 ) -> None:
     """Draw Dice, surface Dice and distance, from above, of kidney + tumor (left) and tumor (right) of each method.
 
+    The case with the worst value of each box is named.
+
     Args:
         table: The table that `comparison.average_measure` takes; undefined and infinite values are left out.
         paths: The files to write, .png or .svg.
@@ -43,8 +46,11 @@ def plot_comparison(
             names = []
             for position, method in enumerate(methods):
                 color = OTHERS[(position - 1) % len(OTHERS)] if position else COLORS["after"]
-                known = values[method][np.isfinite(values[method])].to_numpy()
-                draw_box(axis, position, known, color)
+                known = values[method][np.isfinite(values[method])]
+                places = draw_box(axis, position, known.to_numpy(), color)
+                if len(known):
+                    worst = int(known.argmax() if measure == "hd95_mm" else known.argmin())
+                    name_dot(axis, str(known.index[worst]), places[worst], known.iloc[worst])
                 names.append(f"{method}\n(n = {len(known)})")
             turned = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"}
             axis.set_xticks(range(len(methods)), names, **(turned if max(map(len, methods)) > LONG_NAME else {}))
@@ -62,8 +68,13 @@ def plot_comparison(
             lowest = min([1, *known]) - 0.02
             bottom = np.floor(lowest * 20) / 20 if lowest > 0.5 else -0.03
             row[0].set_ylim(bottom, 1 + 0.03 * (1 - bottom))
-        row[0].set_ylabel("mm" if measure == "hd95_mm" else title)
+        row[0].set_ylabel("mm, logarithmic above 1 mm" if measure == "hd95_mm" else title)
     save(figure, paths)
+
+
+def name_dot(axis: Axes, name: str, x: float, y: float) -> None:
+    """Write a case's name beside its dot, where the box does not hide it."""
+    axis.annotate(name, (x, y), (4, 0), textcoords="offset points", fontsize=6, va="center")
 
 
 def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
@@ -79,7 +90,7 @@ def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
 def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path: Path) -> None:
     """Draw the worst cases of each method and target: truth and prediction in the slice with most wrong voxels.
 
-    R and L are the patient's sides.
+    R and L are the patient's sides; a white line is as long as it says.
 
     Args:
         table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, a row for each case and target.
@@ -103,6 +114,7 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
             draw_labels(right, _make_square(view.prediction), view.aspect)
             for place, side in ((0.03, "R"), (0.92, "L")):
                 left.text(place, 0.9, side, color="white", fontsize=7, transform=left.transAxes)
+            draw_scale(left, view.pixel_mm, max(view.truth.shape))
             left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7)
             right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\n{method}", fontsize=7)
     add_label_legend(figure)

@@ -20,6 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 COLORS = {"before": "tab:blue", "after": "tab:red"}
+SCALES_MM = (1, 2, 5, 10, 20, 50, 100)
+"""The lengths that the line of a picture can have."""
 TITLES = {"kidney_tumor": "Kidney + tumor", "tumor": "Tumor"}
 
 # Without these, every run of the same data would write other bytes into SVG and PDF.
@@ -37,6 +39,14 @@ def draw_labels(axis: Axes, labels: np.ndarray, aspect: float) -> None:
     """Draw a slice of labels, shape (rows, columns), whose pixels are `aspect` times as high as wide."""
     colors = ListedColormap(["black", *LABEL_COLORS.values()])
     axis.imshow(labels, cmap=colors, vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
+
+
+def draw_scale(axis: Axes, pixel_mm: float, columns: int) -> None:
+    """Draw a white line at the lower left of a picture of so many columns, and say how many mm it is long."""
+    length = max((mm for mm in SCALES_MM if mm <= columns * pixel_mm / 2), default=SCALES_MM[0])
+    share = length / (columns * pixel_mm)
+    axis.plot([0.04, 0.04 + share], [0.05, 0.05], "-", color="white", linewidth=1.2, transform=axis.transAxes)
+    axis.text(0.04, 0.08, f"{length} mm", color="white", fontsize=5, transform=axis.transAxes)
 
 
 def draw_lower_half(axis: Axes, size: int) -> Line2D:

@@ -158,12 +158,12 @@ def _list_scans(root: Path) -> list[Path]:
             return [root]
         entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
     except NotADirectoryError as error:
-        raise UserError(f"scans.root: {root} is no scan; expected {EXPECTED}") from error
+        raise UserError(f"{root} is no scan; expected {EXPECTED}") from error
     except OSError as error:
-        raise UserError(f"scans.root: {root}: {error.strerror}; expected a scan or a folder of scans") from error
+        raise UserError(f"{root}: {error.strerror}; expected a scan or a folder of scans") from error
     found = [path for path in entries if has_suffix(path, SUFFIXES) or (path.is_dir() and holds_dicom(path))]
     if not found:
-        raise UserError(f"scans.root: no scan in {root}; expected {EXPECTED}")
+        raise UserError(f"no scan in {root}; expected {EXPECTED}")
     return found
 
 

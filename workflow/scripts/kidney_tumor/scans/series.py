@@ -95,7 +95,7 @@ def _suggest(series: Sequence[Sequence[Item]], volumes: Sequence[int], folder: P
     folders = [_find_folder(series[number]) for number in volumes]
     own = not any(a == b or a in b.parents for a in folders for b in folders if a is not b)
     if own and folder not in folders:
-        return "put one of these folders into scans.root in its place"
+        return "give one of these folders in its place"
     return "give each series a folder of its own"
 
 
