@@ -93,7 +93,6 @@ bench: .venv
 # Pin the newest versions that meet envs/requirements.txt.
 lock:
 	$(OWN)
-	@echo "installing into .venv: 2 to 6 minutes, 2 GB"
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q -r envs/requirements.txt
 	.venv/bin/python -m pip freeze | sed 's/+cpu$$//' > envs/lock.txt

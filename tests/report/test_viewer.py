@@ -200,8 +200,8 @@ def test_a_scans_page_says_what_is_measured_and_what_the_filter_left(case):
     )
     assert notes[0] == (
         "Measured: kidneys (without tumors) 7 mL, median 0 and 0 HU; no tumor marked. The networks marked "
-        f"{before:.0f} mL as kidney or tumor, 0.0 mL as tumor; after post-processing, it is {after:.0f} mL as kidney or "
-        f"tumor, {tumor:.1f} mL as tumor."
+        f"{before:.0f} mL as kidney or tumor, 0.0 mL as tumor; after post-processing, it is {after:.0f} mL as kidney "
+        f"or tumor, {tumor:.1f} mL as tumor."
     )
     assert notes[2:] == ["Warning: look", "Warning: and look"]
 
