@@ -22,7 +22,7 @@ LISTED = 5
 @cli.take_file("candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
 def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
-    if not ratios:
+    if not ratios and not arguments.candidates:
         print("no range of eigenvalue ratios is given: a tumor may have any shape")
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
