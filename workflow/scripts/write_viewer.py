@@ -1,48 +1,17 @@
 """Write a page on which a case is looked at in a browser: image, labels before and after post-processing, truth."""
 
-import math
 import os
-from collections.abc import Mapping
-from pathlib import Path
 
 from kidney_tumor import cli, files
-from kidney_tumor.data.measures import SCAN_MEASURES
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.data.stages import read_stages
+from kidney_tumor.report.notes import read_notes
 from kidney_tumor.report.thumbnail import draw_thumbnail
 from kidney_tumor.report.viewer import Layer, make_page
-from kidney_tumor.rows import read_rows
-from kidney_tumor.scans.table import CHECK, describe_row, split_text
-from kidney_tumor.volumes.grid import Geometry
-from kidney_tumor.volumes.masks import Masks
 
 from PIL import Image
 
 TITLES = {"truth": "Truth", "before": "Before post-processing", "after": "After post-processing"}
-
-
-def describe_filter(stages: Mapping[str, Masks], geometry: Geometry) -> str:
-    """Say how much the networks marked of a scan, and how much of it is left after post-processing."""
-    voxel_ml = math.prod(geometry.spacing) / 1000
-    before, after = (
-        f"{kidney_tumor.voxels * voxel_ml:.0f} mL as kidney or tumor, {tumor.voxels * voxel_ml:.1f} mL as tumor"
-        for kidney_tumor, tumor in (stages["before"], stages["after"])
-    )
-    return f"The networks marked {before}; after post-processing, it is {after}."
-
-
-def read_notes(path: Path, change: str) -> list[str]:
-    """Read why a scan's result cannot be used, what it measures and what to distrust, as `measure_scan.py` wrote it.
-
-    A sentence on what the filter changed stands beside what is measured.
-    """
-    (row,) = read_rows(path, *SCAN_MEASURES, "faults", "warnings")
-    return [
-        *(f"Not usable: {fault}." for fault in split_text(row["faults"])),
-        f"Measured: {describe_row(row)}. {change}",
-        f"Check by eye: {CHECK}",
-        *(f"Warning: {warning}" for warning in split_text(row["warnings"])),
-    ]
 
 
 @cli.run_main("slices.hu_window", "image", "kidney", "tumor", "segmentation", output="page to write, .html")
@@ -65,8 +34,7 @@ def main(arguments: cli.Arguments) -> None:
         geometry,
         layers,
         tuple(arguments.hu_window),
-        arguments.notes
-        + (read_notes(arguments.measures, describe_filter(stages, geometry)) if arguments.measures else []),
+        arguments.notes + (read_notes(arguments.measures, stages, geometry.spacing) if arguments.measures else []),
         arguments.template,
         os.path.relpath(arguments.overview, arguments.output.parent) if arguments.overview else "",
     )
