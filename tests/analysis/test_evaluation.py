@@ -231,8 +231,8 @@ def test_what_cannot_be_used_is_a_row_in_words(pair, tmp_path):
         (
             (label, cyst),
             "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean: `kidney evaluate "
-            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or by Snakemake for this folder alone "
-            "(docs/how-to/evaluate.md)",
+            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or to Snakemake for this folder alone: "
+            "{folder: ..., kidney: [1, 3], tumor: [2]} in its place",
         ),
         ((Segmentation([text]), segmentation), "text.nii.gz is not a NIfTI file"),
         ((label, Segmentation([text])), "text.nii.gz is not a NIfTI file"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import RESOURCES, run_script, save
 from helpers.browser import check_nothing_was_loaded, start
-from helpers.pages import AFTER, HOSTILE, HU, SHAPE, WINDOW, save_volumes
+from helpers.pages import AFTER, HOSTILE, HU, WINDOW, save_volumes
 from PIL import ImageColor
 
 from kidney_tumor.data.measures import SCAN_MEASURES
@@ -93,10 +93,15 @@ def test_what_is_common_is_a_sentence(tmp_path):
         assert "is it two?</p>" in text
 
 
+def sample(count, length):
+    """The voxels in which the centers of pixels lie."""
+    return ((np.arange(count) + 0.5) * length / count).astype(int)
+
+
 def test_the_small_picture_shows_the_slice_with_the_most_tumor_and_the_front(tmp_path):
     """The slices are flat, so the gray says which one it is; labels lie where they lie in the volume."""
     save_volumes(tmp_path)
-    extract(tmp_path / "image.nii.gz", None, 100, tmp_path / "slices", [])
+    extract(tmp_path / "image.nii.gz", None, 120, tmp_path / "slices", [])
     words = ["--name", "a", "--hu-window", *WINDOW, "--template", RESOURCES / "viewer.html"]
     words += [
         word
@@ -110,28 +115,30 @@ def test_the_small_picture_shows_the_slice_with_the_most_tumor_and_the_front(tmp
     assert result.returncode == 0, result.stderr
     assert 'href="../of%20all/scans.html"' in (tmp_path / "a" / "view.html").read_text()
     picture = np.rint(matplotlib.image.imread(tmp_path / "a.png")[..., :3] * 255)
-    assert picture.shape == (200, 100, 3)
+    assert picture.shape == (240, 120, 3)
     number = 13  # the first of the equal ones
     gray = (HU[number] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]) * 255
-    rows, columns = (np.arange(100) * length // 100 for length in SHAPE[1:])
+    # 40 rows and 50 columns of 0.75 mm: 96 of the 120 rows, in the middle.
+    assert (picture[:12] == 0).all()
+    assert (picture[108:120] == 0).all()
+    rows, columns = (sample(count, length) for count, length in ((96, 40), (120, 50)))
     labels = AFTER[number][rows[:, None], columns]
     for value, color in enumerate(
         [(gray,) * 3, *(ImageColor.getrgb(LABEL_COLORS[name]) for name in ("kidney", "tumor"))]
     ):
         expected = (gray + np.array(color)) / 2
-        assert np.abs(picture[:100][labels == value] - expected).max() <= 1
-    # 30 slices of 3 mm are 90 mm high and 50 columns of 0.75 mm 37.5 mm wide: 42 of the 100 columns, in the middle.
-    front = picture[100:]
-    assert (front[:, :29] == 0).all()
-    assert (front[:, 71:] == 0).all()
-    rows, columns = ((np.arange(count) + 0.5) * length // count for count, length in ((100, 30), (42, 50)))
-    rows, columns = rows.astype(int), columns.astype(int)
+        assert np.abs(picture[12:108][labels == value] - expected).max() <= 1
+    # 30 slices of 3 mm are 90 mm high and 50 columns of 0.75 mm 37.5 mm wide: 50 of the 120 columns, in the middle.
+    front = picture[120:]
+    assert (front[:, :35] == 0).all()
+    assert (front[:, 85:] == 0).all()
+    rows, columns = (sample(count, length) for count, length in ((120, 30), (50, 50)))
     grays = np.clip((HU[rows] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0, 1)[:, None, None] * 255
     labels = AFTER.max(axis=1)[rows[:, None], columns]  # here the tumor hides the kidney in front of it and behind it
     for value, name in enumerate(["kidney", "tumor"], 1):
-        expected = (np.broadcast_to(grays, (100, 42, 3)) + np.array(ImageColor.getrgb(LABEL_COLORS[name]))) / 2
-        assert np.abs(front[:, 29:71] - expected)[labels == value].max() <= 2
-    assert np.abs(front[:, 29:71] - grays)[labels == 0].max() <= 1
+        expected = (np.broadcast_to(grays, (120, 50, 3)) + np.array(ImageColor.getrgb(LABEL_COLORS[name]))) / 2
+        assert np.abs(front[:, 35:85] - expected)[labels == value].max() <= 2
+    assert np.abs(front[:, 35:85] - grays)[labels == 0].max() <= 1
 
 
 def test_what_lies_apart_from_front_to_back_is_seen_side_by_side():
@@ -139,6 +146,23 @@ def test_what_lies_apart_from_front_to_back_is_seen_side_by_side():
     mask[1, 0, 1] = mask[1:3, 2, 1] = mask[3, 5, 4] = True
     np.testing.assert_array_equal(project(encode(mask)), mask.any(axis=1))
     assert not project(encode(mask[:, 3:5])).any()
+
+
+def test_the_front_goes_through_the_middle_of_what_is_marked_and_loses_no_voxel():
+    """Rows differ in HU, the file has other axes, and 200 voxels a side become 20 pixels."""
+    images = np.broadcast_to(10 * np.arange(20)[:, None], (200, 20, 20))
+    mask, tumor = np.zeros((2, 200, 200, 200), bool)
+    mask[50:150, 40:44, 100] = mask[50:60, 190, 100] = True  # in the middle row 41, which is the fourth of 20
+    tumor[7, 3, 11] = mask[7, 3, 11] = True
+    cube = Geometry((200, 200, 200), np.eye(4).tolist())  # stored rightwards, to the front and upwards
+    front = draw_thumbnail(images, (encode(mask), encode(tumor)), cube, (0, 255))[20:]
+    assert front[0, 0].tolist() == [40, 40, 40]
+    colors = [(40 + np.array(ImageColor.getrgb(LABEL_COLORS[name]))) / 2 for name in ("kidney", "tumor")]
+    assert np.abs(front[10, 10] - colors[0]).max() <= 1
+    assert np.abs(front[0, 1] - colors[1]).max() <= 1
+    assert (front != 40).any(axis=2).sum() == 10 + 1
+    empty = RunLengthMask.from_mask(np.zeros_like(mask))
+    assert (draw_thumbnail(images, (empty, empty), cube, (0, 255))[20:] == 100).all()
 
 
 def test_without_a_tumor_it_shows_kidney_and_without_a_kidney_the_middle():

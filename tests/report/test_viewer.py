@@ -189,21 +189,30 @@ def test_without_a_label_there_is_no_truth(case):
 
 
 def test_a_scans_page_says_what_is_measured_and_what_the_filter_left(case):
-    """Each voxel is 3 x 0.75 x 0.75 mm."""
-    measures = dict.fromkeys(SCAN_MEASURES, 0.0) | {"kidney_ml": 7.0, "faults": "", "warnings": "look | and look"}
+    """Each voxel is 3 x 0.75 x 0.75 mm. The raw tumor lies partly outside the kidney."""
+    raw = put((1, np.s_[13:20, 10:18, 34:46]))
+    save(case / "tumor.nii.gz", raw)
+    measures = dict.fromkeys(SCAN_MEASURES, 0.0) | {
+        "kidney_ml": 7.0,
+        "faults": "a fault",
+        "warnings": "look | and look",
+    }
     write_rows(case / "measures.tsv", [measures])
     result, path = write(case, "--measures", case / "measures.tsv", label=False)
     assert result.returncode == 0, result.stderr
     notes = re.findall("<p[^>]*>(.*?)</p>", path.read_text().partition('class="notes">')[2].partition("</div>")[0])
-    before, after, tumor = (
-        np.count_nonzero(mask) * 3 * 0.75**2 / 1000 for mask in ((TRUTH > 0) | (AFTER > 0), AFTER, AFTER == 2)
+    kidney, tumor, left, tumor_left = (
+        np.count_nonzero(mask) * 3 * 0.75**2 / 1000 for mask in ((TRUTH > 0) | (AFTER > 0), raw, AFTER, AFTER == 2)
     )
-    assert notes[0] == (
-        "Measured: kidneys (without tumors) 7 mL, median 0 and 0 HU; no tumor marked. The networks marked "
-        f"{before:.0f} mL as kidney or tumor, 0.0 mL as tumor; after post-processing, it is {after:.0f} mL as kidney "
-        f"or tumor, {tumor:.1f} mL as tumor."
+    assert len({f"{value:.1f}" for value in (kidney, tumor, left, tumor_left)}) == 4
+    assert notes[0] == "Not usable: a fault."
+    assert notes[1] == (
+        "Measured: kidneys (without tumors) 7 mL, median 0 and 0 HU; no tumor marked. Before post-processing, the "
+        f"kidney network marked {kidney:.0f} mL (kidney and tumor) and the tumor network {tumor:.1f} mL; after it, "
+        f"{left:.0f} mL are marked, of which {tumor_left:.1f} mL are tumor."
     )
-    assert notes[2:] == ["Warning: look", "Warning: and look"]
+    assert notes[2].startswith("Check by eye: ")
+    assert notes[3:] == ["Warning: look", "Warning: and look"]
 
 
 def make(path, labels, name="name"):

@@ -22,8 +22,6 @@ LISTED = 5
 @cli.take_file("candidates", "table of the tumor components, each with its verdict, .tsv", required=False)
 def main(arguments: cli.Arguments) -> None:
     ratios = read_ratio_range(arguments.ratio_range) if arguments.ratio_range else None
-    if not ratios and not arguments.candidates:
-        print("no range of eigenvalue ratios is given: a tumor may have any shape")
     geometry = check_places(arguments.kidney, arguments.tumor)
     kidney, tumor = read_mask(arguments.kidney), read_mask(arguments.tumor)
     options = fill_dataclass(FilterOptions, vars(arguments) | {"percentiles": None})
@@ -34,6 +32,8 @@ def main(arguments: cli.Arguments) -> None:
     tests = filtered.tests
     path = arguments.output.resolve()
     name = path.parent.name if path.name == SEGMENTATION else path.name
+    if not ratios:
+        print(f"{name}: tumors of any shape are accepted, since no range of eigenvalue ratios is given")
     if look_swapped(kidney, tumor):
         print(
             f"warning: {name}: the kidney mask ({kidney.voxels} voxels) is mostly in the tumor mask ({tumor.voxels}); "

@@ -137,7 +137,7 @@ def _name_problem(read: Callable[[], T]) -> T:
     except VolumeError as error:
         hint = (
             "; say what its labels mean: `kidney evaluate ... --labels kidney=1,3 tumor=2`, which is evaluate.labels, "
-            "or by Snakemake for this folder alone (docs/how-to/evaluate.md)"
+            "or to Snakemake for this folder alone: {folder: ..., kidney: [1, 3], tumor: [2]} in its place"
         )
         raise UnusableError(f"{error.path} {error.what}{hint * ('holds labels' in error.what)}") from error
     except PermissionError as error:

@@ -20,7 +20,7 @@ ROWS = {"dice": "Dice", "surface_dice": "surface Dice", "hd95_mm": "95 % Hausdor
 OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")
 """The colors of the other methods; the first has that of this run's post-processed masks."""
 LONG_NAME = 14
-"""The length of a method's name above which names are turned, so that they do not overlap."""
+"""The length of a method's name above which names are turned, and of a case's above which it is cut."""
 WORST = 3
 """The number of cases that are drawn of each method and target."""
 
@@ -30,7 +30,7 @@ def plot_comparison(
 ) -> None:
     """Draw Dice, surface Dice and distance, from above, of kidney + tumor (left) and tumor (right) of each method.
 
-    The case with the worst value of each box is named.
+    The case with the worst value of each box is named beside it, unless the worst is infinite.
 
     Args:
         table: The table that `comparison.average_measure` takes; undefined and infinite values are left out.
@@ -47,14 +47,15 @@ def plot_comparison(
             for position, method in enumerate(methods):
                 color = OTHERS[(position - 1) % len(OTHERS)] if position else COLORS["after"]
                 known = values[method][np.isfinite(values[method])]
-                places = draw_box(axis, position, known.to_numpy(), color)
-                if len(known):
-                    worst = int(known.argmax() if measure == "hd95_mm" else known.argmin())
-                    name_dot(axis, str(known.index[worst]), places[worst], known.iloc[worst])
-                names.append(f"{method}\n(n = {len(known)})")
+                infinite = int(np.isinf(values[method]).sum())
+                draw_box(axis, position, known.to_numpy(), color)
+                if len(known) and not infinite:
+                    worst = known.idxmax() if measure == "hd95_mm" else known.idxmin()
+                    name_value(axis, position, str(worst), known[worst])
+                names.append(f"{method}\n(n = {len(known)}{f', {infinite} infinite' * bool(infinite)})")
             turned = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"}
             axis.set_xticks(range(len(methods)), names, **(turned if max(map(len, methods)) > LONG_NAME else {}))
-            axis.set_xlim(-0.6, len(methods) - 0.4)
+            axis.set_xlim(-0.6, len(methods) - 0.1)
             within = f", within {tolerances_mm[target]:.3f} mm" if measure == "surface_dice" else ""
             axis.set_title(f"{TITLES[target]}: {title}{within}", fontsize=10)
             axis.grid(axis="y", alpha=0.3)
@@ -72,9 +73,10 @@ def plot_comparison(
     save(figure, paths)
 
 
-def name_dot(axis: Axes, name: str, x: float, y: float) -> None:
-    """Write a case's name beside its dot, where the box does not hide it."""
-    axis.annotate(name, (x, y), (4, 0), textcoords="offset points", fontsize=6, va="center")
+def name_value(axis: Axes, position: float, name: str, value: float) -> None:
+    """Write the name of the case with a value to the right of the box at a position."""
+    short = name if len(name) <= LONG_NAME else f"{name[: LONG_NAME - 3]}..."
+    axis.text(position + 0.3, value, short, fontsize=6, va="center", parse_math=False)
 
 
 def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
@@ -115,8 +117,8 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
             for place, side in ((0.03, "R"), (0.92, "L")):
                 left.text(place, 0.9, side, color="white", fontsize=7, transform=left.transAxes)
             draw_scale(left, view.pixel_mm, max(view.truth.shape))
-            left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7)
-            right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\n{method}", fontsize=7)
+            left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7, parse_math=False)
+            right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\n{method}", fontsize=7, parse_math=False)
     add_label_legend(figure)
     save(figure, [path])
 

@@ -44,8 +44,8 @@ def plot_dice(scores: pd.DataFrame, phantom: bool, paths: Sequence[Path]) -> Non
     save(figure, paths)
 
 
-def draw_box(axis: Axes, position: float, values: np.ndarray, color: str) -> np.ndarray:
-    """Draw a box plot of values, shape (cases,), at a position on the x axis, and dots, whose positions it returns."""
+def draw_box(axis: Axes, position: float, values: np.ndarray, color: str) -> None:
+    """Draw a box plot of some values, shape (cases,), and each value as a dot, at a position on the x axis."""
     axis.boxplot(
         [values],
         positions=[position],
@@ -57,7 +57,6 @@ def draw_box(axis: Axes, position: float, values: np.ndarray, color: str) -> np.
     )
     spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else np.zeros(len(values))
     axis.plot(position + spread, values, "o", color=color, markersize=4, alpha=0.8)
-    return position + spread
 
 
 def plot_pairs(scores: pd.DataFrame, effect: pd.DataFrame, phantom: bool, path: Path) -> None:

@@ -28,10 +28,12 @@ def read_notes(path: Path, stages: Mapping[str, Masks], spacing: Spacing) -> lis
 
 
 def describe_filter(stages: Mapping[str, Masks], spacing: Spacing) -> str:
-    """Say how much the networks marked of a scan, and how much of it is left after post-processing."""
+    """Say how much each network marked of a scan, and how much is marked after post-processing."""
     voxel_ml = math.prod(spacing) / 1000
-    before, after = (
-        f"{kidney_tumor.voxels * voxel_ml:.0f} mL as kidney or tumor, {tumor.voxels * voxel_ml:.1f} mL as tumor"
-        for kidney_tumor, tumor in (stages["before"], stages["after"])
+    kidney, tumor, kidney_left, tumor_left = (
+        mask.voxels * voxel_ml for stage in ("before", "after") for mask in stages[stage]
     )
-    return f"The networks marked {before}; after post-processing, it is {after}."
+    return (
+        f"Before post-processing, the kidney network marked {kidney:.0f} mL (kidney and tumor) and the tumor network "
+        f"{tumor:.1f} mL; after it, {kidney_left:.0f} mL are marked, of which {tumor_left:.1f} mL are tumor."
+    )

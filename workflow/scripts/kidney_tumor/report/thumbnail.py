@@ -31,34 +31,44 @@ def draw_thumbnail(images: np.ndarray, masks: Masks, geometry: Geometry, window:
     marked = next((mask for mask in (tumor, kidney_tumor) if len(mask)), None)
     number = int(marked.count_by_slice().argmax()) if marked else slices // 2
     box = slice(number, number + 1), slice(0, rows), slice(0, columns)
-    axial = paint(images[number], [mask.crop(box)[0] for mask in (kidney_tumor, tumor)], size, size, window)
-    height, width = fit(slices * geometry.spacing[0], columns * geometry.spacing[2], size)
+    axial = [mask.crop(box)[0] for mask in (kidney_tumor, tumor)]
+    height_mm, depth_mm, width_mm = np.multiply(geometry.shape, geometry.spacing).tolist()
     front = images[:, find_middle_row(kidney_tumor) * size // rows]
-    coronal = paint(front, [project(mask) for mask in (kidney_tumor, tumor)], height, width, window)
-    top, left = (size - height) // 2, (size - width) // 2
-    picture = np.zeros((2 * size, size, 3), np.uint8)
-    picture[:size] = axial
-    picture[size + top : size + top + height, left : left + width] = coronal
-    return picture
+    return np.concatenate(
+        [
+            paint(images[number], axial, (depth_mm, width_mm), size, window),
+            paint(front, [project(mask) for mask in (kidney_tumor, tumor)], (height_mm, width_mm), size, window),
+        ]
+    )
 
 
 def paint(
-    image: np.ndarray, marks: list[np.ndarray], height: int, width: int, window: tuple[float, float]
+    image: np.ndarray, marks: list[np.ndarray], sides_mm: tuple[float, float], size: int, window: tuple[float, float]
 ) -> np.ndarray:
-    """Paint an image in HU and what is marked on it, kidney + tumor and tumor, each resized to (height, width)."""
+    """Paint an image in HU, and what is marked on it, into the middle of a black square.
+
+    Args:
+        image: The image, shape (H, W).
+        marks: The marks of kidney + tumor and of the tumor, of any shape. None is too small to be seen.
+        sides_mm: The height and the width of what both show.
+        size: The side of the square, in pixels.
+        window: The HU that are black and white.
+
+    Returns:
+        Red, green and blue, shape (size, size, 3), uint8.
+    """
     low, high = window
+    height, width = (max(1, round(size * side / max(sides_mm))) for side in sides_mm)
     gray = np.clip((resize(image[None], height, width)[0].astype(float) - low) / (high - low), 0, 1) * 255
     picture = np.repeat(gray[..., None], 3, axis=2)
     for mark, name in zip(marks, ("kidney", "tumor"), strict=True):
         inside = resize(mark[None], height, width)[0]
+        rows, columns = np.nonzero(mark)
+        inside[(2 * rows + 1) * height // (2 * mark.shape[0]), (2 * columns + 1) * width // (2 * mark.shape[1])] = True
         picture[inside] = (1 - OPACITY) * gray[inside, None] + OPACITY * np.array(PARTS[name])
-    return np.rint(picture).astype(np.uint8)
-
-
-def fit(height_mm: float, width_mm: float, size: int) -> tuple[int, int]:
-    """Compute the height and the width, in pixels, of the largest picture of a part in a square of `size` pixels."""
-    scale = size / max(height_mm, width_mm)
-    return max(1, round(scale * height_mm)), max(1, round(scale * width_mm))
+    top, left = (size - height) // 2, (size - width) // 2
+    rest = (top, size - height - top), (left, size - width - left), (0, 0)
+    return np.pad(np.rint(picture).astype(np.uint8), rest)
 
 
 def find_middle_row(mask: RunLengthMask) -> int:
