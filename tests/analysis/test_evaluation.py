@@ -180,7 +180,7 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     plot_worst(found.scores, lambda method, case, target: evaluation.read_view(path, target), None)
     axes = drawn[0].axes
     assert axes[6].get_title() == "patient 7, slice 3\ntruth"
-    assert axes[7].get_title() == f"Tumor, Dice {dices[1]:.3f}\nm"
+    assert axes[7].get_title() == f"Tumor, Dice of the volume {dices[1]:.3f}\nm"
     np.testing.assert_array_equal(axes[7].images[0].get_array()[5:25], prediction[3])
     assert [text.get_text() for text in axes[6].texts] == ["R", "L", "10 mm"]
     assert np.diff(axes[6].lines[0].get_xdata()).tolist() == pytest.approx([10 / 22.5])  # of a picture of 30 pixels
@@ -203,7 +203,7 @@ def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, d
     for table in (pd.concat(tables), tables[1]):
         plot_worst(table, lambda _, case, target: evaluation.read_view(tmp_path / f"{case}.npz", target), None)
     titles = [[axis.get_title() for axis in figure.axes if axis.get_title()] for figure in drawn]
-    assert titles == [["a, slice 2\ntruth", "Kidney + tumor, Dice 1.000\nm"], []]
+    assert titles == [["a, slice 2\ntruth", "Kidney + tumor, Dice of the volume 1.000\nm"], []]
 
 
 def test_a_view_shows_15_mm_around_the_labels():
@@ -230,9 +230,8 @@ def test_what_cannot_be_used_is_a_row_in_words(pair, tmp_path):
         ((label, small), "small.nii.gz has shape (5, 20, 30), but"),
         (
             (label, cyst),
-            "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels mean: `kidney evaluate "
-            "... --labels kidney=1,3 tumor=2`, which is evaluate.labels, or to Snakemake for this folder alone: "
-            "{folder: ..., kidney: [1, 3], tumor: [2]} in its place",
+            "cyst.nii.gz holds labels 3; expected 0, 1 and 2 only; correct the file, or say what the labels "
+            "of all files mean: `kidney evaluate ... --labels kidney=1,3 tumor=2` where 3 is a cyst",
         ),
         ((Segmentation([text]), segmentation), "text.nii.gz is not a NIfTI file"),
         ((label, Segmentation([text])), "text.nii.gz is not a NIfTI file"),
@@ -267,6 +266,13 @@ def test_what_does_not_match_is_named_in_one_line_each():
         "b: 1 of 4 cases are left out, is odd: p 3",
         "b: there is no label for 2 of its cases: case_00009, q",
     ]
+
+
+def test_means_over_different_cases_are_said():
+    rows = [("a", "kidney_tumor", 4), ("b", "kidney_tumor", 3), ("a", "tumor", 4), ("b", "tumor", 4), ("c", "tumor", 0)]
+    summary = pd.DataFrame(rows, columns=["method", "target", "n"]).assign(measure="dice")
+    (said,) = evaluation.list_unequal(summary)
+    assert said.startswith("the means of kidney + tumor are over different cases (a 4, b 3): compare")
 
 
 def test_scores_are_shown_by_hand():

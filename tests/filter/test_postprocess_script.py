@@ -50,14 +50,14 @@ def test_the_script_alone_has_the_papers_values(tmp_path, kidneys):
 
 
 def test_without_a_range_it_says_so(tmp_path, kidneys):
-    left, right, stray = kidneys
+    left, right, _ = kidneys
     save(tmp_path / "k.nii.gz", (left | right).astype(np.uint8))
     save(tmp_path / "t.nii.gz", np.zeros(left.shape, np.uint8))
     write_json(tmp_path / "r.json", {"low": 1.0, "high": 2.8})
     files = ["--kidney", "k.nii.gz", "--tumor", "t.nii.gz", "--output", "s.nii.gz"]
-    said = "s.nii.gz: tumors of any shape are accepted, since no range of eigenvalue ratios is given\n"
+    said = "s.nii.gz: no tumor is removed for its shape, since no range of eigenvalue ratios is given\n"
     assert said in run("postprocess", *files, "--candidates", "c.tsv", cwd=tmp_path)
-    assert "any shape" not in run("postprocess", *files, "--ratio-range", "r.json", cwd=tmp_path)
+    assert "for its shape" not in run("postprocess", *files, "--ratio-range", "r.json", cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,9 @@ def test_series_are_listed(tmp_path):
     write_series(tmp_path / "scan" / "b", 4, series=11)
     write_series(tmp_path / "scan" / "c", 1, series=12, change=assign(Modality="SR"))
     message = refuse(tmp_path / "scan", tmp_path / "out" / "imaging.nii.gz")
-    assert "holds 2 CT series: number 2 (3 of CT, in a), number 11 (4 of CT, in b); put one of these folders" in message
+    assert (
+        "holds 2 CT series: number 2 (3 of CT, in a), number 11 (4 of CT, in b); give one of these folders" in message
+    )
     (tmp_path / "scan" / "b" / "0000.dcm").rename(tmp_path / "scan" / "a" / "other.dcm")
     assert "give each series a folder of its own" in refuse(tmp_path / "scan", tmp_path / "out 2" / "imaging.nii.gz")
 

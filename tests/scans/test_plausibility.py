@@ -5,7 +5,14 @@ import pytest
 from conftest import AFFINE
 
 from kidney_tumor.data.slices import measure_hu
-from kidney_tumor.scans.plausibility import describe_cohort, describe_scan, list_cuts, list_unlike, list_warnings
+from kidney_tumor.scans.plausibility import (
+    describe_cohort,
+    describe_scan,
+    list_cuts,
+    list_flat_ends,
+    list_unlike,
+    list_warnings,
+)
 from kidney_tumor.volumes.grid import Geometry
 from kidney_tumor.volumes.masks import RunLengthMask
 
@@ -78,6 +85,17 @@ def test_a_kidney_at_the_end_of_a_scan_is_named(slices, ends):
     mask[slices, 2:4, 2:4] = True
     said = list(list_cuts(RunLengthMask.from_mask(mask)))
     assert [text.split("the ")[1].split()[0] for text in said] == ends
+
+
+def test_a_kidney_that_ends_as_none_does_is_named():
+    """An ellipsoid ends well. Its lower half has its largest section at an end; cut off by the scan it is not named."""
+    slices, rows, columns = np.ogrid[:40, :60, :60]
+    whole = ((slices - 20) / 16) ** 2 + ((rows - 30) / 12) ** 2 + ((columns - 20) / 12) ** 2 < 1
+    half = np.where(slices >= 20, whole, False)
+    for mask, said in ((whole, []), (half, ["slice 20, with 100%"]), (half[20:], []), (half[:, ::4, ::4], [])):
+        found = list(list_flat_ends(RunLengthMask.from_mask(mask), (3.0, 1.5, 1.5)))
+        assert len(found) == len(said)
+        assert all(part in text for part, text in zip(said, found, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def make_parser() -> Parser:
     made["report"].add_argument("word", nargs="?", default="kits19", metavar="CONFIG", help=text)
     for name in MEANINGS.keys() - {"report"}:
         made[name].add_argument("--cores", default="all", help="number of cores, all by default")
+    for name in ("segment", "run", "filter", "demo"):
         made[name].add_argument("--gpu", action="store_true", help="let the networks take turns on the GPU")
     return parser
 
@@ -73,7 +74,7 @@ def make_lines(given: argparse.Namespace, further: list[str]) -> tuple[list[list
         return commands.report(given.word), None
     if given.cores != "all" and not (given.cores.isdecimal() and int(given.cores)):
         raise errors.UserError(f"--cores {given.cores} is no number of cores; give one of at least 1, or all")
-    options = commands.Options(given.cores, given.gpu, further)
+    options = commands.Options(given.cores, getattr(given, "gpu", False), further)
     if given.command == "segment":
         return commands.segment(given.scans, given.output, given.models, given.format, options), Path(given.output)
     if given.command == "evaluate":

@@ -7,7 +7,14 @@ from kidney_tumor.data.places import check_places
 from kidney_tumor.data.slices import get_geometry, load_stored
 from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.scans.attenuation import measure_attenuation
-from kidney_tumor.scans.plausibility import describe_scan, join_cohorts, list_cuts, list_unlike, list_warnings
+from kidney_tumor.scans.plausibility import (
+    describe_scan,
+    join_cohorts,
+    list_cuts,
+    list_flat_ends,
+    list_unlike,
+    list_warnings,
+)
 from kidney_tumor.scans.sides import measure_sides
 from kidney_tumor.scans.table import SEPARATOR
 from kidney_tumor.scans.usability import list_faults
@@ -36,10 +43,10 @@ def main(arguments: cli.Arguments) -> None:
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
         warnings.insert(
             0,
-            f"{some} networks were trained on phantoms; they know no patient, so that other organs "
-            "may be marked as kidney or tumor, and few tumors are found",
+            f"{some} networks were trained on phantoms and know no patient: they are not yet of use for measurements, "
+            "mark other organs as kidney or tumor, and find few tumors",
         )
-    warnings += [*list_unlike(measures), *list_cuts(masks[0])]
+    warnings += [*list_unlike(measures), *list_cuts(masks[0]), *list_flat_ends(masks[0], geometry.spacing)]
     faults = list_faults(*masks, geometry.spacing, images)
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}

@@ -33,7 +33,7 @@ def main(arguments: cli.Arguments) -> None:
     path = arguments.output.resolve()
     name = path.parent.name if path.name == SEGMENTATION else path.name
     if not ratios:
-        print(f"{name}: tumors of any shape are accepted, since no range of eigenvalue ratios is given")
+        print(f"{name}: no tumor is removed for its shape, since no range of eigenvalue ratios is given")
     if look_swapped(kidney, tumor):
         print(
             f"warning: {name}: the kidney mask ({kidney.voxels} voxels) is mostly in the tumor mask ({tumor.voxels}); "

@@ -18,7 +18,7 @@ def main(arguments: cli.Arguments) -> None:
             if warning not in common:
                 print(f"warning: {row['scan']}: {warning}")
     for warning in common:
-        print(f"warning: {f'all {len(good)} scans' if len(good) > 1 else good[0]['scan']}: {warning}")
+        print(f"warning: all {len(good)} scans: {warning}")
     if left := sorted({page.parent.name for page in folder.glob(f"*/{PAGE}")} - {row["scan"] for row in table}):
         print(f"warning: the table and the page show the scans of this command only, and so not {', '.join(left)}")
     overview = arguments.scans.with_suffix(".html")

@@ -53,13 +53,16 @@ def main(arguments: cli.Arguments) -> None:
     lines = [
         f"labels: {arguments.truth}, {len(arguments.cases)} cases",
         *evaluation.describe_methods(summary, detection),
-        "intervals are of 95 %: Gaffke's for the mean of a Dice and Clopper and Pearson's for tumors found are made",
-        "for few cases; all others are a bootstrap's, too narrow with few cases, or exact where no tumor is false",
+        *(f"warning: {warning}" for warning in evaluation.list_unequal(summary)),
+        "intervals are of 95 %; that of the mean of a Dice allows for failures too rare to be among these cases, so it",
+        "is wide with few; most others are a bootstrap's, too narrow with few (docs/measures.md)",
     ]
     for _, row in differences[differences["measure"] == "dice"].iterrows():
         lines.append(comparison.describe_difference(row, arguments.methods[0]))
     unmatched = evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown)
     lines += [f"warning: {warning}" for warning in (*comparison.list_warnings(scored), *unmatched)]
     lines.append(f"cases: {arguments.output}; means: {arguments.output_summary}; tumors: {arguments.output_lesions}")
+    if len(differences):
+        lines.append(f"differences of all measures: {arguments.output_differences}")
     lines.append(f"box plots: {arguments.figure[0]}; worst cases: {arguments.figure_worst}")
     files.write_text(arguments.output_text, "\n".join(lines) + "\n")

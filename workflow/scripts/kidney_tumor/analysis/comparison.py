@@ -23,7 +23,7 @@ from kidney_tumor.errors import UserError
 
 DIFFERENCE_COLUMNS = (
     "method", "target", "measure", "n", "mean", "mean_low", "mean_high", "median", "median_low", "median_high",
-    "confidence", "wilcoxon_p", "holm_p", "smallest_p", "found", "first_found",
+    "confidence", "wilcoxon_p", "holm_p", "smallest_p", "above_0", "first_above_0",
 )  # fmt: skip
 """The columns of the table of differences; `compare_methods` explains them."""
 
@@ -122,8 +122,8 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         A table with a row for each other method, target and measure: n (the cases in which both are defined and
         finite), mean and median of the method minus the first with their intervals, the confidence of these,
-        wilcoxon_p and holm_p; smallest_p, the smallest holm_p that so many cases with a difference can give; and found
-        and first_found, the numbers of these cases in which the method's Dice and that of the first are above 0.
+        wilcoxon_p and holm_p; smallest_p, the smallest holm_p that so many cases with a difference can give; and
+        above_0 and first_above_0, the numbers of these cases in which the method's Dice and the first's are above 0.
     """
     first, *others = table["method"].unique()
     if not others:
@@ -143,7 +143,7 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
                     "measure": measure,
                     **compare_pairs(values[first], values[method], seed, confidence),
                     "confidence": confidence,
-                    **_count_found(dices[[first, method]].dropna()),
+                    **_count_above_0(dices[[first, method]].dropna()),
                 }
                 for method in others
             ]
@@ -156,9 +156,9 @@ def compare_methods(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     return joined.loc[ranks.sort_values(kind="stable").index]
 
 
-def _count_found(dices: pd.DataFrame) -> dict[str, int]:
+def _count_above_0(dices: pd.DataFrame) -> dict[str, int]:
     """Count the cases with a Dice above 0 of the first method, in the first column, and of another, in the second."""
-    return {"first_found": int((dices.iloc[:, 0] > 0).sum()), "found": int((dices.iloc[:, 1] > 0).sum())}
+    return {"first_above_0": int((dices.iloc[:, 0] > 0).sum()), "above_0": int((dices.iloc[:, 1] > 0).sum())}
 
 
 def describe_difference(row: Mapping[str, Any], first: str) -> str:
@@ -174,7 +174,7 @@ def describe_difference(row: Mapping[str, Any], first: str) -> str:
     text, count = f"{row['method']} minus {first}: Dice of {row['target'].replace('_', ' + ')}", int(row["n"])
     if count < 2:
         return f"{text}: {count} common case{'s' * (count != 1)}, too few to compare"
-    empty = [name for name, found in ((row["method"], row["found"]), (first, row["first_found"])) if not found]
+    empty = [name for name, found in ((row["method"], row["above_0"]), (first, row["first_above_0"])) if not found]
     if empty:
         text += f": nothing was found by {' and '.join(empty)}, Dice is 0 in all {count} common cases"
     if len(empty) == 2:
@@ -188,4 +188,5 @@ def describe_difference(row: Mapping[str, Any], first: str) -> str:
     elif (low > 0 or high < 0) and row["holm_p"] < 1 - CONFIDENCE:
         verdict = "higher" if low > 0 else "lower"
     p = f"{format_p(row['holm_p'])} (Holm)"
-    return f"{text}{';' * bool(empty)} {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], {p}, n = {count}: {verdict}"
+    values = f"mean {row['mean']:+.3f} [{low:+.3f}, {high:+.3f}], median {row['median']:+.3f}"
+    return f"{text}{';' if empty else ','} {values}, {p}, n = {count}: {verdict}"

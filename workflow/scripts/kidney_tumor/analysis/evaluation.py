@@ -200,6 +200,18 @@ def describe_methods(summary: pd.DataFrame, detection: pd.DataFrame) -> Iterator
         )
 
 
+def list_unequal(summary: pd.DataFrame) -> Iterator[str]:
+    """List in words for which target the means of the methods are over different numbers of cases."""
+    dices = summary[(summary["measure"] == "dice") & (summary["n"] > 0)]
+    for target, rows in dices.groupby("target", sort=False):
+        if rows["n"].nunique() > 1:
+            counts = ", ".join(f"{row['method']} {row['n']}" for _, row in rows.iterrows())
+            yield (
+                f"the means of {str(target).replace('_', ' + ')} are over different cases ({counts}): compare the "
+                "methods by the differences below, which are over the cases of both"
+            )
+
+
 def list_unmatched(left_out: Iterable[Sequence[str]], total: int, extra: Iterable[Sequence[str]]) -> Iterator[str]:
     """List in words which cases have no pair of files.
 

@@ -21,6 +21,7 @@ SIDES = ("kidney_left_ml", "kidney_right_ml")
 """The names of the measures of a scan that tell sides apart; `scans.sides.measure_sides` explains them."""
 ATTENUATIONS = ("kidney_left_hu", "kidney_right_hu", "tumor_hu")
 """The names of the measures of a scan that its image gives; `scans.attenuation.measure_attenuation` explains them."""
+SIDE_NAMES = {"kidney_left_hu": " left", "kidney_right_hu": " right"}
 SCAN_MEASURES = (*MEASURES, *SIDES, *ATTENUATIONS)
 
 
@@ -42,5 +43,6 @@ def describe_measures(measures: Mapping[str, float]) -> str:
 
 def _describe_medians(measures: Mapping[str, float], names: Sequence[str]) -> str:
     """Say in words what the medians in HU are that are not NaN."""
-    known = [f"{measures[name]:.0f}" for name in names if not math.isnan(measures[name])]
-    return f", median {' and '.join(known)} HU" if known else ""
+    known = {name: measures[name] for name in names if not math.isnan(measures[name])}
+    texts = [f"{value:.0f} HU{SIDE_NAMES.get(name, '')}" for name, value in known.items()]
+    return f", median {' and '.join(texts)}" if texts else ""

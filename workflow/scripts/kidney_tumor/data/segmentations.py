@@ -136,8 +136,8 @@ def _name_problem(read: Callable[[], T]) -> T:
         return read()
     except VolumeError as error:
         hint = (
-            "; say what its labels mean: `kidney evaluate ... --labels kidney=1,3 tumor=2`, which is evaluate.labels, "
-            "or to Snakemake for this folder alone: {folder: ..., kidney: [1, 3], tumor: [2]} in its place"
+            "; correct the file, or say what the labels of all files mean: `kidney evaluate ... --labels kidney=1,3 "
+            "tumor=2` where 3 is a cyst (evaluate.labels)"
         )
         raise UnusableError(f"{error.path} {error.what}{hint * ('holds labels' in error.what)}") from error
     except PermissionError as error:

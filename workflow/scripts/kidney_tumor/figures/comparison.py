@@ -15,9 +15,10 @@ from kidney_tumor.analysis.method_scores import DEFAULTS
 from kidney_tumor.data.targets import TARGETS
 from kidney_tumor.figures.dice import draw_box
 from kidney_tumor.figures.style import COLORS, TITLES, add_label_legend, draw_labels, draw_scale, save
+from kidney_tumor.volumes.labels import KIDNEY, TUMOR
 
 ROWS = {"dice": "Dice", "surface_dice": "surface Dice", "hd95_mm": "95 % Hausdorff distance"}
-OTHERS = ("tab:gray", "tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown")
+OTHERS = ("tab:green", "tab:purple", "tab:orange", "tab:cyan", "tab:olive", "tab:pink", "tab:brown", "tab:gray")
 """The colors of the other methods; the first has that of this run's post-processed masks."""
 LONG_NAME = 14
 """The length of a method's name above which names are turned, and of a case's above which it is cut."""
@@ -92,7 +93,7 @@ def find_worst(table: pd.DataFrame, method: str, target: str) -> pd.Series:
 def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path: Path) -> None:
     """Draw the worst cases of each method and target: truth and prediction in the slice with most wrong voxels.
 
-    R and L are the patient's sides; a white line is as long as it says.
+    R and L are the patient's sides; a white line is as long as it says. The truth's outline lies on the prediction.
 
     Args:
         table: The table of cases with the columns `method_scores.COMPARISON_COLUMNS`, a row for each case and target.
@@ -116,9 +117,12 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
             draw_labels(right, _make_square(view.prediction), view.aspect)
             for place, side in ((0.03, "R"), (0.92, "L")):
                 left.text(place, 0.9, side, color="white", fontsize=7, transform=left.transAxes)
+            true = _make_square(view.truth) >= (KIDNEY if target == "kidney_tumor" else TUMOR)
+            if true.any():
+                right.contour(true, [0.5], colors="white", linewidths=0.5)
             draw_scale(left, view.pixel_mm, max(view.truth.shape))
             left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7, parse_math=False)
-            right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\n{method}", fontsize=7, parse_math=False)
+            right.set_title(f"{TITLES[target]}, Dice of the volume {dice:.3f}\n{method}", fontsize=7, parse_math=False)
     add_label_legend(figure)
     save(figure, [path])
 

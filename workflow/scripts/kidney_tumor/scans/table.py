@@ -34,6 +34,6 @@ def describe_row(row: Mapping[str, str]) -> str:
 
 
 def find_common_warnings(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Find the warnings that all segmented scans have, by the rows of the table."""
+    """Find the warnings that all segmented scans have, of two or more, by the rows of the table."""
     listed = [split_text(row["warnings"]) for row in rows if not row["problem"]]
-    return [warning for warning in listed[0] if all(warning in other for other in listed)] if listed else []
+    return [warning for warning in listed[0] if all(warning in other for other in listed)] if len(listed) > 1 else []
