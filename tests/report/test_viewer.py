@@ -208,8 +208,8 @@ def test_a_scans_page_says_what_is_measured_and_what_the_filter_left(case):
     assert notes[0] == "Not usable: a fault."
     assert notes[1] == (
         "Measured: kidneys (without tumors) 7 mL, median 0 HU left and 0 HU right; no tumor marked. Before "
-        f"post-processing, the kidney network marked {kidney:.0f} mL (kidney and tumor) and the tumor network {tumor:.1f} mL; after it, "
-        f"{left:.0f} mL are marked, of which {tumor_left:.1f} mL are tumor."
+        f"post-processing, the kidney network marked {kidney:.0f} mL (kidney and tumor) and the tumor network "
+        f"{tumor:.1f} mL; after it, {left:.0f} mL are marked, of which {tumor_left:.1f} mL are tumor."
     )
     assert notes[2].startswith("Check by eye: ")
     assert notes[3:] == ["Warning: look", "Warning: and look"]
