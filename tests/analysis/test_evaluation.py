@@ -180,7 +180,7 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     plot_worst(found.scores, lambda method, case, target: evaluation.read_view(path, target), None)
     axes = drawn[0].axes
     assert axes[6].get_title() == "patient 7, slice 3\ntruth"
-    assert axes[7].get_title() == f"Tumor, Dice of the volume {dices[1]:.3f}\nm"
+    assert axes[7].get_title() == f"Tumor, Dice {dices[1]:.3f}\nof the volume, m"
     np.testing.assert_array_equal(axes[7].images[0].get_array()[5:25], prediction[3])
     assert [text.get_text() for text in axes[6].texts] == ["R", "L", "10 mm"]
     assert np.diff(axes[6].lines[0].get_xdata()).tolist() == pytest.approx([10 / 22.5])  # of a picture of 30 pixels
@@ -203,7 +203,7 @@ def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, d
     for table in (pd.concat(tables), tables[1]):
         plot_worst(table, lambda _, case, target: evaluation.read_view(tmp_path / f"{case}.npz", target), None)
     titles = [[axis.get_title() for axis in figure.axes if axis.get_title()] for figure in drawn]
-    assert titles == [["a, slice 2\ntruth", "Kidney + tumor, Dice of the volume 1.000\nm"], []]
+    assert titles == [["a, slice 2\ntruth", "Kidney + tumor, Dice 1.000\nof the volume, m"], []]
 
 
 def test_a_view_shows_15_mm_around_the_labels():

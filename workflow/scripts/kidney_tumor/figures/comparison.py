@@ -65,7 +65,7 @@ def plot_comparison(
             row[0].set_yscale("symlog", linthresh=1)
             row[0].yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=[1, 2, 5]))
             row[0].yaxis.set_major_formatter(ScalarFormatter())
-            row[0].set_ylim(-0.05 if not len(known) or known.min() < 1 else 0.9, 1.5 * max([1, *known]))
+            row[0].set_ylim(-0.05 if not len(known) or known.min() < 0.1 else 0.8 * known.min(), 1.5 * max([1, *known]))
         else:
             lowest = min([1, *known]) - 0.02
             bottom = np.floor(lowest * 20) / 20 if lowest > 0.5 else -0.03
@@ -122,7 +122,7 @@ def plot_worst(table: pd.DataFrame, read: Callable[[str, str, str], View], path:
                 right.contour(true, [0.5], colors="white", linewidths=0.5)
             draw_scale(left, view.pixel_mm, max(view.truth.shape))
             left.set_title(f"{case}, slice {view.number}\ntruth", fontsize=7, parse_math=False)
-            right.set_title(f"{TITLES[target]}, Dice of the volume {dice:.3f}\n{method}", fontsize=7, parse_math=False)
+            right.set_title(f"{TITLES[target]}, Dice {dice:.3f}\nof the volume, {method}", fontsize=7, parse_math=False)
     add_label_legend(figure)
     save(figure, [path])
 
