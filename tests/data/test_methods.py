@@ -326,7 +326,7 @@ def test_three_methods_end_to_end_and_only_what_changes_runs_again(finished, cop
     result = project.snakemake(config, "compare")
     assert result.returncode == 0, result.stdout
     assert f"warning: shifted: {second} is left out: no segmentation in shifted; looked for" in result.stdout
-    assert "truth minus tiny: Dice of kidney + tumor +" in result.stdout
+    assert "truth minus tiny: Dice of kidney + tumor, mean +" in result.stdout
     assert (results / "figures" / "comparison.png").exists()
     table = pd.read_csv(results / "comparison.tsv", sep="\t").set_index(["method", "case", "target"])
     after = scores[scores["stage"] == "after"].set_index(["case", "target"])["dice"]

@@ -58,7 +58,7 @@ def test_two_methods_end_to_end_and_only_what_changes_runs_again(project, folder
         "\nnnunet  kidney + tumor  3      0.9500 [",
         "\nlabels: labels, 4 cases\n",
         "nnunet: 3 of 3 tumors found (100% [29%, 100%]) in 3 cases, 0.00 [0.00, 1.23] false ones per case",
-        "other minus nnunet: Dice of tumor +0.100 [",
+        "other minus nnunet: Dice of tumor, mean +0.100 [",
         "warning: nnunet: 1 of 4 cases are left out, no prediction: d",
         "warning: nnunet: there is no label for 1 of its cases: e",
         "warning: organs: 2 of 4 cases are left out, no prediction: d, patient 12",
@@ -132,7 +132,7 @@ def test_labels_of_all_folders_are_named_once(project):
     named = {"own": {"folder": "own", "kidney": [7], "tumor": [9]}, "predicted": "predicted"}
     section = {"truth": "kits23", "predictions": named}
     refusal = project.snakemake({"run": "mine", "evaluate": section}, "evaluate")
-    line = "warning: own: a is left out: kits23/a.nii.gz holds labels 3; expected 0, 1 and 2 only; say what its labels"
+    line = "warning: own: a is left out: kits23/a.nii.gz holds labels 3; expected 0, 1 and 2 only; correct the file"
     assert line in refusal.stdout
     config = {"run": "mine", "evaluate": section | {"labels": {"kidney": [1, 3], "tumor": [2]}}}
     result = project.snakemake(config, "evaluate")
