@@ -93,15 +93,15 @@ def list_flat_ends(kidney: RunLengthMask, spacing: Spacing) -> Iterator[str]:
         spacing: The distance between neighboring slices, rows and columns in mm.
     """
     pieces = find_components(kidney)
-    for number, voxels in enumerate(pieces.voxels):
-        volume_ml = voxels * math.prod(spacing) / 1000
+    volumes_ml = pieces.voxels * math.prod(spacing) / 1000
+    for number in np.flatnonzero(volumes_ml >= SMALLEST_ML):
         counts = pieces.select(np.arange(len(pieces)) == number).count_by_slice()
         marked = np.flatnonzero(counts)
         for end, cut in ((marked[0], 0), (marked[-1], len(counts) - 1)):
             share = counts[end] / counts.max()
-            if volume_ml >= SMALLEST_ML and end != cut and share > FLAT:
+            if end != cut and share > FLAT:
                 yield (
-                    f"what is marked as kidney, a piece of {volume_ml:.0f} mL, ends abruptly at slice {end}, with "
+                    f"what is marked as kidney, a piece of {volumes_ml[number]:.0f} mL, ends abruptly at slice {end}, with "
                     f"{share:.0%} of its largest cross-section: does the kidney go on, or is it another organ?"
                 )
 
