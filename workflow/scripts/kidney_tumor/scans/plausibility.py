@@ -101,8 +101,8 @@ def list_flat_ends(kidney: RunLengthMask, spacing: Spacing) -> Iterator[str]:
             share = counts[end] / counts.max()
             if end != cut and share > FLAT:
                 yield (
-                    f"what is marked as kidney, a piece of {volumes_ml[number]:.0f} mL, ends abruptly at slice {end}, with "
-                    f"{share:.0%} of its largest cross-section: does the kidney go on, or is it another organ?"
+                    f"what is marked as kidney, a piece of {volumes_ml[number]:.0f} mL, ends abruptly at slice {end}, "
+                    f"with {share:.0%} of its largest cross-section: does the kidney go on, or is it another organ?"
                 )
 
 
