@@ -379,6 +379,13 @@ def test_infinite_distances_are_counted_and_left_out(drawn):
     ]
 
 
+def test_any_name_of_a_case_is_drawn(drawn):
+    """Between dollar signs, matplotlib would read mathematics, and fail."""
+    plot_comparison(TABLE.assign(case=TABLE["case"] + "$_$"), [])
+    drawn[0].canvas.draw()
+    assert [text.get_text() for text in drawn[0].axes[3].texts] == ["a$_$", "a$_$", "b$_$"]
+
+
 def test_the_figure_has_a_group_for_each_method(drawn):
     plot_comparison(TABLE, [])
     (figure,) = drawn

@@ -178,12 +178,18 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
         np.testing.assert_array_equal(view.truth, truth[number])
         np.testing.assert_array_equal(view.prediction, prediction[number])
     plot_worst(found.scores, lambda method, case, target: evaluation.read_view(path, target), None)
+    plot_worst(found.scores.assign(case="$_$"), lambda method, case, target: evaluation.read_view(path, target), None)
+    drawn[1].canvas.draw()  # between dollar signs, matplotlib would read mathematics, and fail
     axes = drawn[0].axes
     assert axes[6].get_title() == "patient 7, slice 3\ntruth"
     assert axes[7].get_title() == f"Tumor, Dice {dices[1]:.3f}\nof the volume, m"
     np.testing.assert_array_equal(axes[7].images[0].get_array()[5:25], prediction[3])
     assert [text.get_text() for text in axes[6].texts] == ["R", "L", "10 mm"]
     assert np.diff(axes[6].lines[0].get_xdata()).tolist() == pytest.approx([10 / 22.5])  # of a picture of 30 pixels
+    outline = np.concatenate([path.vertices for path in axes[7].collections[0].get_paths()])
+    rows, columns = np.nonzero(truth[3] == 2)
+    assert outline.min(0).tolist() == [columns.min() - 0.5, rows.min() + 4.5]  # 5 rows of background lie above
+    assert outline.max(0).tolist() == [columns.max() + 0.5, rows.max() + 5.5]
 
 
 def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, drawn):
@@ -209,11 +215,8 @@ def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, d
 def test_a_view_shows_15_mm_around_the_labels():
     masks = [encode(((3, 5), (30, 32), (40, 41))) for _ in range(2)]
     view = evaluation.find_view(masks, masks, (3.0, 1.0, 0.5), "tumor")
-    assert (view.number, view.aspect, view.pixel_mm) == (
-        3,
-        2,
-        0.5,
-    )  # of a perfect prediction, the first with most of the target
+    assert view.number == 3  # of a perfect prediction, the first with most of the target
+    assert (view.aspect, view.pixel_mm) == (2, 0.5)
     assert view.truth.shape == (15 + 2 + 15, 30 + 1 + 19)  # to the border on the right
     assert (view.truth[15:17, 30] == 2).all()
     assert view.truth.sum() == 4

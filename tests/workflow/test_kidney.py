@@ -108,7 +108,8 @@ def test_each_command_is_one_of_snakemake(kidney, tmp_path):
         ("", "the following arguments are required: COMMAND; see `kidney --help`"),
         ("segment gone.nii -o out", "gone.nii: there is no such file or folder; check the path"),
         ("segment labels", "the following arguments are required: -o/--output; see `kidney segment --help`"),
-        ("segment labels -o a.yaml", "-o a.yaml is a file; name a folder for the results, as -o out"),
+        ("segment labels -o a.yaml", "-o a.yaml: a.yaml is a file; name a folder for the results, as -o out"),
+        ("segment labels -o a.yaml/out", "-o a.yaml/out: a.yaml is a file; name a folder for the results, as -o out"),
         ("segment labels -o .", "-o . has no name of its own; name a folder to make, as -o out"),
         ("segment labels -o out --cores many", "--cores many is no number of cores; give one of at least 1, or all"),
         (

@@ -16,7 +16,9 @@ from isal import igzip
 from scipy import ndimage, stats
 
 from kidney_tumor.analysis.morphometry import find_axial_diameter, find_main_tumor, measure_diameter
+from kidney_tumor.scans.plausibility import list_flat_ends
 from kidney_tumor.volumes.masks import read_label_masks
+from kidney_tumor.volumes.nifti import read_geometry
 
 LABELS, MINI, ALL_LABELS = SHARED / "kits19-labels", SHARED / "kits19-mini", SHARED / "kits19-all-labels"
 OTHER_LABELS = SHARED / "kits23-labels"
@@ -153,6 +155,14 @@ sys.exit(status)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not ALL_LABELS.is_dir(), reason="no kits19-all-labels beside the repository")
+def test_no_labeled_kidney_ends_abruptly():
+    for number in range(0, 210, 10):
+        label = ALL_LABELS / f"case_{number:05d}" / "segmentation.nii.gz"
+        kidney, _ = read_label_masks(label)
+        assert list(list_flat_ends(kidney, read_geometry(label).spacing)) == [], number
+
+
 @pytest.mark.skipif(not ALL_LABELS.is_dir(), reason="no kits19-all-labels beside the repository")
 def test_the_largest_case_is_measured_within_5_s_and_1_gib(tmp_path):
     words = ["--root", ALL_LABELS, "--cases", "case_00151"]

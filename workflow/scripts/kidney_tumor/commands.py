@@ -115,8 +115,9 @@ def split_results(output: str) -> dict[str, object]:
     Raises:
         UserError: It cannot be the folder of a run.
     """
-    if os.path.exists(output) and not os.path.isdir(output):
-        raise UserError(f"-o {output} is a file; name a folder for the results, as -o out")
+    place = Path(os.path.expanduser(output))
+    if (present := next(path for path in (place, *place.parents) if path.exists())) and not present.is_dir():
+        raise UserError(f"-o {output}: {present} is a file; name a folder for the results, as -o out")
     folder, name = os.path.split(os.path.normpath(os.path.expanduser(output)))
     if name in ("", os.curdir, os.pardir):
         raise UserError(f"-o {output} has no name of its own; name a folder to make, as -o out")

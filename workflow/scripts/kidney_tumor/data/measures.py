@@ -22,6 +22,7 @@ SIDES = ("kidney_left_ml", "kidney_right_ml")
 ATTENUATIONS = ("kidney_left_hu", "kidney_right_hu", "tumor_hu")
 """The names of the measures of a scan that its image gives; `scans.attenuation.measure_attenuation` explains them."""
 SIDE_NAMES = {"kidney_left_hu": " left", "kidney_right_hu": " right"}
+"""What follows a median of one side, in words."""
 SCAN_MEASURES = (*MEASURES, *SIDES, *ATTENUATIONS)
 
 
