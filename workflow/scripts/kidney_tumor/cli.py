@@ -1,6 +1,7 @@
 """The command line of all scripts: their options, and errors of one line."""
 
 import argparse
+import gc
 import os
 import signal
 from collections.abc import Callable, Collection
@@ -99,6 +100,7 @@ def run(main: Main, parser: argparse.ArgumentParser) -> None:
     arguments = parser.parse_args()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as the package sets it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.freeze()  # Python searches what was imported for garbage no more: PyTorch's takes half a second at the end
     try:
         main(arguments)
     except UserError as error:
