@@ -70,6 +70,22 @@ for word, expected in (("true", True), ("false", False), ("auto", True)):
     assert "torch._inductor" not in loaded
 
 
+@pytest.mark.parametrize("words", [["sort_scans.py", "--help"], ["-c", "import kidney_tumor.cli"]])
+def test_only_a_script_leaves_its_imports_out_of_the_search_for_garbage(words):
+    """That search takes half a second for PyTorch when a script ends; who imports the package has its own ways."""
+    code = f"""
+import gc, runpy, sys
+sys.argv = {words}
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__") if sys.argv[0] != "-c" else exec(sys.argv[1])
+except SystemExit:
+    pass
+print(gc.get_freeze_count() > 10_000, gc.isenabled())
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, check=True, capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == f"{words[0] != '-c'} True"
+
+
 ROWS = [
     {"name": "a, b", "count": 3, "share": 1 / 3, "is_good": True, "note": ""},
     {"name": 'of "quotes"', "count": 0, "share": float("nan"), "is_good": False, "note": "1.5"},

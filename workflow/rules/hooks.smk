@@ -1,6 +1,5 @@
 # The messages before and after the jobs, and for unknown targets.
 import difflib
-import gc
 import io
 import logging
 import shutil
