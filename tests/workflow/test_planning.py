@@ -186,15 +186,18 @@ def test_the_threshold_trains_again_only_where_it_validates(finished):
     assert lines[1].replace("--threshold 0.4", "--threshold 0.5") == lines[0]
 
 
-def test_what_is_told_its_threads_gets_more_than_one(finished, project):
+@pytest.mark.parametrize(("cores", "expected"), [(2, 1), (7, 3), (64, 4)])
+def test_what_is_told_its_threads_leaves_half_of_the_cores(finished, project, cores, expected):
     """The option of a script and the line of its rule belong together, or its pool has one worker for ever."""
     cohort_of(finished, project.folder / "cohort")
-    result = project.snakemake(OWN, "--dry-run", "--printshellcmds", "--quiet", "host")
+    result = project.snakemake(OWN, "--dry-run", "--printshellcmds", "--quiet", "host", "--cores", cores)
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, re.MULTILINE)
     names = ("check_cohort", "measure_tumors", "measure_labels", "trace_labels")
     told = {rule: what for rule, what in jobs if rule in names}
     assert len(told) == 4
-    assert all("    threads: 2\n" in what for what in told.values())
+    assert {int((re.findall("    threads: (.+)\n", what) or [1])[0]) for what in told.values()} == {expected}
+    commands = [line for line in result.stdout.splitlines() if any(f"{name}.py" in line for name in names)]
+    assert [f" --threads {expected} " in line for line in commands] == [True] * 4
     for path in (ROOT / "workflow" / "rules").rglob("*.smk"):
         for rule in re.split(r"^ *(?:rule|checkpoint) ", path.read_text(), flags=re.MULTILINE):
             assert ("{threads}" in rule) == bool(re.search(r"^ +threads:", rule, re.MULTILINE)), rule.partition(":")[0]

@@ -84,8 +84,16 @@ except errors.UserError as error:
 # retrains nothing; the extraction of slices finds bad volumes, too.
 GATE = [] if COHORT.complete == COHORT.cases else "<results>/cohort.tsv"
 
-# The cores of a job that reads all labels. Phantoms are small, and a job of one core runs beside a training.
-LABEL_THREADS = 1 if COHORT.is_phantom else 4
+
+def count_label_threads():
+    """Count the cores of a job that reads all labels: at most half of those of this machine, beside a training."""
+    if COHORT.is_phantom:  # small
+        return 1
+    cores = workflow.resource_settings.cores if workflow.is_main_process else None  # none, too, for a cluster
+    return max(1, min(4, cores // 2)) if cores else 4
+
+
+LABEL_THREADS = count_label_threads()
 
 # The clinical record of the cases, and its table where there is one.
 RECORD = os.path.expanduser((not COHORT.is_phantom and config["data"]["record"]) or f"{ROOT}/kits.json")
