@@ -33,8 +33,9 @@ def format_value(value: object) -> str:
 
 def make_table(head: list[str], rows: list[list[object]]) -> str:
     """Make a Markdown table from its head and rows."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    lines = ["| " + " | ".join(map(str, line)) + " |" for line in [head, *rows]]
+    lines.insert(1, "|" + "---|" * len(head))
+    return "\n".join(lines)
 
 
 def tabulate(records: list[dict], columns: dict[str, str]) -> str:
@@ -136,7 +137,6 @@ def render(document: str) -> str:
         "cohort": lambda: tabulate_cohort(records["cohort"]),
         "projection": lambda: describe_projection(records["training"]),
         "phantoms": lambda: tabulate_switches(records["beyond_phantoms"]),
-        "real": lambda: tabulate_switches(records["beyond_real"]),
     }
     return re.sub(
         r"(<!-- (\w+) -->\n).*?(<!-- end -->)",

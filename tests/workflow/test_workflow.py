@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import re
 import subprocess
 
 import nibabel as nib
@@ -205,12 +204,6 @@ def test_images_are_gzipped_once(finished):
     assert gzip.decompress(path.read_bytes())[344:347] == b"n+1"
 
 
-def graph(mermaid):
-    """The arrows of a Mermaid flow chart, by the names of the rules."""
-    names = dict(re.findall(r"(id\d+)\[([a-z_]+)\]", mermaid))
-    return {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)}
-
-
 @pytest.mark.slow
 def test_outcomes_need_labels_and_a_record_only(finished, project):
     """A cohort without images, with its record elsewhere; one of its values is bad, and then it is not."""
@@ -260,11 +253,3 @@ def test_several_splits_are_pooled(project):
     after = dice[dice["stage"] == "after"].set_index("target")
     assert configured["mean"].to_dict() == pytest.approx(after["mean"].to_dict(), abs=2e-6)
     assert project.planned(config, "--nolock", *goals) == {}
-
-
-def test_the_rule_graph_in_the_docs_is_the_workflows(project):
-    goal = "results/kits19/figures/fig3.png"
-    result = project.snakemake({"data": {"source": "phantom"}}, goal, "--rulegraph", "mermaid-js")
-    readme = (ROOT / "docs" / "outputs.md").read_text()
-    assert graph(result.stdout) == graph(readme)
-    assert ("postprocess", "score") in graph(readme)
