@@ -201,6 +201,7 @@ def rows_of(method, dices, problem=""):
             "target": "tumor",
             "file": "f",
             "absent": "",
+            "exchanged": "",
             "problem": problem if dice is None else "",
         }
         | dict.fromkeys(MEASURES, NAN if dice is None else dice)

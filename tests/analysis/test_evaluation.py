@@ -168,6 +168,7 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     assert found.scores["dice"].tolist() == pytest.approx(dices)
     assert found.scores["target"].tolist() == ["kidney_tumor", "tumor"]
     assert list(found.scores) == list(COMPARISON_COLUMNS)
+    assert found.scores["exchanged"].tolist() == ["", ""]
     assert found.lesions[["method", "case", "lesion", "status"]].to_numpy().tolist() == [["m", "patient 7", 1, "found"]]
     assert list(found.lesions) == list(LESION_COLUMNS)
     path = tmp_path / "views.npz"
@@ -190,6 +191,16 @@ def test_a_case_by_hand(pair, tmp_path, drawn):
     rows, columns = np.nonzero(truth[3] == 2)
     assert outline.min(0).tolist() == [columns.min() - 0.5, rows.min() + 4.5]  # 5 rows of background lie above
     assert outline.max(0).tolist() == [columns.max() + 0.5, rows.max() + 5.5]
+
+
+def test_a_file_that_is_mirrored_says_so(pair, tmp_path):
+    label, segmentation, truth, _ = pair
+    moved = np.roll(truth, 4, 2)
+    for name, values in (("truth", moved), ("prediction", moved[:, :, ::-1])):
+        save(tmp_path / f"{name}.nii.gz", values)
+    found = evaluation.evaluate_case("m", "a", label, segmentation, DEFAULTS, 10)
+    assert found.scores["exchanged"].tolist() == 2 * ["left and right"]
+    assert found.scores["dice"][0] == pytest.approx(12 / 20)
 
 
 def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, drawn):

@@ -52,7 +52,7 @@ def describe_unusable(table: pd.DataFrame, method: str) -> str:
 
 
 def list_warnings(table: pd.DataFrame) -> Iterator[str]:
-    """List in words what is left out of the comparison, and which organs have no file."""
+    """List in words what is left out of the comparison, which organs have no file, and what looks exchanged."""
     for method, rows in table.groupby("method", sort=False):
         if (rows["problem"] != "").all():
             yield describe_unusable(table, method)
@@ -63,6 +63,12 @@ def list_warnings(table: pd.DataFrame) -> Iterator[str]:
         for names, lacking in rows[(rows["problem"] == "") & (rows["absent"] != "")].groupby("absent"):
             cases = format_cases(lacking["case"].unique())
             yield f"{method}: no file of {names}, which counts as not found: {cases}"
+        for names, alike in rows[rows["exchanged"] != ""].groupby("exchanged"):
+            cases = alike["case"].unique()
+            yield (
+                f"{method}: {len(cases)} of {rows['case'].nunique()} cases fit their labels much better with {names} "
+                f"exchanged ({format_cases(cases)}); check how its files were written, and what their numbers mean"
+            )
 
 
 def average_measure(table: pd.DataFrame, target: str, measure: str) -> pd.DataFrame:

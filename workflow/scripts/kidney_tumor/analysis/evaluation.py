@@ -7,8 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from kidney_tumor.analysis.exchanges import find_exchange
 from kidney_tumor.analysis.lesions import LESION_COLUMNS, score_lesions
-from kidney_tumor.analysis.method_scores import COMPARISON_COLUMNS, Conventions, make_rows, score_segmentation
+from kidney_tumor.analysis.method_scores import (
+    COMPARISON_COLUMNS,
+    TEXT_COLUMNS,
+    Conventions,
+    make_rows,
+    score_segmentation,
+)
 from kidney_tumor.data.arrays import read_arrays, write_arrays
 from kidney_tumor.data.cohort import format_cases
 from kidney_tumor.data.segmentations import Segmentation, UnusableError
@@ -87,7 +94,8 @@ def evaluate_case(
         rows = make_rows(method, case, prediction, targets, {}, str(error))
         return Evaluation(pd.DataFrame(rows, columns=COMPARISON_COLUMNS))
     scores = score_segmentation(true, predicted, spacing, conventions)
-    table = pd.DataFrame(make_rows(method, case, prediction, targets, scores, ""), columns=COMPARISON_COLUMNS)
+    rows = make_rows(method, case, prediction, targets, scores, "", find_exchange(true, predicted))
+    table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     views = {target: view for target in targets if (view := find_view(true, predicted, spacing, target))}
     if TARGETS[1] not in targets:
         return Evaluation(table, views=views)
@@ -154,7 +162,7 @@ def add_left_out(table: pd.DataFrame, left_out: Iterable[Sequence[str]], methods
     """
     targets = {method: table.loc[table["method"] == method, "target"].unique() for method in methods}
     rows = [
-        {"method": method, "case": case, "target": target, "file": "", "absent": "", "problem": problem}
+        dict.fromkeys(TEXT_COLUMNS, "") | {"method": method, "case": case, "target": target, "problem": problem}
         for method, case, problem in left_out
         for target in targets[method]
     ]

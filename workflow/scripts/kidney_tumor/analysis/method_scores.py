@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kidney_tumor.analysis.exchanges import find_exchange
 from kidney_tumor.analysis.scoring import compute_dice
 from kidney_tumor.analysis.surface_distances import measure_surfaces
 from kidney_tumor.data.segmentations import Segmentation, UnusableError
@@ -20,10 +21,13 @@ MEASURES = ("dice", "surface_dice", "hd95_mm", "error_ml", "error_percent", "abs
 """What a case is compared by; `score_mask` explains them."""
 SHARES = ("dice", "surface_dice")
 """The measures from 0 to 1."""
-TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "problem")
+TEXT_COLUMNS = ("method", "case", "target", "file", "absent", "exchanged", "problem")
 """The columns of the table of cases that are no numbers."""
-COMPARISON_COLUMNS = ("method", "case", "target", *MEASURES, "label_ml", "predicted_ml", "file", "absent", "problem")
-"""The columns of the table of cases; `absent` names the organs that have no file."""
+COMPARISON_COLUMNS = (
+    *("method", "case", "target", *MEASURES, "label_ml", "predicted_ml"),
+    *("file", "absent", "exchanged", "problem"),
+)
+"""The columns of the table of cases; `absent` names the organs that have no file, `exchanged` is of `find_exchange`."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,14 @@ def score_method(
     rows = []
     for segmentation in segmentations:
         scores: dict[str, dict[str, float]] = {}
-        problem = ""
+        problem = exchanged = ""
         try:
-            scores = score_segmentation(truth, segmentation.read(image), read_geometry(image).spacing)
+            prediction = segmentation.read(image)
+            scores = score_segmentation(truth, prediction, read_geometry(image).spacing)
+            exchanged = find_exchange(truth, prediction)
         except UnusableError as error:
             problem = str(error)
-        rows += make_rows(method, case, segmentation, segmentation.targets, scores, problem)
+        rows += make_rows(method, case, segmentation, segmentation.targets, scores, problem, exchanged)
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
@@ -145,7 +151,9 @@ def make_rows(
     targets: Sequence[str],
     scores: Mapping[str, Mapping[str, float]],
     problem: str,
+    exchanged: str = "",
 ) -> list[dict[str, object]]:
-    """Make the rows of a segmentation for some targets, with its scores, which may be none, or a problem."""
-    given = {"method": method, "case": case, "file": segmentation.name, "absent": "", "problem": problem}
+    """Make the rows of a segmentation for some targets, with its scores and what looks exchanged, or a problem."""
+    given = {"method": method, "case": case, "file": segmentation.name}
+    given |= {"absent": "", "exchanged": exchanged, "problem": problem}
     return [given | {"target": target} | dict(scores.get(target, {})) for target in targets]
