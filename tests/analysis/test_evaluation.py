@@ -203,6 +203,18 @@ def test_a_file_that_is_mirrored_says_so(pair, tmp_path):
     assert found.scores["dice"][0] == pytest.approx(12 / 20)
 
 
+def test_labels_without_tumors_call_no_tumor_a_kidney(pair, tmp_path):
+    """The tumor is most of the kidney, and marked correctly; labels with one number for both call neither a tumor."""
+    label, segmentation, truth, _ = pair
+    for name in ("truth", "prediction"):
+        save(tmp_path / f"{name}.nii.gz", np.where(truth == 1, 2, truth > 0).astype(np.uint8))
+    wrong = 2 * ["kidney as tumor"]
+    for values, expected in (({"kidney": [1, 2], "tumor": []}, [""]), ({"kidney": [2], "tumor": [1]}, wrong)):
+        truth_of = replace(label, values=values)
+        found = evaluation.evaluate_case("m", "a", truth_of, segmentation, DEFAULTS, 10)
+        assert found.scores["exchanged"].tolist() == expected
+
+
 def test_two_empty_masks_count_as_perfect_if_asked_and_are_not_drawn(tmp_path, drawn):
     """Of a case without a tumor the kidney alone is drawn, and of one without anything nothing."""
     kidney, nothing = np.zeros((2, 4, 5, 6), np.uint8)

@@ -186,11 +186,14 @@ def test_the_threshold_trains_again_only_where_it_validates(finished):
     assert lines[1].replace("--threshold 0.4", "--threshold 0.5") == lines[0]
 
 
-@pytest.mark.parametrize(("cores", "expected"), [(2, 1), (7, 3), (64, 4)])
-def test_what_is_told_its_threads_leaves_half_of_the_cores(finished, project, cores, expected):
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [(["--cores", 2], 1), (["--cores", 7], 3), (["--cores", 64], 4), (["--cores", 4, "--jobs", 50], 4)],  # a cluster
+)
+def test_what_is_told_its_threads_leaves_half_of_this_machine(finished, project, options, expected):
     """The option of a script and the line of its rule belong together, or its pool has one worker for ever."""
     cohort_of(finished, project.folder / "cohort")
-    result = project.snakemake(OWN, "--dry-run", "--printshellcmds", "--quiet", "host", "--cores", cores)
+    result = project.snakemake(OWN, "--dry-run", "--printshellcmds", "--quiet", "host", *options)
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", result.stdout, re.MULTILINE)
     names = ("check_cohort", "measure_tumors", "measure_labels", "trace_labels")
     told = {rule: what for rule, what in jobs if rule in names}

@@ -86,11 +86,12 @@ GATE = [] if COHORT.complete == COHORT.cases else "<results>/cohort.tsv"
 
 
 def count_label_threads():
-    """Count the cores of a job that reads all labels: at most half of those of this machine, beside a training."""
+    """Count the cores of a job that reads all labels: on this machine at most half of them, to run beside a training."""
     if COHORT.is_phantom:  # small
         return 1
-    cores = workflow.resource_settings.cores if workflow.is_main_process else None  # none, too, for a cluster
-    return max(1, min(4, cores // 2)) if cores else 4
+    settings = workflow.resource_settings
+    on_cluster = settings.nodes or not workflow.is_main_process
+    return 4 if on_cluster or not settings.cores else max(1, min(4, settings.cores // 2))
 
 
 LABEL_THREADS = count_label_threads()

@@ -4,21 +4,14 @@ import argparse
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from kidney_tumor import schema
+from kidney_tumor import IS_SCRIPT, schema
 from kidney_tumor.data.cohort import parse_case
 from kidney_tumor.data.remedies import explain
 from kidney_tumor.errors import UserError, fail
-
-SCRIPT = Path(sys.argv[0]).resolve()
-IS_SCRIPT = SCRIPT.is_file() and SCRIPT.parent == Path(__file__).resolve().parents[1]
-"""Whether this process is that of a script, which imports, runs and ends."""
-if IS_SCRIPT:
-    gc.disable()  # until `run`: what is imported is no garbage, and the search for it takes a tenth of its time
 
 Arguments = argparse.Namespace
 Main = Callable[[Arguments], None]
@@ -64,6 +57,7 @@ def run_main(*names: str, without: Collection[str] = (), output: str = "") -> Ca
             for name, settings in given + shared + OPTIONS.get(main, []):
                 parser.add_argument(f"--{name}", **settings)
             run(main, parser)
+        gc.enable()  # in a script's process that only works for another one, and so does not run it
         return main
 
     return run_if_script

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kidney_tumor.analysis.exchanges import AS_TUMOR
 from kidney_tumor.analysis.method_scores import MEASURES, SHARES
 from kidney_tumor.analysis.statistics import (
     CONFIDENCE,
@@ -63,11 +64,24 @@ def list_warnings(table: pd.DataFrame) -> Iterator[str]:
         for names, lacking in rows[(rows["problem"] == "") & (rows["absent"] != "")].groupby("absent"):
             cases = format_cases(lacking["case"].unique())
             yield f"{method}: no file of {names}, which counts as not found: {cases}"
-        for names, alike in rows[rows["exchanged"] != ""].groupby("exchanged"):
-            cases = alike["case"].unique()
+        yield from _describe_exchanges(rows[rows["problem"] == ""])
+
+
+def _describe_exchanges(rows: pd.DataFrame) -> Iterator[str]:
+    """Describe what looks exchanged in the cases of a method that are scored."""
+    for exchanged, alike in rows[rows["exchanged"] != ""].groupby("exchanged"):
+        cases = alike["case"].unique()
+        share, names = f"in {len(cases)} of {rows['case'].nunique()} cases", format_cases(cases)
+        method = alike["method"].iloc[0]
+        if exchanged == AS_TUMOR:
             yield (
-                f"{method}: {len(cases)} of {rows['case'].nunique()} cases fit their labels much better with {names} "
-                f"exchanged ({format_cases(cases)}); check how its files were written, and what their numbers mean"
+                f"{method}: {share} most of what is marked as tumor is kidney in the labels ({names}); check what the "
+                "numbers in the files mean: kidney and tumor may be exchanged, or be the two kidneys"
+            )
+        else:
+            yield (
+                f"{method}: {share} the masks would fit the labels much better with {exchanged} exchanged ({names}); "
+                "check how these files, or the labels, were written"
             )
 
 

@@ -94,7 +94,8 @@ def evaluate_case(
         rows = make_rows(method, case, prediction, targets, {}, str(error))
         return Evaluation(pd.DataFrame(rows, columns=COMPARISON_COLUMNS))
     scores = score_segmentation(true, predicted, spacing, conventions)
-    rows = make_rows(method, case, prediction, targets, scores, "", find_exchange(true, predicted))
+    exchanged = find_exchange(true, predicted, TARGETS[1] in targets)
+    rows = make_rows(method, case, prediction, targets, scores, "", exchanged)
     table = pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
     views = {target: view for target in targets if (view := find_view(true, predicted, spacing, target))}
     if TARGETS[1] not in targets:

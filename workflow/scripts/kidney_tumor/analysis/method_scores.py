@@ -137,7 +137,7 @@ def score_method(
         try:
             prediction = segmentation.read(image)
             scores = score_segmentation(truth, prediction, read_geometry(image).spacing)
-            exchanged = find_exchange(truth, prediction)
+            exchanged = find_exchange(truth, prediction, TARGETS[1] in segmentation.targets)
         except UnusableError as error:
             problem = str(error)
         rows += make_rows(method, case, segmentation, segmentation.targets, scores, problem, exchanged)
