@@ -161,6 +161,9 @@ def test_all_planes_are_seen_and_nothing_is_wider_than_the_window(browser, width
     wait(browser, lambda: browser.execute_script("return innerWidth") == width)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     wait(browser, lambda: len(find_planes(browser)[0]) == 3)
+    parts = {name: browser.find_element("css selector", name).rect["y"] for name in ("main", "form", "footer")}
+    expected = ["main", "footer", "form"] if width == 390 else ["form", "main", "footer"]  # a narrow one: picture first
+    assert sorted(parts, key=parts.get) == expected
 
 
 def test_nothing_is_loaded_and_nothing_fails(browser):
