@@ -96,6 +96,6 @@ def test_warnings_count_cases_once_that_are_scored():
     _, marked, mirrored = sorted(list_warnings(table))
     assert mirrored == (
         "a: in 2 of 4 cases the masks would fit the labels much better with left and right exchanged (case_00000 "
-        "to case_00001); check how these files, or the labels, were written"
+        "to case_00001); check how these files, or the labels, were written before you conclude anything"
     )
     assert marked.startswith("a: in 1 of 4 cases most of what is marked as tumor is kidney in the labels (case_00003);")

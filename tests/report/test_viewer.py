@@ -200,7 +200,7 @@ def test_a_scans_page_says_what_is_measured_and_what_the_filter_left(case):
     write_rows(case / "measures.tsv", [measures])
     result, path = write(case, "--measures", case / "measures.tsv", label=False)
     assert result.returncode == 0, result.stderr
-    notes = re.findall("<p[^>]*>(.*?)</p>", path.read_text().partition('class="notes">')[2].partition("</div>")[0])
+    notes = re.findall("<p[^>]*>(.*?)</p>", path.read_text().partition('class="notes">')[2].partition("</section>")[0])
     kidney, tumor, left, tumor_left = (
         np.count_nonzero(mask) * 3 * 0.75**2 / 1000 for mask in ((TRUTH > 0) | (AFTER > 0), raw, AFTER, AFTER == 2)
     )

@@ -39,14 +39,13 @@ def main(arguments: cli.Arguments) -> None:
     warnings = description["notes"] + list_warnings(
         describe_scan(geometry, description["hu"]), measures["kidney_ml"], known
     )
+    warnings += [*list_unlike(measures), *list_cuts(masks[0]), *list_flat_ends(masks[0], geometry.spacing)]
     if any(member["source"] == "phantom" for member in members):
         some = "the" if all(member["source"] == "phantom" for member in members) else "some of the"
-        warnings.insert(
-            0,
+        warnings.append(
             f"{some} networks were trained on phantoms and know no patient: they are not yet of use for measurements, "
-            "mark other organs as kidney or tumor, and find few tumors",
+            "mark other organs as kidney or tumor, and miss tumors"
         )
-    warnings += [*list_unlike(measures), *list_cuts(masks[0]), *list_flat_ends(masks[0], geometry.spacing)]
     faults = list_faults(*masks, geometry.spacing, images)
     used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}

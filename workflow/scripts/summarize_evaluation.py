@@ -50,8 +50,10 @@ def main(arguments: cli.Arguments) -> None:
         lambda method, case, target: evaluation.read_view(arguments.folder / method / case / "views.npz", target),
         arguments.figure_worst,
     )
+    unmatched = evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown)
     lines = [
         f"labels: {arguments.truth}, {len(arguments.cases)} cases",
+        *(f"warning: {warning}" for warning in (*comparison.list_warnings(scored), *unmatched)),
         *evaluation.describe_methods(summary, detection),
         *(f"warning: {warning}" for warning in evaluation.list_unequal(summary)),
         "intervals are of 95 %; that of the mean of a Dice allows for failures too rare to be among these cases, so it",
@@ -59,8 +61,6 @@ def main(arguments: cli.Arguments) -> None:
     ]
     for _, row in differences[differences["measure"] == "dice"].iterrows():
         lines.append(comparison.describe_difference(row, arguments.methods[0]))
-    unmatched = evaluation.list_unmatched(arguments.left_out, len(arguments.cases), arguments.unknown)
-    lines += [f"warning: {warning}" for warning in (*comparison.list_warnings(scored), *unmatched)]
     lines.append(f"cases: {arguments.output}; means: {arguments.output_summary}; tumors: {arguments.output_lesions}")
     if len(differences):
         lines.append(f"differences of all measures: {arguments.output_differences}")

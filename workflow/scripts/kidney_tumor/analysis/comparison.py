@@ -81,7 +81,7 @@ def _describe_exchanges(rows: pd.DataFrame) -> Iterator[str]:
         else:
             yield (
                 f"{method}: {share} the masks would fit the labels much better with {exchanged} exchanged ({names}); "
-                "check how these files, or the labels, were written"
+                "check how these files, or the labels, were written before you conclude anything"
             )
 
 
