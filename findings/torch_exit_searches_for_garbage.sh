@@ -1,9 +1,9 @@
 #!/bin/bash
-# A process that imports torch 2.13.0, and does nothing with it, spends a fifth of its processor time searching for garbage.
+# A process that imports torch 2.13.0, and does nothing with it, spends a seventh to a fifth of its time searching for garbage.
 #
 # When Python ends, it searches all objects for garbage, and torch's import leaves 165,000 of them. Guess beforehand: the end costs
 # nothing, since the operating system takes the memory back. But it took 0.2 to 0.5 s, an eighth to a fifth of the process, and
-# more of the import itself goes into such searches. `gc.freeze()` after the import leaves what is there out of the last one, and
+# some of the import goes into such searches, too. `gc.freeze()` after the import leaves what is there out of the last one, and
 # `gc.disable()` before it leaves them out of the import. This workflow's scripts do both.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -42,7 +42,7 @@ objects = subprocess.run(
 print(f"Python {sys.version.split()[0]}, torch 2.13.0: {objects.stdout.strip()} objects that are searched")
 for way, median in zip(WAYS, medians):
     print(f"{way}: {median:.2f} s of the processor, {median / medians[0]:.2f} of the first")
-sys.exit(not (medians[1] < 0.95 * medians[0] and medians[2] < 0.9 * medians[0]))
+sys.exit(not (medians[1] < 0.95 * medians[0] and medians[2] < 0.95 * medians[0]))
 PYTHON
 echo "2026-11-30"
 "$folder/venv/bin/python" "$folder/compare.py"
