@@ -57,7 +57,8 @@ def run_main(*names: str, without: Collection[str] = (), output: str = "") -> Ca
             for name, settings in given + shared + OPTIONS.get(main, []):
                 parser.add_argument(f"--{name}", **settings)
             run(main, parser)
-        gc.enable()  # in a script's process that only works for another one, and so does not run it
+        elif IS_SCRIPT:
+            gc.enable()  # this process only works for the script's own, and so does not run it
         return main
 
     return run_if_script
