@@ -103,7 +103,7 @@ class Experiment:
         options = list_training_options(config, target, cases)
         code = digest_code(measure.SCRIPTS / "train.py")
         digest = hashlib.sha256(json.dumps([options, cases, code]).encode()).hexdigest()[:16]
-        return self.work / "networks" / f"{digest}_{target}.pt", [*options, "--cases", *cases]
+        return self.work / "networks" / f"{digest}_{target}.safetensors", [*options, "--cases", *cases]
 
     def train(self, job):
         path, options = job

@@ -1,8 +1,5 @@
 """Time inference against one slice at a time, and against MONAI's BasicUNet."""
 
-import tempfile
-from pathlib import Path
-
 import measure
 import numpy as np
 import torch
@@ -10,9 +7,12 @@ from training import SCALES, WINDOW, make_peer, make_phantoms
 
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.data.targets import NETWORKS
-from kidney_tumor.networks import models
-from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.device import choose_device
+from kidney_tumor.networks.engines import choose_engine
+from kidney_tumor.networks.hardware import DEVICE_KEYS, THREADS
+from kidney_tumor.networks.inference import TorchEngine, list_weights, normalize
+from kidney_tumor.networks.models import Architecture, Model, View
+from kidney_tumor.networks.unet import UNet
 
 
 def predict_one_by_one(networks, images, torch_device):
@@ -22,7 +22,7 @@ def predict_one_by_one(networks, images, torch_device):
         for network, view in zip(networks, (images, crop_to_view(images, "tumor", "lower_half")), strict=True):
             mask = np.empty(view.shape, np.uint8)
             for number, image in enumerate(view):
-                slice_ = models.normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
+                slice_ = normalize(torch.from_numpy(image)[None].to(torch_device), WINDOW)
                 mask[number] = (torch.sigmoid(network(slice_)) > 0.5)[0, 0].cpu().numpy()
             masks.append(mask)
     return masks
@@ -35,30 +35,28 @@ def main(arguments):
     torch.manual_seed(0)
     networks = [UNet(channels, 4, True).to(device.torch_device).eval() for _ in NETWORKS]
     peers = [make_peer(channels).to(device.torch_device).eval() for _ in NETWORKS]
-    monai = [
-        models.Model(peer, target, size, WINDOW, "lower_half") for peer, target in zip(peers, NETWORKS, strict=True)
-    ]
     images, _ = make_phantoms(arguments.slices, size)
-    loaded = []
-    with tempfile.TemporaryDirectory() as folder:
-        for network, target in zip(networks, NETWORKS, strict=True):
-            path = Path(folder, f"{target}.pt")
-            models.save_model(
-                path, models.Model(network, target, size, WINDOW, "lower_half"), Architecture(channels, 4, True)
-            )
-            loaded.append(models.load_model(path, target, device))
+    views = [View(target, size, WINDOW, "lower_half") for target in NETWORKS]
+    parts = [
+        Model(list_weights(network), Architecture(channels, 4, True), view)
+        for network, view in zip(networks, views, strict=True)
+    ]
+    torch_engine, engine = TorchEngine(device), choose_engine(arguments)
+    loaded, torch_loaded = ([chosen.load(part) for part in parts] for chosen in (engine, torch_engine))
+    monai = list(zip(peers, views, strict=True))
 
-    def segment(trained):
-        return [values > 0.5 for values in models.predict_probabilities(trained, images, device, batch)]
+    def segment(chosen, trained):
+        return [values > 0.5 for values in chosen.predict(trained, images, batch)]
 
     if device.precision == torch.float32:
         alone = predict_one_by_one(networks, images, device.torch_device)
-        for mask, expected in zip(segment(loaded), alone, strict=True):
+        for mask, expected in zip(segment(engine, loaded), alone, strict=True):
             assert np.mean(mask != expected) < 1e-4  # Sums in another order are rounded differently.
     contenders = {
         "a slice at a time, float32": lambda: predict_one_by_one(networks, images, device.torch_device),
-        "MONAI BasicUNet, batches": lambda: segment(monai),
-        "here": lambda: segment(loaded),
+        "MONAI BasicUNet, batches": lambda: segment(torch_engine, monai),
+        "here, PyTorch": lambda: segment(torch_engine, torch_loaded),
+        "here": lambda: segment(engine, loaded),
     }
     print(f"{arguments.slices} slices of {size} pixels, on {device.name}")
     comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **scale)

@@ -18,8 +18,8 @@ from kidney_tumor.data.stages import merge
 from kidney_tumor.data.targets import NETWORKS, TARGETS
 from kidney_tumor.filter.constraints import FilterOptions
 from kidney_tumor.filter.postprocessing import postprocess, read_ratio_range
-from kidney_tumor.networks import models
-from kidney_tumor.networks.device import choose_device
+from kidney_tumor.networks.engines import choose_engine
+from kidney_tumor.networks.models import load_model
 from kidney_tumor.scans.manifest import SYNTHETIC, read_manifest
 from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.colors import LABEL_COLORS
@@ -34,13 +34,13 @@ SMALLEST = DEFAULTS["postprocess"]["min_component_voxels"]
 """The number of voxels from which on a component is a tumor."""
 
 
-def segment(device, networks, image):
+def segment(engine, networks, image):
     """Segment a CT; return the raw masks of kidney + tumor and of tumor, (slices, rows, columns), and the spacing."""
     inference = DEFAULTS["inference"]
     with tempfile.TemporaryDirectory() as temporary:
-        store = extract(image, None, networks[0].size, Path(temporary) / image.parent.name)
-    values = models.predict_probabilities(networks, store.images, device, inference["batch_size"])
-    size, shape = networks[0].size, store.geometry.shape
+        store = extract(image, None, networks[0].view.size, Path(temporary) / image.parent.name)
+    values = engine.predict(networks, store.images, inference["batch_size"])
+    size, shape = networks[0].view.size, store.geometry.shape
     masks = [restore(value, size, shape, inference["restore"], inference["threshold"]) > 0 for value in values]
     return masks, store.geometry.spacing
 
@@ -69,10 +69,10 @@ def draw_picture(path, image, spacing, labels):
     figure.savefig(path, dpi=110)
 
 
-def score_volume(name, image, label, networks, device, ratios, picture=None):
+def score_volume(name, image, label, networks, engine, ratios, picture=None):
     """Score a CT whose slices are neighbors: a row for each stage and target; draw it if there is a path for it."""
     truth = read_label_masks(label)
-    raw, spacing = segment(device, networks, image)
+    raw, spacing = segment(engine, networks, image)
     options = fill_dataclass(FilterOptions, DEFAULTS["postprocess"] | {"percentiles": None})
     merged = postprocess(*raw, spacing, ratios, options).segmentation
     if picture:
@@ -88,12 +88,12 @@ def score_volume(name, image, label, networks, device, ratios, picture=None):
     return rows
 
 
-def score_slices(root, networks, device):
+def score_slices(root, networks, engine):
     """Score single slices: the Dice of each in which the label or the mask shows the target, before the filter."""
     rows = []
     for folder in sorted(root.glob("case_*")):
         truth = read_label_masks(folder / "segmentation.nii.gz")
-        raw, _ = segment(device, networks, folder / "imaging.nii.gz")
+        raw, _ = segment(engine, networks, folder / "imaging.nii.gz")
         for target, true, mask in zip(TARGETS, truth, raw, strict=True):
             for number, (one, other) in enumerate(zip(true.to_volume(), mask, strict=True)):
                 if one.any():
@@ -110,13 +110,13 @@ def main():
     parser.add_argument("--slices", type=Path, help="folder of cases whose slices are no neighbors")
     parser.add_argument("--picture", type=Path, help="figure of the first volume to draw, .png")
     arguments = parser.parse_args()
-    device = choose_device(Namespace(device="cpu", precision="auto", deterministic="auto", threads=2))
+    engine = choose_engine(Namespace(device="cpu", precision="auto", deterministic="auto", threads=2))
     commit = read_manifest(arguments.models)["commit"]
-    networks = [models.load_model(arguments.models / f"{target}.pt", target, device) for target in NETWORKS]
+    networks = [engine.load(load_model(arguments.models / f"{target}.safetensors", target)) for target in NETWORKS]
     ratios = read_ratio_range(arguments.models / "ratio_range.json")
     facts = {"networks": commit}
     if arguments.slices:
-        slices = score_slices(arguments.slices, networks, device)
+        slices = score_slices(arguments.slices, networks, engine)
         for target, part in slices.groupby("target", sort=False):
             cases = part.groupby("case")["dice"].mean()
             low, high = estimate_interval(cases.to_numpy(), np.mean, DEFAULTS["statistics"]["seed"])
@@ -130,7 +130,7 @@ def main():
         row
         for number, (name, image, label) in enumerate(arguments.volume)
         for row in score_volume(
-            name, Path(image), Path(label), networks, device, ratios, None if number else arguments.picture
+            name, Path(image), Path(label), networks, engine, ratios, None if number else arguments.picture
         )
     ]
     if rows:

@@ -11,8 +11,9 @@ from extraction import make_phantom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from kidney_tumor.files import write_json
-from kidney_tumor.networks import models
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.inference import list_weights
+from kidney_tumor.networks.models import Architecture, Model, View, save_model
+from kidney_tumor.networks.unet import UNet
 from kidney_tumor.volumes.nifti import read_geometry, write_volume
 
 SLICES, SIZE, WINDOW = 1059, 96, (-79.0, 304.0)
@@ -50,9 +51,10 @@ def write_networks(folder):
     """Write networks of the demo's size with random weights; return the words that name them to a script."""
     words = []
     for target in ("kidney", "tumor"):
-        network = models.Model(UNet(8, 4, True), target, SIZE, WINDOW, "lower_half")
-        models.save_model(folder / f"{target}.pt", network, Architecture(8, 4, True))
-        words += [f"--{target}-model", folder / f"{target}.pt"]
+        view = View(target, SIZE, WINDOW, "lower_half")
+        model = Model(list_weights(UNet(8, 4, True)), Architecture(8, 4, True), view)
+        save_model(folder / f"{target}.safetensors", model)
+        words += [f"--{target}-model", folder / f"{target}.safetensors"]
     return words
 
 
@@ -88,7 +90,7 @@ def main(arguments):
         folder = Path(temporary)
         image, label = make_phantom(arguments.slices, "int16")
         write_json(folder / "range.json", {"low": 1, "high": 100})
-        checksums = {f"{target}.pt": "0" * 64 for target in ("kidney", "tumor")}
+        checksums = {f"{target}.safetensors": "0" * 64 for target in ("kidney", "tumor")}
         write_json(folder / "model.json", {"cohort": EVERYTHING, "source": "kits19", "sha256": checksums})
         networks = write_networks(folder)
         for name, affine in (("ipl", IPL), ("ras", RAS)):

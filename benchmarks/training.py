@@ -12,10 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from kidney_tumor.data.slices import SliceStore, save_slices
 from kidney_tumor.networks.dataset import DiskDataset, MemoryDataset
-from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import choose_device
+from kidney_tumor.networks.hardware import DEVICE_KEYS, THREADS
 from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.models import Architecture
 from kidney_tumor.networks.training import Hyperparameters, Task, train
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.unet import UNet
 from kidney_tumor.schema import fill_dataclass, read_defaults
 from kidney_tumor.volumes.grid import Geometry
 

@@ -28,9 +28,8 @@ def test_locks_are_free_again_when_their_process_dies(tmp_path, monkeypatch):
 
 def test_each_process_claims_another_of_several_gpus(tmp_path):
     """And a process that sees one GPU, or none, keeps what it sees."""
-    code = (
-        "import os, sys; sys.path[0:0] = [sys.argv[1]]; from kidney_tumor.networks.gpu import claim_gpu; claim_gpu(); "
-    )
+    code = "import os, sys; sys.path[0:0] = [sys.argv[1]]; from kidney_tumor.networks import hardware; "
+    code += "hardware.claim_gpu(); "
     code += "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); sys.stdin.read()"
     others, claimed = [], []
     for seen in ("2,5", "2,5", "2", ""):

@@ -13,7 +13,7 @@ def save_networks(
     """Save a folder of networks, with some changes of its manifest, which is returned."""
     write_json(folder / "ratio_range.json", dict(zip(("low", "high"), ratios, strict=True)) | {"unit": unit})
     for target in ("kidney", "tumor"):
-        (folder / f"{target}.pt").write_text(target)
+        (folder / f"{target}.safetensors").write_text(target)
     checksums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
     content = {"format": 2, "commit": "abc", "size": 32, "hu_window": [-79, 304], "tumor_rows": "all", "cohort": {}}
     content |= {"sha256": checksums} | changes

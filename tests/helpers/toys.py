@@ -5,12 +5,16 @@ import torch
 
 from kidney_tumor import cli
 from kidney_tumor.networks.dataset import MemoryDataset
-from kidney_tumor.networks.device import DEVICE_KEYS, Device, choose_device
+from kidney_tumor.networks.device import Device, choose_device
+from kidney_tumor.networks.engines import OpenVinoEngine
+from kidney_tumor.networks.hardware import DEVICE_KEYS
+from kidney_tumor.networks.inference import list_weights
+from kidney_tumor.networks.models import Architecture, Model, View
 from kidney_tumor.networks.training import Hyperparameters, Task, train
-from kidney_tumor.networks.unet import Architecture
 from kidney_tumor.schema import fill_dataclass, read_defaults
 
 CPU = Device(torch.device("cpu"))
+ENGINE = OpenVinoEngine(1, "float32")
 SMALL = Architecture(base_channels=4, depth=2, batch_norm=True)
 
 
@@ -23,6 +27,11 @@ def squares(rng, count=24, size=16):
         mask[y : y + 6, x : x + 6] = 1
         image += 200 * mask.astype(np.int16)
     return images, masks
+
+
+def model_of(network, *view, architecture=SMALL):
+    """The model of a network, which sees slices in a view: a target, a size, a window in HU, and rows."""
+    return Model(list_weights(network), architecture, View(*view))
 
 
 def slices_of(images, masks):

@@ -11,9 +11,8 @@ import torch
 from helpers.toys import CPU, SMALL, Counted, hyperparameters, slices_of, squares
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
+from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint, write_tensors
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.models import write_tensors
 from kidney_tumor.networks.training import Task, train
 
 

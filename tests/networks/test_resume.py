@@ -25,8 +25,8 @@ from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import Device
 from kidney_tumor.networks.loss import compute_loss
+from kidney_tumor.networks.models import Architecture
 from kidney_tumor.networks.training import Task, train
-from kidney_tumor.networks.unet import Architecture
 
 MOMENTS = int(os.environ.get("KILLS", "3"))
 EPOCHS = 12
@@ -56,7 +56,7 @@ def command(finished):
 
 @pytest.fixture(scope="module")
 def undisturbed(command, tmp_path_factory):
-    model = tmp_path_factory.mktemp("undisturbed") / "kidney.pt"
+    model = tmp_path_factory.mktemp("undisturbed") / "kidney.safetensors"
     result = run_script("train", *command, "--output", model)
     assert result.returncode == 0, result.stderr
     return model
@@ -85,13 +85,13 @@ def history(model):
 def assert_same(model, reference):
     assert model.read_bytes() == reference.read_bytes()
     assert history(model) == history(reference)
-    assert [path.name for path in sorted(model.parent.iterdir())] == ["kidney.json", "kidney.pt"]
+    assert [path.name for path in sorted(model.parent.iterdir())] == ["kidney.json", "kidney.safetensors"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(MOMENTS))
 def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, seed):
-    moment, model = random.Random(seed), tmp_path / "kidney.pt"
+    moment, model = random.Random(seed), tmp_path / "kidney.safetensors"
     epoch_seconds = json.loads(undisturbed.with_suffix(".json").read_text())["seconds"] / EPOCHS
     process = start(command, model)
     after_epoch(process, moment.randint(2, EPOCHS // 2))  # the state of the epoch before is written
@@ -108,7 +108,7 @@ def test_killed_at_any_moment_it_ends_the_same(command, undisturbed, tmp_path, s
 
 @pytest.mark.slow
 def test_told_to_stop_it_saves_within_the_epoch(command, undisturbed, tmp_path):
-    model = tmp_path / "kidney.pt"
+    model = tmp_path / "kidney.safetensors"
     process = start(command, model)
     after_epoch(process, 2)
     process.send_signal(signal.SIGTERM)
@@ -242,7 +242,7 @@ def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
     long = {"epochs": 400, "early_stopping_patience": 400}
     config = merged(TINY, training=long)
     (project.folder / "user.yaml").write_text(yaml.safe_dump(config))
-    goal, log = f"{RESULTS}/models/kidney.pt", project.folder / RESULTS / "logs/train/kidney.log"
+    goal, log = f"{RESULTS}/models/kidney.safetensors", project.folder / RESULTS / "logs/train/kidney.log"
     command = [sys.executable, "-m", "snakemake", goal, "--cores", "1", "--configfile", "user.yaml"]
     process = subprocess.Popen(
         command, cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -270,9 +270,9 @@ def test_a_whole_run_told_to_stop_goes_on(finished, copy_of, number):
 
 @pytest.mark.slow
 def test_a_second_training_of_the_same_model_is_refused(command, tmp_path):
-    process = start([*command, "--epochs", 999], tmp_path / "kidney.pt")
+    process = start([*command, "--epochs", 999], tmp_path / "kidney.safetensors")
     after_epoch(process, 1)
-    result = run_script("train", *command, "--output", tmp_path / "kidney.pt")
+    result = run_script("train", *command, "--output", tmp_path / "kidney.safetensors")
     process.kill()
     process.wait()
     assert result.returncode == 1
@@ -298,7 +298,7 @@ def test_told_to_stop_while_it_starts_it_stops(finished, copy_of, number):
     """The signal comes while torch is being imported, when there is nothing to save."""
     project = copy_of(finished)
     (project.folder / "user.yaml").write_text(yaml.safe_dump(merged(TINY, training={"epochs": 4000})))
-    command = [sys.executable, "-m", "snakemake", f"{RESULTS}/models/kidney.pt", "--cores", "1"]
+    command = [sys.executable, "-m", "snakemake", f"{RESULTS}/models/kidney.safetensors", "--cores", "1"]
     process = subprocess.Popen(
         [*command, "--configfile", "user.yaml"], cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
@@ -320,7 +320,7 @@ def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monke
     for _ in range(2):
         locks.acquire("gpu", ["0", "1"])
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path)}
-    process = start([*command, "--device", "auto"], tmp_path / "kidney.pt", environment)
+    process = start([*command, "--device", "auto"], tmp_path / "kidney.safetensors", environment)
     assert process.stdout.readline() == "waiting for a free gpu\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) != 0
@@ -330,7 +330,7 @@ def test_told_to_stop_while_it_waits_for_a_gpu_it_stops(command, tmp_path, monke
 @pytest.fixture
 def interrupted(command, tmp_path) -> Path:
     """The folder of a training that was killed after its second epoch."""
-    process = start(command, tmp_path / "kidney.pt")
+    process = start(command, tmp_path / "kidney.safetensors")
     after_epoch(process, 2)
     process.kill()
     process.wait()
@@ -339,7 +339,7 @@ def interrupted(command, tmp_path) -> Path:
 
 @pytest.mark.slow
 def test_another_configuration_starts_over(command, interrupted, undisturbed):
-    model, state = interrupted / "kidney.pt", interrupted / "kidney.resume.pt"
+    model, state = interrupted / "kidney.safetensors", interrupted / "kidney.resume.pt"
     kept = state.read_bytes()
     result = run_script("train", *command, "--output", model, "--epochs", 3)
     assert result.returncode == 0, result.stderr
@@ -355,14 +355,14 @@ def test_another_configuration_starts_over(command, interrupted, undisturbed):
 @pytest.mark.slow
 def test_a_finished_training_is_not_lost_with_its_model(command, tmp_path):
     """Snakemake deletes the outputs of a job that it rejects; what was trained is then in the state."""
-    model = tmp_path / "kidney.pt"
+    model = tmp_path / "kidney.safetensors"
     assert run_script("train", *command, "--output", model, "--keep-state").returncode == 0
-    expected = torch.load(model)["state_dict"]
+    expected = model.read_bytes()
     model.unlink()
     result = run_script("train", *command, "--output", model, "--keep-state")
     assert "continues after" in result.stdout
     assert "epoch " not in result.stdout
-    assert all(torch.equal(torch.load(model)["state_dict"][name], values) for name, values in expected.items())
+    assert model.read_bytes() == expected
     assert run_script("train", *command, "--output", model).returncode == 0
     assert not model.with_suffix(".resume.pt").exists()
 

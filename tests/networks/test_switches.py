@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import AFFINE, run_script
-from helpers.toys import CPU, SMALL, chosen, fitted, hyperparameters, slices_of, squares
+from helpers.toys import CPU, ENGINE, SMALL, chosen, fitted, hyperparameters, model_of, slices_of, squares
 
 from kidney_tumor.data.slices import extract
 from kidney_tumor.errors import UserError
@@ -17,7 +17,7 @@ from kidney_tumor.networks.augmentation import augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import load_dataset
 from kidney_tumor.networks.training import Task, train
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.unet import UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 from kidney_tumor.volumes.labels import read_label
 from kidney_tumor.volumes.nifti import write_volume
@@ -57,12 +57,12 @@ def test_a_share_of_the_slices_without_the_target(stored, share):
 
 
 def test_a_network_that_sees_all_rows_survives_its_file(tmp_path, rng):
-    architecture = Architecture(base_channels=2, depth=1, batch_norm=True)
-    model = models.Model(UNet(2, 1, True).eval(), "tumor", 16, WINDOW, "all")
-    models.save_model(tmp_path / "tumor.pt", model, architecture)
-    loaded = models.load_model(tmp_path / "tumor.pt", "tumor", CPU)
+    architecture = models.Architecture(base_channels=2, depth=1, batch_norm=True)
+    model = model_of(UNet(2, 1, True), "tumor", 16, WINDOW, "all", architecture=architecture)
+    models.save_model(tmp_path / "tumor.safetensors", model)
+    loaded = ENGINE.load(models.load_model(tmp_path / "tumor.safetensors", "tumor"))
     images = rng.integers(-100, 300, (5, 16, 16)).astype(np.int16)
-    (found,) = models.predict_probabilities([loaded], images, CPU, 4)
+    (found,) = ENGINE.predict([loaded], images, 4)
     assert found.shape == images.shape
 
 
@@ -194,11 +194,11 @@ def test_validation_dice_is_the_mean_over_cases(tmp_path):
             write_volume(tmp_path / f"{name}.nii.gz", volume, AFFINE.tolist())
         folders.append(tmp_path / f"case_{number:05d}")
         extract(tmp_path / "i.nii.gz", tmp_path / "l.nii.gz", 8, folders[-1])
-    model = models.Model(Percent(), "kidney", 8, (0, 100), "lower_half")
+    network, view = Percent(), models.View("kidney", 8, (0, 100), "lower_half")
     positive = list_positive(folders, "kidney", "lower_half")
     assert positive == folders[:2]
-    assert measure_dice(model, positive, CPU, 1, 0.5) == pytest.approx((2 / 3 + 1) / 2)
-    assert measure_dice(model, positive, CPU, 1, 0.2) == pytest.approx((4 / 7 + 6 / 7) / 2)
+    assert measure_dice(network, view, positive, CPU, 1, 0.5) == pytest.approx((2 / 3 + 1) / 2)
+    assert measure_dice(network, view, positive, CPU, 1, 0.2) == pytest.approx((4 / 7 + 6 / 7) / 2)
     with pytest.raises(UserError, match="no validation case shows any kidney"):
         list_positive(folders[2:], "kidney", "lower_half")
 
@@ -212,17 +212,20 @@ def test_an_ensemble_averages_probabilities(tmp_path):
         for parameter in network.parameters():
             torch.nn.init.zeros_(parameter)
         network.output.bias.data[:] = math.log(probability / (1 - probability))
-        architecture = Architecture(base_channels=1, depth=1, batch_norm=False)
-        models.save_model(tmp_path / name, models.Model(network, target, 8, WINDOW, rows), architecture)
+        architecture = models.Architecture(base_channels=1, depth=1, batch_norm=False)
+        model = model_of(network, target, 8, WINDOW, rows, architecture=architecture)
+        models.save_model(tmp_path / name, model)
 
     for target in ("kidney", "tumor"):
-        save_constant(f"first_{target}.pt", target, 0.9, "lower_half")
-        save_constant(f"second_{target}.pt", target, 0.2, "lower_half")
+        save_constant(f"first_{target}.safetensors", target, 0.9, "lower_half")
+        save_constant(f"second_{target}.safetensors", target, 0.2, "lower_half")
     write_volume(tmp_path / "i.nii.gz", np.zeros((2, 16, 16), np.int16), AFFINE.tolist())
     extract(tmp_path / "i.nii.gz", None, 8, tmp_path / "slices" / "scan")
     arguments = ["--slices", "slices", "--cases", "scan", "--output", "masks", "--precision", "float32"]
     both = [f"--{target}-model" for target in ("kidney", "tumor")]
-    first, second = ([f"{member}_{target}.pt" for target in ("kidney", "tumor")] for member in ("first", "second"))
+    first, second = (
+        [f"{member}_{target}.safetensors" for target in ("kidney", "tumor")] for member in ("first", "second")
+    )
     pairs = [both[0], first[0], second[0], both[1], first[1], second[1]]
 
     def predicted(*words):
@@ -243,7 +246,7 @@ def test_an_ensemble_averages_probabilities(tmp_path):
     assert not list(tmp_path.glob("masks/scan/*_probability.nii.gz"))  # which would be of other masks
     result = run_script("predict", *arguments, both[0], first[0], second[0], both[1], first[1], cwd=tmp_path)
     assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
-    save_constant("second_tumor.pt", "tumor", 0.2, "all")
+    save_constant("second_tumor.safetensors", "tumor", 0.2, "all")
     result = run_script("predict", *arguments, *pairs, cwd=tmp_path)
     assert result.returncode == 1
     assert "see different rows" in result.stderr

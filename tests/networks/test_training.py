@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import run_script
-from helpers.toys import CPU, SMALL, Counted, chosen, fitted, hyperparameters, slices_of, squares
+from helpers.toys import CPU, ENGINE, SMALL, Counted, chosen, fitted, hyperparameters, model_of, slices_of, squares
 
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks import models
 from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.inference import normalize, predict_probabilities
 from kidney_tumor.networks.loss import compute_loss
 from kidney_tumor.networks.training import Task, train
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.unet import UNet
 
 
 def loss_by_hand(logits, mask, weight):
@@ -46,13 +47,13 @@ def test_training_learns(rng, tmp_path):
     network, record = fitted(images, masks, epochs=30)
     losses = [epoch["loss"] for epoch in record["history"]]
     assert losses[-1] < 0.2 * losses[0]
-    model = models.Model(network.eval(), "kidney", 16, (-79, 304), "lower_half")
-    models.save_model(tmp_path / "kidney.pt", model, SMALL)
-    loaded = models.load_model(tmp_path / "kidney.pt", "kidney", CPU)
+    path = tmp_path / "kidney.safetensors"
+    models.save_model(path, model_of(network, "kidney", 16, (-79, 304), "lower_half"))
+    loaded = ENGINE.load(models.load_model(path, "kidney"))
     unseen, truth = squares(np.random.default_rng(99))
-    predicted = models.predict_probabilities([loaded], unseen, CPU, batch_size=5)[0] > 0.5
+    predicted = ENGINE.predict([loaded], unseen, batch_size=5)[0] > 0.5
     assert 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum()) > 0.9
-    np.testing.assert_array_equal(predicted, models.predict_probabilities([loaded], unseen, CPU, 24)[0] > 0.5)
+    np.testing.assert_array_equal(predicted, ENGINE.predict([loaded], unseen, 24)[0] > 0.5)
 
 
 @pytest.mark.parametrize("options", [[], ["--precision", "bfloat16"], ["--deterministic", "false"]], ids=str)
@@ -82,8 +83,8 @@ def test_faster_arithmetic_learns_the_same(rng, options):
         settings = hyperparameters(epochs=30, batch_size=4, learning_rate=0.01, seed=5)
         network, _ = train(Task(slices_of(images, masks), (-79, 304), SMALL, settings, how), lambda line: None)
         assert all(weights.dtype == torch.float32 for weights in network.parameters())
-        model = models.Model(network.eval(), "kidney", 16, (-79, 304), "lower_half")
-        mask, again = (models.predict_probabilities([model], unseen, device, 8)[0] > 0.5 for device in (how, CPU))
+        seeing = network.eval(), models.View("kidney", 16, (-79, 304), "lower_half")
+        mask, again = (predict_probabilities([seeing], unseen, device, 8)[0] > 0.5 for device in (how, CPU))
         assert 2 * (mask & again).sum() / (mask.sum() + again.sum()) > 0.995
         scores.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     assert abs(scores[0] - scores[1]) < 0.005
@@ -98,7 +99,7 @@ def test_training_is_a_plain_loop(rng):
     optimizer = torch.optim.Adam(network.parameters(), 0.01, foreach=False)
     losses = []
     for _ in range(8):  # the whole set is a batch, whose order does not matter
-        logits = network(models.normalize(torch.from_numpy(images), (-79, 304)))
+        logits = network(normalize(torch.from_numpy(images), (-79, 304)))
         loss = compute_loss(logits, torch.from_numpy(masks).float().unsqueeze(1), 0.5)
         optimizer.zero_grad()
         loss.backward()
@@ -192,7 +193,7 @@ def test_what_auto_means_on_a_cpu(monkeypatch, capabilities, onednn, precision):
 def first_losses(images, masks, hu_window=(-79, 304), **changes):
     """The losses of epochs that change nothing, since the learning rate is almost 0."""
     settings = hyperparameters(**{"epochs": 1, "batch_size": 99, "learning_rate": 1e-30, "seed": 5, **changes})
-    network = Architecture(base_channels=2, depth=1, batch_norm=False)
+    network = models.Architecture(base_channels=2, depth=1, batch_norm=False)
     _, record = train(Task(slices_of(images, masks), hu_window, network, settings, CPU), lambda line: None)
     return [epoch["loss"] for epoch in record["history"]]
 
@@ -259,19 +260,18 @@ def test_the_script_alone(stored, tmp_path):
     folder.rename(tmp_path / "all" / "case_00000")
     arguments = ["--cases", "case_00000", "--slices", "all", "--base-channels", "2", "--depth", "1", "--epochs", "2"]
     arguments += ["--hu-window", "-100", "200", "--no-batch-norm", "--negatives", "0"]
-    result = run_script("train", "--target", "kidney", "--output", "kidney.pt", *arguments, cwd=tmp_path)
+    result = run_script("train", "--target", "kidney", "--output", "kidney.safetensors", *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for word in ("epoch  2/2", "loss", "learning rate", "slices/s", "min left"):
         assert word in result.stdout
-    content = torch.load(tmp_path / "kidney.pt", weights_only=True)
-    assert content["target"] == "kidney"
-    assert content["hu_window"] == [-100, 200]
-    assert content["network"] == {"base_channels": 2, "depth": 1, "batch_norm": False}
+    model = models.load_model(tmp_path / "kidney.safetensors", "kidney")
+    assert model.view.hu_window == (-100, 200)
+    assert model.architecture == models.Architecture(base_channels=2, depth=1, batch_norm=False)
     record = (tmp_path / "kidney.json").read_text()
     for key in ("epochs_run", "seed", "history", "versions", "torch", "training_slices"):
         assert f'"{key}"' in record
     (tmp_path / "all" / "case_00000" / "labels.npy").write_bytes(b"")
-    result = run_script("train", "--target", "kidney", "--output", "again.pt", *arguments, cwd=tmp_path)
+    result = run_script("train", "--target", "kidney", "--output", "again.safetensors", *arguments, cwd=tmp_path)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    assert not (tmp_path / "again.pt").exists()
+    assert not (tmp_path / "again.safetensors").exists()

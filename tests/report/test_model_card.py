@@ -16,7 +16,7 @@ TEMPLATE = RESOURCES / "model_card.md"
 def test_the_manifest_is_true(finished):
     results = finished.folder / RESULTS
     manifest = json.loads((results / "models" / "model.json").read_text())
-    assert set(manifest["sha256"]) == {"kidney.pt", "tumor.pt", "ratio_range.json"}
+    assert set(manifest["sha256"]) == {"kidney.safetensors", "tumor.safetensors", "ratio_range.json"}
     for name, checksum in manifest["sha256"].items():
         assert hashlib.sha256((results / "models" / name).read_bytes()).hexdigest() == checksum
     assert (results / "models" / "ratio_range.json").read_bytes() == (results / "ratio_range.json").read_bytes()

@@ -145,7 +145,10 @@ def test_a_scan_that_cannot_be_read_is_recorded(tmp_path):
     ("change", "says"),
     [
         ({"format": 1}, "has format 1, but this version of the workflow reads 2; use the version .*commit abc"),
-        ({"sha256": {}}, "kidney.pt, tumor.pt, ratio_range.json is not the file of which model.json speaks; copy the"),
+        (
+            {"sha256": {}},
+            "kidney.safetensors, tumor.safetensors, ratio_range.json is not the file of which model.json speaks",
+        ),
         ({}, ""),
     ],
 )
@@ -185,7 +188,7 @@ def test_what_was_left_out_is_a_warning(tmp_path):
     ranges = [[0, 9999]] * 7
     names = ("slice_mm", "height_mm", "width_mm", "hu_low", "hu_middle", "hu_high", "kidney_ml")
     manifest = {"cohort": dict(zip(names, ranges, strict=True)), "source": "kits19"}
-    manifest["sha256"] = {"kidney.pt": "0" * 64, "tumor.pt": "1" * 64}
+    manifest["sha256"] = {"kidney.safetensors": "0" * 64, "tumor.safetensors": "1" * 64}
     (tmp_path / "model.json").write_text(json.dumps(manifest))
     words = ["--slices", out, "--segmentation", out / "segmentation.nii.gz", "--manifest", tmp_path / "model.json"]
     result = run_script("measure_scan", *words, "--output", tmp_path / "measures.tsv")

@@ -18,7 +18,6 @@ from helpers.warm import run_snakemake
 
 from kidney_tumor.data.slices import load_stored
 from kidney_tumor.networks import models
-from kidney_tumor.networks.device import Device
 from kidney_tumor.scans.folder import parse_name
 
 pytestmark = pytest.mark.slow
@@ -54,8 +53,8 @@ def prediction(results, number, target="tumor"):
 DAMAGE = {
     "flipped bits of slices": (lambda r: flip(r / "slices/case_00000/images.npy"), "case_00000/images.npy", "train"),
     "flipped bits of labels": (lambda r: flip(r / "slices/case_00001/labels.npy"), "case_00001/labels.npy", "train"),
-    "a truncated model": (lambda r: truncate(r / "models/kidney.pt"), "models/kidney.pt", "predict"),
-    "flipped bits of a model": (lambda r: flip(r / "models/tumor.pt"), "models/tumor.pt", "predict"),
+    "a truncated model": (lambda r: truncate(r / "models/kidney.safetensors"), "models/kidney.safetensors", "predict"),
+    "flipped bits of a model": (lambda r: flip(r / "models/tumor.safetensors"), "models/tumor.safetensors", "predict"),
     "a truncated prediction": (lambda r: truncate(prediction(r, 0)), "tumor.nii.gz", "postprocess"),
     "flipped bits of a prediction": (lambda r: flip(prediction(r, 0), 0.9), "tumor.nii.gz", "postprocess"),
     "predictions of two cases swapped": (
@@ -134,13 +133,18 @@ def test_a_full_disk(finished, small_disk, tmp_path):
         "--epochs",
         2,  # a state that cannot be written is noticed when the next one is due
     ]
-    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    models = [
+        "--kidney-model",
+        results / "models/kidney.safetensors",
+        "--tumor-model",
+        results / "models/tumor.safetensors",
+    ]
     predicted = ["--slices", kept, "--cases", "case_00000", *models, "--device", "cpu"]
     (disk / "fill").write_bytes(bytes(60 * 1024))
     commands = {
         "slices/images.npy": ("extract_slices", "--image", large / "imaging.nii.gz", "--label",
                               large / "segmentation.nii.gz", "--size", 64, "--output", disk / "slices"),
-        "kidney.resume.pt": ("train", *trained, "--output", disk / "kidney.pt"),
+        "kidney.resume.pt": ("train", *trained, "--output", disk / "kidney.safetensors"),
         "case_00000/kidney.nii.gz": ("predict", *predicted, "--output", disk),
     }  # fmt: skip
     for name, command in commands.items():
@@ -154,7 +158,7 @@ def test_a_full_disk(finished, small_disk, tmp_path):
     for command in commands.values():
         result = run_script(*command)
         assert result.returncode == 0, result.stderr
-    assert (disk / "kidney.pt").exists()
+    assert (disk / "kidney.safetensors").exists()
 
 
 def test_a_read_only_cohort_works(finished, project):
@@ -217,7 +221,7 @@ def test_jobs_at_once_take_different_gpus(finished, copy_of):
         yaml.safe_dump(merged(TINY, device="auto", training={"epochs": 30, "early_stopping_patience": 30}))
     )
     profile = ["--profile", str(ROOT / "profiles" / "local-gpu")]
-    goals = [f"{RESULTS}/models/{target}.pt" for target in ("kidney", "tumor")]
+    goals = [f"{RESULTS}/models/{target}.safetensors" for target in ("kidney", "tumor")]
     words = [*goals, *profile, "--configfile", "user.yaml"]
     result = run_snakemake(project.folder, *words, CUDA_VISIBLE_DEVICES="0,1", TMPDIR=str(project.folder))
     assert result.returncode == 0, result.stderr
@@ -226,25 +230,30 @@ def test_jobs_at_once_take_different_gpus(finished, copy_of):
 
 
 def test_a_model_that_would_run_code_is_refused(tmp_path, finished):
-    """A pickle that calls a function is not loaded, since torch.load is called with weights_only."""
+    """A pickle that calls a function is not loaded, whatever its name."""
 
     class Evil:
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "oops"),)
 
-    torch.save({"state_dict": Evil()}, tmp_path / "kidney.pt")
+    torch.save({"state_dict": Evil()}, tmp_path / "kidney.safetensors")
     results = finished.folder / RESULTS
-    models = ["--kidney-model", tmp_path / "kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    models = ["--kidney-model", tmp_path / "kidney.safetensors", "--tumor-model", results / "models/tumor.safetensors"]
     cases = ["--slices", results / "slices", "--cases", "case_00000", "--output", tmp_path / "out"]
     result = run_script("predict", *cases, *models, "--device", "cpu")
     assert result.returncode == 1
-    assert "kidney.pt is damaged" in result.stderr
+    assert "kidney.safetensors is damaged" in result.stderr
     assert not (tmp_path / "oops").exists()
 
 
 def test_a_case_cannot_leave_its_folder(finished, tmp_path):
     results = finished.folder / RESULTS
-    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    models = [
+        "--kidney-model",
+        results / "models/kidney.safetensors",
+        "--tumor-model",
+        results / "models/tumor.safetensors",
+    ]
     cases = ["--slices", results / "slices", "--cases", "../../etc", "--output", tmp_path / "out"]
     result = run_script("predict", *cases, *models, "--device", "cpu")
     assert result.returncode != 0
@@ -270,4 +279,4 @@ def test_what_cannot_be_read_now_is_not_called_damaged(finished, monkeypatch):
         load_stored(results / "slices/case_00000", "images.npy")
     monkeypatch.setattr(Path, "read_bytes", stale)
     with pytest.raises(OSError, match="Stale"):
-        models.load_model(results / "models/kidney.pt", "kidney", Device(torch.device("cpu")))
+        models.load_model(results / "models/kidney.safetensors", "kidney")

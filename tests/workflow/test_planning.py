@@ -116,7 +116,7 @@ def test_the_state_of_a_training_goes_only_once_its_network_is_there(finished, c
     state.touch()
     (results / "figures" / "fig3.png").unlink()
     if not is_there:
-        (results / "models" / "kidney.pt").unlink()
+        (results / "models" / "kidney.safetensors").unlink()
     result = project.snakemake(TINY, f"{RESULTS}/figures/fig3.png")
     assert result.returncode == 0, result.stdout
     assert "rule train" not in result.stdout
@@ -158,7 +158,7 @@ def test_one_warning_without_a_gpu(finished, project):
     cohort_of(finished, project.folder / "cohort")
     few = {"data": {"cases": [0, 1, 2]}, "split": {"test_cases": 1}}
     config = merged(OWN, device="auto", training={"epochs": 1}, **few)
-    result = project.snakemake(config, *(f"results/own/models/{target}.pt" for target in ("kidney", "tumor")))
+    result = project.snakemake(config, *(f"results/own/models/{target}.safetensors" for target in ("kidney", "tumor")))
     assert result.returncode == 0, result.stdout
     assert result.stdout.count("No GPU found") == 1
     result = project.snakemake(config, "ratio_range", "--quiet", "host")

@@ -46,7 +46,14 @@ def test_eight_orientations_give_the_same_masks(finished, tmp_path, source):
         nib.save(turn(image, codes), tmp_path / f"{codes}.nii.gz")
         scan = ["--scan", tmp_path / f"{codes}.nii.gz", "--size", 32, "--output", slices / codes]
         assert run_script("read_scan", *scan).returncode == 0
-    networks = ["--kidney-model", models / "kidney.pt", "--tumor-model", models / "tumor.pt", "--device", "cpu"]
+    networks = [
+        "--kidney-model",
+        models / "kidney.safetensors",
+        "--tumor-model",
+        models / "tumor.safetensors",
+        "--device",
+        "cpu",
+    ]
     result = run_script("predict", "--slices", slices, "--cases", *EIGHT, "--output", masks, *networks)
     assert result.returncode == 0, result.stderr
     expected = {}
@@ -231,28 +238,30 @@ def test_networks_from_another_machine(finished, project):
     manifests = [project.folder / folder / "model.json" for folder in ("networks", "more")]
     assert run_script("measure_scan", *words, "--manifest", *manifests, cwd=project.folder).returncode == 0
     row = pd.read_csv(project.folder / "both.tsv", sep="\t").iloc[0]
-    assert row["networks"].split() == 2 * [described["sha256"][f"{name}.pt"][:12] for name in ("kidney", "tumor")]
+    assert row["networks"].split() == 2 * [
+        described["sha256"][f"{name}.safetensors"][:12] for name in ("kidney", "tumor")
+    ]
     assert "some of the networks were trained on phantoms" in row["warnings"]
     assert "kidneys measure" not in row["warnings"]  # the second networks know kidneys of any size
     other.write_text(json.dumps(described | {"tumor_rows": "all"}))
     line = refused(project.snakemake(ensemble, "segment", "--dry-run"))
     assert "more has networks for tumor_rows all, networks for lower_half; an ensemble needs the same" in line
     other.write_text(json.dumps(described))
-    (project.folder / "more" / "kidney.pt").unlink()
-    assert "more lacks kidney.pt" in refused(project.snakemake(ensemble, "segment", "--dry-run"))
+    (project.folder / "more" / "kidney.safetensors").unlink()
+    assert "more lacks kidney.safetensors" in refused(project.snakemake(ensemble, "segment", "--dry-run"))
     manifest = project.folder / "networks" / "model.json"
     content = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(content | {"format": 99}))
     line = refused(project.snakemake(config, "segment", "--dry-run"))
     assert "scans.models: networks/model.json has format 99, but this version of the workflow reads 2" in line
     manifest.write_text(json.dumps(content))
-    tumor = project.folder / "networks" / "tumor.pt"
+    tumor = project.folder / "networks" / "tumor.safetensors"
     tumor.write_bytes(tumor.read_bytes() + b"x")
-    assert "scans.models: networks: tumor.pt is not the file of which model.json speaks" in refused(
+    assert "scans.models: networks: tumor.safetensors is not the file of which model.json speaks" in refused(
         project.snakemake(config, "segment", "--dry-run")
     )
     tumor.unlink()
-    assert "networks lacks tumor.pt" in refused(project.snakemake(config, "segment", "--dry-run"))
+    assert "networks lacks tumor.safetensors" in refused(project.snakemake(config, "segment", "--dry-run"))
     manifest.unlink()
     assert "networks/model.json is missing" in refused(project.snakemake(config, "segment", "--dry-run"))
 
@@ -274,7 +283,7 @@ def test_the_networks_that_come_along_segment_a_scan(project):
 
 def test_the_networks_that_come_along_are_whole_and_small():
     assert read_manifest(SYNTHETIC)["source"] == "phantom"
-    assert sum((SYNTHETIC / f"{target}.pt").stat().st_size for target in NETWORKS) <= 8_000_000
+    assert sum((SYNTHETIC / f"{target}.safetensors").stat().st_size for target in NETWORKS) <= 8_000_000
 
 
 def test_an_importer_has_the_networks_that_come_along(project):
@@ -308,7 +317,7 @@ def test_the_networks_of_all_folds_segment_a_scan(project):
     result = project.snakemake(config, goal, "--dry-run", "--printshellcmds", "--quiet", "host")
     folders = [f"{RESULTS}/split_{number}/models" for number in (1, 2)]
     for target in ("kidney", "tumor"):
-        assert f"--{target}-model {' '.join(f'{folder}/{target}.pt' for folder in folders)} " in result.stdout
+        assert f"--{target}-model {' '.join(f'{folder}/{target}.safetensors' for folder in folders)} " in result.stdout
 
 
 RANGE = ["--ratio-range networks/ratio_range.json"]

@@ -9,8 +9,9 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from conftest import NO_SWEEP, OWN, RESULTS, ROOT, TINY, VARIANTS, cohort_of, errors, merged, run_script
+
+from kidney_tumor.networks.models import load_model
 
 
 def test_every_promised_file(finished):
@@ -20,8 +21,7 @@ def test_every_promised_file(finished):
     assert split["subset"].value_counts().to_dict() == {"train": 3, "test": 2}
     test_cases = split.loc[split["subset"] == "test", "case"]
     for target in ("kidney", "tumor"):
-        content = torch.load(results / f"models/{target}.pt", weights_only=True)
-        assert content["target"] == target
+        assert load_model(results / f"models/{target}.safetensors", target).view.target == target
         record = json.loads((results / f"models/{target}.json").read_text())
         assert record["epochs_run"] == 2
         assert record["training"]["seed"] == 2019
@@ -150,7 +150,12 @@ def test_several_cases_in_one_call_change_no_mask(finished, tmp_path):
     masks = sorted((results / "predictions").rglob("*.nii.gz"))
     assert len(masks) == 4
     cases = sorted({path.parent.name for path in masks})
-    models = ["--kidney-model", results / "models/kidney.pt", "--tumor-model", results / "models/tumor.pt"]
+    models = [
+        "--kidney-model",
+        results / "models/kidney.safetensors",
+        "--tumor-model",
+        results / "models/tumor.safetensors",
+    ]
     folders = ["--slices", results / "slices", "--output", tmp_path]
     result = run_script(
         "predict", "--cases", *cases, *folders, *models, "--device", "cpu", "--threads", 1, "--precision", "float32"
@@ -242,7 +247,7 @@ def test_several_splits_are_pooled(project):
     for number, rows in scores.groupby("split"):
         split = pd.read_csv(results / f"split_{number}/split.tsv", sep="\t")
         assert set(rows["case"]) == set(split.loc[split["subset"] == "test", "case"])
-        assert (results / f"split_{number}/models/kidney.pt").exists()
+        assert (results / f"split_{number}/models/kidney.safetensors").exists()
         record = json.loads((results / f"split_{number}/models/tumor.json").read_text())
         assert set(record["training_cases"]) == set(split.loc[split["subset"] == "train", "case"])
     assert sorted(scores["case"].unique()) == [f"case_{n:05d}" for n in range(cases)]

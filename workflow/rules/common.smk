@@ -16,7 +16,7 @@ os.environ.pop("PYTHONSAFEPATH", None)  # scripts find the package beside them, 
 from kidney_tumor import cli, configuration, errors, provenance, sources
 from kidney_tumor.data import cohort, methods, parts, split, targets
 from kidney_tumor.filter import variants
-from kidney_tumor.networks import gpu
+from kidney_tumor.networks import hardware
 from kidney_tumor.scans import folder as scan_folder
 from kidney_tumor.scans import manifest
 

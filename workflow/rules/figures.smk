@@ -19,7 +19,7 @@ rule plot_pipeline:
 rule plot_network:
     """Draw Figure 2, the levels of a trained network."""
     input:
-        model=f"<results>/{COHORT.splits[0]}models/{{network}}.pt",
+        model=f"<results>/{COHORT.splits[0]}models/{{network}}.safetensors",
     output:
         show_in_report("<results>/figures/fig2_{network}.png", "fig2", "6. Method", "Fig. 2: the {network} network"),
     log:

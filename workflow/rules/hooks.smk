@@ -36,7 +36,7 @@ def warn_without_gpu():
     """Warn once for the whole run if networks will run on the CPU although the device is chosen automatically."""
     # Predictions of scans are planned once these are sorted.
     uses_networks = is_planned("train", "predict", "predict_scan", "sort_scans")
-    if uses_networks and workflow.local_exec and config["device"] == "auto" and not gpu.find_gpu():
+    if uses_networks and workflow.local_exec and config["device"] == "auto" and not hardware.find_gpu():
         changed = {key.split(".")[0] for key in configuration.list_deviations(config)}
         weeks = ""
         if is_planned("train") and not changed & {"slices", "network"}:

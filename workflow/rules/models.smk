@@ -4,7 +4,7 @@
 rule pack_model:
     """Complete the folder models/ by a manifest and the range of ratios, so that it can segment scans elsewhere."""
     input:
-        networks=expand("<results>/{{split}}models/{network}.pt", network=targets.NETWORKS),
+        networks=expand("<results>/{{split}}models/{network}.safetensors", network=targets.NETWORKS),
         records=expand("<results>/{{split}}models/{network}.json", network=targets.NETWORKS),
         slices=lambda wildcards: expand("<results>/slices/{case}/slices.json", case=COHORT.trained[wildcards.split]),
         measures="<results>/measures.tsv",

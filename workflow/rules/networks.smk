@@ -14,7 +14,7 @@ rule train:
         slices=lambda wildcards: list_slices(COHORT.trained[wildcards.split]),
         gate=GATE,
     output:
-        model="<results>/{split}models/{network}.pt",
+        model="<results>/{split}models/{network}.safetensors",
         record="<results>/{split}models/{network}.json",
     log:
         "<logs>/{split}train/{network}.log",
@@ -68,8 +68,8 @@ rule predict:
     """Segment the slices of a case with both networks: the raw masks, which the filter reads."""
     input:
         slices=lambda wildcards: list_slices([wildcards.case]),
-        kidney="<results>/{split}models/kidney.pt",
-        tumor="<results>/{split}models/tumor.pt",
+        kidney="<results>/{split}models/kidney.safetensors",
+        tumor="<results>/{split}models/tumor.safetensors",
     output:
         multiext("<results>/{split}predictions/{case}/", *PREDICTED),
     log:

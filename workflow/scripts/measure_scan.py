@@ -47,7 +47,7 @@ def main(arguments: cli.Arguments) -> None:
             "mark other organs as kidney or tumor, and miss tumors"
         )
     faults = list_faults(*masks, geometry.spacing, images)
-    used = " ".join(member["sha256"][f"{name}.pt"][:12] for member in members for name in NETWORKS)
+    used = " ".join(member["sha256"][f"{name}.safetensors"][:12] for member in members for name in NETWORKS)
     texts = {"faults": SEPARATOR.join(faults), "warnings": SEPARATOR.join(warnings), "networks": used}
     row = {"scan": arguments.slices.name, **measures, **texts}
     rows.write_rows(arguments.output, [row])

@@ -8,9 +8,11 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks import models
 from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
-from kidney_tumor.networks.device import DEVICE_KEYS, THREADS, choose_device
+from kidney_tumor.networks.device import choose_device
+from kidney_tumor.networks.hardware import DEVICE_KEYS, THREADS
+from kidney_tumor.networks.inference import list_weights
 from kidney_tumor.networks.training import Hyperparameters, Task, train
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.unet import UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
 from kidney_tumor.schema import fill_dataclass
 from kidney_tumor.sources import digest_code
@@ -26,7 +28,7 @@ from kidney_tumor.sources import digest_code
     "cases",
     without=["slices"],
 )
-@cli.take_file("output", "model, .pt; its record, .json, lies beside it")
+@cli.take_file("output", "model, .safetensors; its record, .json, lies beside it")
 @cli.take_option("target", choices=NETWORKS, required=True, help="network to train; kidney includes the tumor")
 @cli.take_file("slices", "extracted slices, a folder per case")
 @cli.take_option("threads", type=int, default=THREADS, help="number of CPU threads")
@@ -35,7 +37,7 @@ from kidney_tumor.sources import digest_code
 def main(arguments: cli.Arguments) -> None:
     target, window, rows = arguments.target, arguments.hu_window, arguments.tumor_rows
     hyperparameters = fill_dataclass(Hyperparameters, vars(arguments))
-    architecture = fill_dataclass(Architecture, vars(arguments))
+    architecture = fill_dataclass(models.Architecture, vars(arguments))
     negatives, seed = hyperparameters.negatives, hyperparameters.seed
     cases, validation_cases = draw_cases(arguments.cases, hyperparameters.validation_cases, seed)
     device = choose_device(arguments)  # may wait for a GPU, during which a signal ends the process
@@ -47,11 +49,10 @@ def main(arguments: cli.Arguments) -> None:
     print(f"{name}: {dataset.shape[0]} slices of {len(cases)} cases in {place}, on {device.name}", flush=True)
     followed = list_positive(validation_folders, target, rows) if validation_cases else []
 
-    def make_model(network: UNet) -> models.Model:
-        return models.Model(network, target, dataset.shape[2], window, rows)
+    view = models.View(target, dataset.shape[2], window, rows)
 
     def validate(network: UNet) -> float:
-        return measure_dice(make_model(network), followed, device, hyperparameters.batch_size, arguments.threshold)
+        return measure_dice(network, view, followed, device, hyperparameters.batch_size, arguments.threshold)
 
     decided = {
         "target": target,
@@ -69,7 +70,7 @@ def main(arguments: cli.Arguments) -> None:
         network, record = train(task, lambda line: print(f"{name}: {line}", flush=True), checkpoint)
     except errors.UserError as error:
         raise errors.UserError(f"{name}: {error}") from error
-    models.save_model(arguments.output, make_model(network), architecture)
+    models.save_model(arguments.output, models.Model(list_weights(network), architecture, view))
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
     if validation_cases:
         header["validation_cases"] = validation_cases

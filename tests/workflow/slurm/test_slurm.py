@@ -110,7 +110,7 @@ def test_everything_through_slurm(project, tmp_path):
 
 def test_training_goes_on_after_its_time_is_over(project):
     """One minute, then two: SLURM's SIGTERM saves the state within an epoch, and the retry goes on from it."""
-    goal = f"{RESULTS}/models/kidney.pt"
+    goal = f"{RESULTS}/models/kidney.safetensors"
     # Batches of a second, of which SLURM waits for the one under way, and epochs of half a minute.
     network, training = {"base_channels": 20, "depth": 4}, {"batch_size": 1}
     config = merged(AUTO, slices={"size": 256}, network=network, training=training, phantom={"slices": [60, 64]})

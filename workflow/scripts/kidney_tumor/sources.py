@@ -12,7 +12,7 @@ from typing import Any
 PACKAGE = Path(__file__).parent.name
 NEUTRAL = frozenset(
     {"cli", "errors", "files", "locks", "provenance", "schema", "sources"}
-    | {"data.remedies", "networks.gpu", "networks.checkpoint"}
+    | {"data.remedies", "networks.hardware", "networks.checkpoint"}
 )
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 

@@ -5,8 +5,10 @@ The file is not a declared output, since Snakemake deletes declared outputs befo
 
 import atexit
 import hashlib
+import io
 import json
 import signal
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -18,8 +20,8 @@ import torch
 from filelock import FileLock, Timeout
 
 from kidney_tumor.errors import UserError
+from kidney_tumor.files import write_atomically
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.models import read_tensors, write_tensors
 
 
 @dataclass
@@ -120,6 +122,29 @@ class Checkpoint:
             wait([self._written])
         if remove:
             self.path.unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and values that JSON can hold to a file, completely or not at all."""
+    buffer = io.BytesIO()  # torch.save to a file does not always raise an OSError where writing fails
+    torch.save(content, buffer)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Read a file that `write_tensors` wrote; nothing in it is executed.
+
+    Raises:
+        ValueError: A byte of the file was changed.
+        Exception: torch and zipfile raise many kinds of errors for a file that is truncated or has another format.
+    """
+    content = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch does not verify the checksums
+        if changed := archive.testzip():
+            raise ValueError(f"{changed} fails its checksum")
+    tensors: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return tensors
 
 
 def copy_tensors(state: Any) -> Any:

@@ -11,12 +11,8 @@ import torch
 from torch import nn
 
 from kidney_tumor.errors import UserError
-from kidney_tumor.networks.gpu import claim_gpu, find_gpu
+from kidney_tumor.networks.hardware import claim_gpu, find_gpu
 
-DEVICE_KEYS = ("device", "precision", "deterministic")
-"""The keys of the configuration whose options `choose_device` reads, besides `--threads`."""
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""The number of CPU threads that this process may use at once."""
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -67,7 +63,7 @@ def computes_bfloat16(name: str) -> bool:
 
 
 def choose_device(arguments: argparse.Namespace) -> Device:
-    """Choose device and precision by the options of `DEVICE_KEYS` and `--threads`, and set threads and determinism.
+    """Choose a device by the options of `hardware.DEVICE_KEYS` and `--threads`; set threads and determinism.
 
     Among several GPUs, it chooses one that no other job uses.
 

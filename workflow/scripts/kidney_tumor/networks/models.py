@@ -1,153 +1,98 @@
-"""Trained networks: their input, their files and their predictions."""
+"""Trained networks as their files hold them. PyTorch, which takes more than a second to start, is not imported here."""
 
-import io
-import zipfile
-from collections.abc import Sequence
+import hashlib
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from safetensors import numpy as safetensors
 
 from kidney_tumor.data.descriptions import describe_damage
-from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.errors import UserError
 from kidney_tumor.files import write_atomically
-from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.unet import Architecture, UNet
 
 
 @dataclass(frozen=True)
-class Model:
-    """A trained network, its target, and the slices with which it was trained.
+class Architecture:
+    """The section `network` of the configuration."""
+
+    base_channels: int
+    depth: int
+    batch_norm: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """What a network sees of the slices.
 
     Attributes:
-        network: The network.
         target: What it segments, `kidney` or `tumor`.
         size: The rows and columns of a slice, in pixels.
         hu_window: The lowest and the highest HU that it distinguishes.
         tumor_rows: The rows of a slice that a tumor network sees, `lower_half` or `all`.
     """
 
-    network: UNet
     target: str
     size: int
     hu_window: tuple[float, float]
     tumor_rows: str
 
 
-def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
-    """Clip images to a window in HU and scale it to 0..1: int16 HU, (n, H, W), to float32, (n, 1, H, W)."""
-    low, high = hu_window
-    return ((images.float() - low) / (high - low)).clamp(0, 1).unsqueeze(1)
+@dataclass(frozen=True)
+class Model:
+    """A trained network.
+
+    Attributes:
+        weights: The weights and the statistics of the batch normalization, by their names in `unet.UNet`.
+        architecture: The architecture.
+        view: What the network sees of the slices.
+    """
+
+    weights: dict[str, np.ndarray]
+    architecture: Architecture
+    view: View
 
 
-def save_model(path: Path, model: Model, architecture: Architecture) -> None:
-    """Save a model's weights with everything that is needed to use them."""
-    content = {
-        "state_dict": {name: value.cpu().contiguous() for name, value in model.network.state_dict().items()},
-        "network": asdict(architecture),
-        "target": model.target,
-        "size": model.size,
-        "hu_window": list(model.hu_window),
-        "tumor_rows": model.tumor_rows,
-    }
-    write_tensors(path, content)
-
-
-def write_tensors(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and values that JSON can hold to a file, completely or not at all."""
-    buffer = io.BytesIO()  # torch.save to a file does not always raise an OSError where writing fails
-    torch.save(content, buffer)
+def save_model(path: Path, model: Model) -> None:
+    """Save a model in the format safetensors, with everything that is needed to use it."""
+    facts = {"network": asdict(model.architecture), **asdict(model.view)}
+    facts["sha256"] = _digest(facts, model.weights)
     with write_atomically(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(safetensors.save(model.weights, {"model": json.dumps(facts)}))
 
 
-def load_model(path: Path, target: str, device: Device) -> Model:
-    """Load a model for inference.
+def load_model(path: Path, target: str) -> Model:
+    """Load a model; nothing in its file is executed.
 
     Raises:
         UserError: The file is missing, damaged, or holds a model of another target.
+        OSError: Reading failed, but the file may be good.
     """
     if not path.is_file():
         raise UserError(f"{path} is missing; train it first")
-    try:
-        content = read_tensors(path)
-        network = UNet(**content["network"])
-        network.load_state_dict(content["state_dict"])
-        low, high = content["hu_window"]
-        model = Model(network.eval(), content["target"], content["size"], (low, high), content["tumor_rows"])
-    except (OSError, MemoryError):  # reading failed, the file may be good
-        raise
-    except Exception as error:  # torch raises many kinds of errors for a broken file
-        raise describe_damage(path, type(error).__name__) from error
-    # Outside the block above, since the file is not damaged if the device's memory is full.
-    device.hold(network)
-    if model.target != target:
-        raise UserError(f"{path} is a {model.target} model; expected a {target} model")
-    return model
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Read a file that `write_tensors` wrote; nothing in it is executed.
-
-    Raises:
-        ValueError: A byte of the file was changed.
-        Exception: torch and zipfile raise many kinds of errors for a file that is truncated or has another format.
-    """
     content = path.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # torch does not verify the checksums
-        if changed := archive.testzip():
-            raise ValueError(f"{changed} fails its checksum")
-    tensors: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return tensors
+    try:
+        weights = safetensors.load(content)
+        # The library shows the header of files only: its length, 8 bytes, then JSON.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        facts = json.loads(header["__metadata__"]["model"])
+        if facts.pop("sha256") != _digest(facts, weights):
+            raise ValueError("its checksum differs")
+        architecture = Architecture(**facts.pop("network"))
+        view = View(**facts | {"hu_window": tuple(facts["hu_window"])})
+    except MemoryError:
+        raise
+    except Exception as error:  # safetensors has a kind of its own for a broken file, of which each value may be broken
+        raise describe_damage(path, type(error).__name__) from error
+    if view.target != target:
+        raise UserError(f"{path} is a {view.target} model; expected a {target} model")
+    return Model(weights, architecture, view)
 
 
-@torch.inference_mode()
-def predict_probabilities(
-    networks: Sequence[Model], images: np.ndarray, device: Device, batch_size: int
-) -> list[np.ndarray]:
-    """Compute what several networks say of every slice, in one pass over the slices.
-
-    Args:
-        networks: The trained networks.
-        images: The slices in HU, shape (slices, size, size), int16.
-        device: The device that holds the networks.
-        batch_size: The number of slices that are segmented at a time.
-
-    Returns:
-        For each network its sigmoid outputs, shape (slices, H, W), float32, of the part of the slices that it sees.
-    """
-    slices = torch.from_numpy(images)
-    results = [
-        torch.empty(crop_to_view(slices, model.target, model.tumor_rows).shape, device=device.torch_device)
-        for model in networks
-    ]
-    with device.autocast():
-        for start in range(0, len(images), batch_size):
-            batch = slices[start : start + batch_size].to(device.torch_device)
-            for model, result in zip(networks, results, strict=True):
-                seen = normalize(crop_to_view(batch, model.target, model.tumor_rows), model.hu_window)
-                result[start : start + batch_size] = torch.sigmoid(model.network(seen)[:, 0].float())
-    return [result.cpu().numpy() for result in results]
-
-
-def average_probabilities(
-    members: Sequence[Sequence[Model]], images: np.ndarray, device: Device, batch_size: int
-) -> list[np.ndarray]:
-    """Average the probabilities of an ensemble, whose members are the networks that `predict_probabilities` takes.
-
-    The members must see the same part of the slices.
-
-    Raises:
-        UserError: They do not.
-    """
-    total: list[np.ndarray] = []
-    for networks in members:
-        found = predict_probabilities(networks, images, device, batch_size)
-        if total and [part.shape for part in total] != [part.shape for part in found]:
-            raise UserError("the networks of the ensemble see different rows of a slice; use those of one run")
-        total = [before + part for before, part in zip(total, found, strict=True)] if total else found
-    return [part / len(members) for part in total] if len(members) > 1 else total
+def _digest(facts: dict[str, object], weights: dict[str, np.ndarray]) -> str:
+    """Compute the checksum of a model, since the format has none."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(weights):
+        digest.update(f"{name} {weights[name].dtype} {weights[name].shape}".encode() + weights[name].tobytes())
+    return digest.hexdigest()

@@ -18,10 +18,11 @@ from kidney_tumor.networks.augmentation import Augmentation, augment
 from kidney_tumor.networks.checkpoint import Checkpoint
 from kidney_tumor.networks.dataset import Dataset
 from kidney_tumor.networks.device import Device
+from kidney_tumor.networks.inference import normalize
 from kidney_tumor.networks.loss import compute_loss
-from kidney_tumor.networks.models import normalize
+from kidney_tumor.networks.models import Architecture
 from kidney_tumor.networks.progress import Progress, Reporter
-from kidney_tumor.networks.unet import Architecture, UNet
+from kidney_tumor.networks.unet import UNet
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The original U-Net (Ronneberger et al. 2015) with one sigmoid output channel (paper, section 2.1)."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,17 +18,8 @@ def convolve_twice(inputs: int, outputs: int, batch_norm: bool) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """The section `network` of the configuration."""
-
-    base_channels: int
-    depth: int
-    batch_norm: bool
-
-
 class UNet(nn.Module):
-    """An encoder and a decoder with skip connections, by an `Architecture`; the channels double at each pooling."""
+    """An encoder and a decoder with skip connections, by a `models.Architecture`; a pooling doubles the channels."""
 
     def __init__(self, base_channels: int, depth: int, batch_norm: bool) -> None:
         super().__init__()

@@ -10,7 +10,9 @@ from kidney_tumor.data.slices import load_stored
 from kidney_tumor.errors import UserError
 from kidney_tumor.networks.dataset import make_masks
 from kidney_tumor.networks.device import Device
-from kidney_tumor.networks.models import Model, predict_probabilities
+from kidney_tumor.networks.inference import predict_probabilities
+from kidney_tumor.networks.models import View
+from kidney_tumor.networks.unet import UNet
 
 
 def draw_cases(cases: Sequence[str], count: int, seed: int) -> tuple[list[str], list[str]]:
@@ -39,11 +41,14 @@ def list_positive(folders: Sequence[Path], target: str, tumor_rows: str) -> list
     return positive
 
 
-def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_size: int, threshold: float) -> float:
+def measure_dice(
+    network: UNet, view: View, folders: Sequence[Path], device: Device, batch_size: int, threshold: float
+) -> float:
     """Measure the mean Dice of a network over cases, in the pixels that it sees.
 
     Args:
-        model: The network, which must be in evaluation mode.
+        network: The network, which must be in evaluation mode.
+        view: What it sees of the slices.
         folders: The folders of the cases' extracted slices, each of which shows the target.
         device: The device that holds the network.
         batch_size: The number of slices that are segmented at a time.
@@ -54,8 +59,8 @@ def measure_dice(model: Model, folders: Sequence[Path], device: Device, batch_si
     """
     dices = []
     for folder in folders:
-        truth = make_masks(load_stored(folder, "labels.npy"), model.target, model.tumor_rows)
+        truth = make_masks(load_stored(folder, "labels.npy"), view.target, view.tumor_rows)
         images = load_stored(folder, "images.npy")
-        mask = predict_probabilities([model], images, device, batch_size)[0] > threshold
+        mask = predict_probabilities([(network, view)], images, device, batch_size)[0] > threshold
         dices.append(2 * (mask & truth).sum() / (mask.sum() + truth.sum()))
     return float(np.mean(dices))

@@ -17,7 +17,7 @@ SYNTHETIC = "synthetic"
 """The name of the networks that come with the workflow, in its resources, which were trained on phantoms."""
 FORMAT = 2
 """The version of the folder's contents; it grows when code and networks of different versions do not fit together."""
-FILES = ("kidney.pt", "tumor.pt", "ratio_range.json")
+FILES = ("kidney.safetensors", "tumor.safetensors", "ratio_range.json")
 """What a segmentation reads from the folder, beside the manifest."""
 KEYS = ("format", "sha256", "size", "hu_window", "tumor_rows", "cohort")
 ALIKE = ("size", "tumor_rows")

@@ -1,14 +1,21 @@
-"""The GPUs of this machine. This module imports what Snakemake brings only, since the Snakefile imports it."""
+"""GPUs and CPUs of this machine. This module imports what Snakemake brings only, since the Snakefile imports it."""
 
 import os
 from pathlib import Path
 
+DEVICE_KEYS = ("device", "precision", "deterministic")
+"""The keys of the configuration that choose what computes networks, besides the option `--threads`."""
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""The number of CPU threads that this process may use at once."""
+WSL_DRIVER = Path("/usr/lib/wsl/lib/libcuda.so.1")
+"""The driver of a GPU within Windows's Linux, where it has no device file of its own."""
+
 
 def find_gpu() -> bool:
-    """Return whether this process may use a GPU, NVIDIA or AMD, by looking for its device file."""
+    """Return whether this process may use a GPU, NVIDIA or AMD, by looking for its device file or driver."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1"):
         return False
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists() or WSL_DRIVER.exists()
 
 
 def list_gpus() -> list[str]:
