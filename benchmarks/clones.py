@@ -1,6 +1,9 @@
 """Compare the CPU seconds of whole commands in another clone with those here, in turns.
 
 python benchmarks/clones.py --before ../before --labels kits19/data --scan ct.nii.gz
+
+A scan is segmented with the networks that each clone ships. Before `8ef81d4` these were others, in another format after it:
+there, run `git checkout 8ef81d4 -- workflow/resources/models` first.
 """
 
 import argparse
@@ -75,7 +78,7 @@ def segment(scan):
         shutil.rmtree(results, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(scan, folder)
-        models = HERE / "workflow/resources/models/synthetic"
+        models = clone / "workflow/resources/models/synthetic"
         scans = json.dumps({"root": str(folder), "models": str(models)})
         return snakemake(clone, "segment", "--config", f"run={RUN}_scan", "device=cpu", f"scans={scans}")
 
