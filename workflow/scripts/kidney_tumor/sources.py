@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,11 +78,16 @@ def _find_modules(script: Path, without: Collection[str] = frozenset()) -> tuple
 def _list_imports(path: Path) -> tuple[str, ...]:
     """List the full names that a file imports, those of functions too: `kidney_tumor.volumes.nifti.read_label`."""
     names: list[str] = []
-    for node in ast.walk(_parse(path)):
+    waiting: list[Any] = [_parse(path)]
+    while waiting:  # ast.walk would go through expressions, too, which are most of a tree
+        node = waiting.pop()
         if isinstance(node, ast.ImportFrom):
             names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            held = getattr(node, part, [])
+            waiting += held if isinstance(held, list) else []
     return tuple(names)
 
 
@@ -94,25 +99,28 @@ def _parse(path: Path) -> ast.Module:
 @cache
 def _digest_source(path: Path) -> str:
     """Compute a digest of a file's code."""
-    return hashlib.sha256("\n".join(_list_parts(_parse(path))).encode()).hexdigest()
+    parts: list[str] = []
+    _list_parts(_parse(path), parts)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _list_parts(part: Any) -> Iterator[str]:
+def _list_parts(part: Any, parts: list[str]) -> None:
     """List the parts of a syntax tree without docstrings, alike in each version of Python that knows the syntax."""
     if isinstance(part, ast.AST):
-        yield type(part).__name__
-        for name, value in ast.iter_fields(part):
+        parts.append(type(part).__name__)
+        for name in part._fields:
+            value = getattr(part, name, None)
             if value is not None and value != []:  # a later version may have a further field, which is empty
-                yield name
-                yield from _list_parts(value)
-        yield "end"
+                parts.append(name)
+                _list_parts(value, parts)
+        parts.append("end")
     elif isinstance(part, list):
         for item in part:
             if not _is_docstring(item):
-                yield from _list_parts(item)
-        yield "end"
+                _list_parts(item, parts)
+        parts.append("end")
     else:
-        yield repr(part)
+        parts.append(repr(part))
 
 
 def _is_docstring(node: Any) -> bool:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist, squareform
 
 from kidney_tumor.analysis.attachment import (
     classify_exophytic,
@@ -174,6 +172,10 @@ def _find_farthest(voxels: np.ndarray, spacing: Sequence[float]) -> tuple[float,
     Returns:
         The distance of their centers in mm, and the two voxels, shape (2, axes).
     """
+    # scipy.spatial takes longer to import than all else here, and is needed only where there is a tumor.
+    from scipy.spatial import ConvexHull
+    from scipy.spatial.distance import pdist, squareform
+
     faces = list_face_centers(voxels) * spacing
     corners = voxels[np.unique(ConvexHull(faces).vertices // (2 * voxels.shape[1]))]
     if len(corners) == 1:

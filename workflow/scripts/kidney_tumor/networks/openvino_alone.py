@@ -1,11 +1,11 @@
-"""OpenVINO without the package by which its import reports itself to its maker; modules import OpenVINO from here.
+"""OpenVINO without its converter, whose import reports itself to OpenVINO's maker; modules import OpenVINO from here.
 
-Computers that hold images of patients should call nobody, and without a network this call takes time.
+A computer that holds images of patients should call nobody, and the converter takes as long as all else to import.
 """
 
 from kidney_tumor.imports import hide
 
-with hide("openvino_telemetry"):
+with hide("openvino.tools.ovc"):
     import openvino
     from openvino import opset13 as operations
 
