@@ -5,7 +5,8 @@ use rule predict as predict_scan with:
     """Segment the slices of a scan with trained networks: the raw masks, which the filter reads."""
     input:
         slices=multiext(f"{SCAN}/", "images.npy", "slices.json"),
-        kidney=lambda wildcards: require_models(wildcards.scan) and list_model_files(wildcards.scan, "kidney.safetensors"),
+        kidney=lambda wildcards: require_models(wildcards.scan)
+        and list_model_files(wildcards.scan, "kidney.safetensors"),
         tumor=lambda wildcards: require_models(wildcards.scan) and list_model_files(wildcards.scan, "tumor.safetensors"),
     output:
         multiext(f"{SCAN}/", *PREDICTED),
