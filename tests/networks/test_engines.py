@@ -82,14 +82,17 @@ def test_threads_change_no_bit(rng):
 
 def test_without_a_gpu_openvino_is_chosen(monkeypatch):
     monkeypatch.setattr(engines, "find_gpu", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     given = argparse.Namespace(device="auto", precision="float32", deterministic="auto", threads=3)
     assert engines.choose_engine(given) == engines.OpenVinoEngine(3, "float32")
 
 
-@pytest.mark.parametrize("device", ["auto", "cuda"])
-def test_a_gpu_gets_pytorch(monkeypatch, device):
+@pytest.mark.parametrize(("device", "named"), [("auto", ""), ("auto", "0"), ("cuda", "")])
+def test_a_gpu_gets_pytorch(monkeypatch, device, named):
+    """Where there is a device file, or where a scheduler names one."""
     found = replace(CPU, torch_device=torch.device("cuda"))
-    monkeypatch.setattr(engines, "find_gpu", lambda: True)
+    monkeypatch.setattr(engines, "find_gpu", lambda: not named)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     monkeypatch.setattr("kidney_tumor.networks.device.choose_device", lambda given: found)
     assert engines.choose_engine(argparse.Namespace(device=device)) == TorchEngine(found)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kidney_tumor.data.slices import crop_to_view
 from kidney_tumor.errors import UserError
-from kidney_tumor.networks.hardware import find_gpu
+from kidney_tumor.networks.hardware import find_gpu, list_gpus
 from kidney_tumor.networks.models import Model, View
 from kidney_tumor.networks.openvino_alone import openvino, operations
 
@@ -51,7 +51,8 @@ def choose_engine(arguments: argparse.Namespace) -> Engine:
     Raises:
         UserError: The option is `cuda` and PyTorch finds no GPU.
     """
-    if arguments.device == "cuda" or (arguments.device == "auto" and find_gpu()):
+    # A scheduler may have named a GPU that has no device file here.
+    if arguments.device == "cuda" or (arguments.device == "auto" and (find_gpu() or list_gpus())):
         from kidney_tumor.networks.device import choose_device
         from kidney_tumor.networks.inference import TorchEngine
 
