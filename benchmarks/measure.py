@@ -30,7 +30,17 @@ COMMIT = _run_git("rev-parse", "--short", "HEAD")
 if _run_git("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs", "benchmarks/*.py"):
     COMMIT += "-dirty"
 
-PACKAGES = ("connected-components-3d", "fill-voids", "isal", "monai", "nibabel", "numpy", "scikit-image", "scipy")
+PACKAGES = (
+    "connected-components-3d",
+    "fill-voids",
+    "isal",
+    "monai",
+    "nibabel",
+    "numpy",
+    "openvino",
+    "scikit-image",
+    "scipy",
+)
 
 LAUNCHER = """
 import resource, subprocess, sys, time
