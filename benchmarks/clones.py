@@ -2,8 +2,8 @@
 
 python benchmarks/clones.py --before ../before --labels kits19/data --scan ct.nii.gz
 
-A scan is segmented with the networks that each clone ships. For the same ones as here in a clone from before `8ef81d4`,
-run `git checkout 8ef81d4 -- workflow/resources/models` there first.
+A scan is segmented with the networks that each clone ships. To compare with the same weights, first run
+`git checkout 8ef81d4 -- workflow/resources/models` in the older clone.
 """
 
 import argparse

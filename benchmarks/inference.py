@@ -1,4 +1,4 @@
-"""Time inference against one slice at a time, and against MONAI's BasicUNet."""
+"""Time inference against one slice at a time, MONAI's BasicUNet and, on a CPU, PyTorch in place of OpenVINO."""
 
 import measure
 import numpy as np
@@ -48,19 +48,20 @@ def main(arguments):
     def segment(chosen, trained):
         return [values > 0.5 for values in chosen.predict(trained, images, batch)]
 
-    if device.precision == torch.float32:
+    if engine.name.endswith("float32"):
         alone = predict_one_by_one(networks, images, device.torch_device)
         for mask, expected in zip(segment(engine, loaded), alone, strict=True):
             assert np.mean(mask != expected) < 1e-4  # Sums in another order are rounded differently.
     contenders = {
         "a slice at a time, float32": lambda: predict_one_by_one(networks, images, device.torch_device),
         "MONAI BasicUNet, batches": lambda: segment(torch_engine, monai),
-        "here, PyTorch": lambda: segment(torch_engine, torch_loaded),
-        "here": lambda: segment(engine, loaded),
     }
-    print(f"{arguments.slices} slices of {size} pixels, on {device.name}")
+    if device.torch_device.type == "cpu":
+        contenders["here, PyTorch"] = lambda: segment(torch_engine, torch_loaded)
+    contenders["here"] = lambda: segment(engine, loaded)
+    print(f"{arguments.slices} slices of {size} pixels; here: {engine.name}; PyTorch: {device.name}")
     comparison = measure.compare(contenders, "a slice at a time, float32", arguments.rounds, **scale)
-    measure.write_result("inference", arguments, [comparison], device=device.name)
+    measure.write_result("inference", arguments, [comparison], device=engine.name)
 
 
 if __name__ == "__main__":

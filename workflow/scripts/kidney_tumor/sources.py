@@ -11,8 +11,7 @@ from typing import Any
 
 PACKAGE = Path(__file__).parent.name
 NEUTRAL = frozenset(
-    {"cli", "errors", "files", "locks", "provenance", "schema", "sources"}
-    | {"data.remedies", "networks.hardware", "networks.checkpoint"}
+    {"cli", "errors", "files", "locks", "provenance", "schema", "sources"} | {"data.remedies", "networks.checkpoint"}
 )
 """The modules that cannot change a result: they parse options, wait, find sources, resume a training, or record."""
 

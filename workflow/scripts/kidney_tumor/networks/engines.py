@@ -18,6 +18,8 @@ from kidney_tumor.networks.openvino_alone import openvino, operations
 
 PRECISIONS = {"float32": "FP32", "bfloat16": "BF16", "float16": "FP16"}
 """OpenVINO's names of the precisions of which a CPU is capable."""
+EPSILON = 1e-5
+"""What PyTorch's batch normalization adds to a variance."""
 
 
 class Engine(Protocol):
@@ -44,9 +46,10 @@ class Engine(Protocol):
 
 
 def choose_engine(arguments: argparse.Namespace) -> Engine:
-    """Choose by the options of `hardware.DEVICE_KEYS` and `--threads`; without a GPU, PyTorch is not imported.
+    """Choose an engine by the options `--device`, `--precision` and `--threads`.
 
-    A CPU that is not capable of a precision computes in float32.
+    PyTorch is imported only if `--device` is `cuda`, or if there is a sign of a GPU. A CPU that is not capable of a
+    precision computes in float32.
 
     Raises:
         UserError: The option is `cuda` and PyTorch finds no GPU.
@@ -69,7 +72,7 @@ def choose_engine(arguments: argparse.Namespace) -> Engine:
 class OpenVinoNetwork:
     """A network that OpenVINO has compiled, which takes images of shape (batch, 1, H, W) and returns their logits."""
 
-    request: openvino.InferRequest
+    compiled: openvino.CompiledModel
     view: View
 
 
@@ -96,24 +99,25 @@ class OpenVinoEngine:
             "INFERENCE_PRECISION_HINT": PRECISIONS[self.precision].replace("FP", "f").lower(),
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": 1,
+            "ENABLE_HYPER_THREADING": True,  # else it may take fewer threads than it is given
             "ENABLE_CPU_PINNING": False,  # several jobs may run side by side
         }
-        compiled = openvino.Core().compile_model(build_network(model), "CPU", hints)
-        return OpenVinoNetwork(compiled.create_infer_request(), model.view)
+        return OpenVinoNetwork(openvino.Core().compile_model(build_network(model), "CPU", hints), model.view)
 
     def predict(self, networks: Sequence[OpenVinoNetwork], images: np.ndarray, batch_size: int) -> list[np.ndarray]:
         """Compute what several networks say of every slice, as `Engine` describes it."""
         results = []
         for network in networks:
-            view = network.view
+            view, request = network.view, network.compiled.create_infer_request()
             seen = crop_to_view(images, view.target, view.tumor_rows)
             result = np.empty(seen.shape, np.float32)
             for start in range(0, len(seen), batch_size):
                 batch = normalize(seen[start : start + batch_size], view.hu_window)
-                network.request.infer([batch], share_inputs=True)
-                logits = network.request.get_output_tensor().data[:, 0].astype(np.float32)
-                with np.errstate(over="ignore"):  # of exp, whose inverse is 0 then
-                    result[start : start + batch_size] = 1 / (1 + np.exp(-logits))
+                request.infer([batch], share_inputs=True)
+                with np.errstate(over="ignore"):  # a very negative logit gives 1 / infinity, which is 0
+                    probabilities = 1 / (1 + np.exp(-request.get_output_tensor().data[:, 0]))
+                result[start : start + batch_size] = probabilities
+            network.compiled.release_memory()  # else each network of an ensemble keeps its features, of gigabytes
             results.append(result)
         return results
 
@@ -123,10 +127,17 @@ def average_probabilities(
 ) -> list[np.ndarray]:
     """Average the probabilities of an ensemble, whose members are the networks that the engine's `predict` takes.
 
-    The members must see the same part of the slices.
+    Args:
+        engine: What computes the networks.
+        members: The networks of each member; all members see the same part of the slices.
+        images: The slices in HU, shape (slices, size, size), int16.
+        batch_size: The number of slices that are segmented at a time.
+
+    Returns:
+        For each network of a member the mean probability, shape (slices, H, W), float32.
 
     Raises:
-        UserError: They do not.
+        UserError: The members see different parts of the slices.
     """
     total: list[np.ndarray] = []
     for networks in members:
@@ -149,12 +160,12 @@ def build_network(model: Model) -> openvino.Model:
     blank = np.empty((0, view.size, view.size))
     rows, columns = crop_to_view(blank, view.target, view.tumor_rows).shape[1:]
 
-    def shift(features: openvino.Node, name: str) -> openvino.Node:
+    def add_bias(features: openvino.Node, name: str) -> openvino.Node:
         return operations.add(features, weights[f"{name}.bias"].reshape(1, -1, 1, 1))
 
     def convolve(features: openvino.Node, name: str, padding: int) -> openvino.Node:
         kernel, edge = weights[f"{name}.weight"], [padding, padding]
-        return shift(operations.convolution(features, kernel, [1, 1], edge, edge, [1, 1]), name)
+        return add_bias(operations.convolution(features, kernel, [1, 1], edge, edge, [1, 1]), name)
 
     def convolve_twice(features: openvino.Node, name: str) -> openvino.Node:
         step = 3 if model.architecture.batch_norm else 2
@@ -163,7 +174,7 @@ def build_network(model: Model) -> openvino.Model:
             if model.architecture.batch_norm:
                 kinds = ("weight", "bias", "running_mean", "running_var")
                 statistics = [weights[f"{name}.{index + 1}.{kind}"] for kind in kinds]
-                features = operations.batch_norm_inference(features, *statistics, 1e-5)
+                features = operations.batch_norm_inference(features, *statistics, EPSILON)
             features = operations.relu(features)
         return features
 
@@ -175,7 +186,7 @@ def build_network(model: Model) -> openvino.Model:
     features = skips.pop()
     for level in range(depth):
         skip, name = skips.pop(), f"up.{level}"
-        features = shift(operations.convolution_backprop_data(features, weights[f"{name}.weight"], [2, 2]), name)
+        features = add_bias(operations.convolution_backprop_data(features, weights[f"{name}.weight"], [2, 2]), name)
         height, width = rows >> (depth - 1 - level), columns >> (depth - 1 - level)
         if height % 2 or width % 2:  # pooling an odd size dropped a row or column
             features = operations.pad(features, [0, 0, 0, 0], [0, 0, height % 2, width % 2], "constant")

@@ -20,8 +20,8 @@ def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
 
 
 def list_weights(network: UNet) -> dict[str, np.ndarray]:
-    """List the weights of a network and the statistics of its batch normalization, as a `Model` holds them."""
-    return {name: value.cpu().contiguous().numpy() for name, value in network.state_dict().items()}
+    """Copy the weights of a network and the statistics of its batch normalization, as a `Model` holds them."""
+    return {name: value.to("cpu", copy=True).contiguous().numpy() for name, value in network.state_dict().items()}
 
 
 @torch.inference_mode()

@@ -74,7 +74,8 @@ def load_model(path: Path, target: str) -> Model:
     content = path.read_bytes()
     try:
         weights = safetensors.load(content)
-        # The library shows the header of files only: its length, 8 bytes, then JSON.
+        # The library shows no metadata of bytes. The file begins with the length of its header in 8 bytes, then has the
+        # header as JSON.
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         facts = json.loads(header["__metadata__"]["model"])
         if facts.pop("sha256") != _digest(facts, weights):
@@ -83,7 +84,7 @@ def load_model(path: Path, target: str) -> Model:
         view = View(**facts | {"hu_window": tuple(facts["hu_window"])})
     except MemoryError:
         raise
-    except Exception as error:  # safetensors has a kind of its own for a broken file, of which each value may be broken
+    except Exception as error:  # a broken file leads to errors of many kinds
         raise describe_damage(path, type(error).__name__) from error
     if view.target != target:
         raise UserError(f"{path} is a {view.target} model; expected a {target} model")
