@@ -10,7 +10,7 @@ from kidney_tumor.data.targets import NETWORKS
 from kidney_tumor.networks.device import choose_device
 from kidney_tumor.networks.engines import choose_engine
 from kidney_tumor.networks.hardware import DEVICE_KEYS, THREADS
-from kidney_tumor.networks.inference import TorchEngine, list_weights, normalize
+from kidney_tumor.networks.inference import TorchEngine, copy_weights, normalize
 from kidney_tumor.networks.models import Architecture, Model, View
 from kidney_tumor.networks.unet import UNet
 
@@ -38,7 +38,7 @@ def main(arguments):
     images, _ = make_phantoms(arguments.slices, size)
     views = [View(target, size, WINDOW, "lower_half") for target in NETWORKS]
     parts = [
-        Model(list_weights(network), Architecture(channels, 4, True), view)
+        Model(copy_weights(network), Architecture(channels, 4, True), view)
         for network, view in zip(networks, views, strict=True)
     ]
     torch_engine, engine = TorchEngine(device), choose_engine(arguments)

@@ -11,7 +11,7 @@ from extraction import make_phantom
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from kidney_tumor.files import write_json
-from kidney_tumor.networks.inference import list_weights
+from kidney_tumor.networks.inference import copy_weights
 from kidney_tumor.networks.models import Architecture, Model, View, save_model
 from kidney_tumor.networks.unet import UNet
 from kidney_tumor.volumes.nifti import read_geometry, write_volume
@@ -52,7 +52,7 @@ def write_networks(folder):
     words = []
     for target in ("kidney", "tumor"):
         view = View(target, SIZE, WINDOW, "lower_half")
-        model = Model(list_weights(UNet(8, 4, True)), Architecture(8, 4, True), view)
+        model = Model(copy_weights(UNet(8, 4, True)), Architecture(8, 4, True), view)
         save_model(folder / f"{target}.safetensors", model)
         words += [f"--{target}-model", folder / f"{target}.safetensors"]
     return words

@@ -8,7 +8,7 @@ from kidney_tumor.networks.dataset import MemoryDataset
 from kidney_tumor.networks.device import Device, choose_device
 from kidney_tumor.networks.engines import OpenVinoEngine
 from kidney_tumor.networks.hardware import DEVICE_KEYS
-from kidney_tumor.networks.inference import list_weights
+from kidney_tumor.networks.inference import copy_weights
 from kidney_tumor.networks.models import Architecture, Model, View
 from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.schema import fill_dataclass, read_defaults
@@ -31,7 +31,7 @@ def squares(rng, count=24, size=16):
 
 def model_of(network, *view, architecture=SMALL):
     """The model of a network, which sees slices in a view: a target, a size, a window in HU, and rows."""
-    return Model(list_weights(network), architecture, View(*view))
+    return Model(copy_weights(network), architecture, View(*view))
 
 
 def slices_of(images, masks):

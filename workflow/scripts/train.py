@@ -10,7 +10,7 @@ from kidney_tumor.networks.checkpoint import Checkpoint, compute_fingerprint
 from kidney_tumor.networks.dataset import MemoryDataset, load_dataset
 from kidney_tumor.networks.device import choose_device
 from kidney_tumor.networks.hardware import DEVICE_KEYS, THREADS
-from kidney_tumor.networks.inference import list_weights
+from kidney_tumor.networks.inference import copy_weights
 from kidney_tumor.networks.training import Hyperparameters, Task, train
 from kidney_tumor.networks.unet import UNet
 from kidney_tumor.networks.validation import draw_cases, list_positive, measure_dice
@@ -70,7 +70,7 @@ def main(arguments: cli.Arguments) -> None:
         network, record = train(task, lambda line: print(f"{name}: {line}", flush=True), checkpoint)
     except errors.UserError as error:
         raise errors.UserError(f"{name}: {error}") from error
-    models.save_model(arguments.output, models.Model(list_weights(network), architecture, view))
+    models.save_model(arguments.output, models.Model(copy_weights(network), architecture, view))
     header = decided | {"commit": provenance.read_commit(), "training_cases": cases}
     if validation_cases:
         header["validation_cases"] = validation_cases

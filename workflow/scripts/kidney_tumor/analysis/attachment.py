@@ -46,7 +46,7 @@ def measure_contact(kidney: RunLengthMask, tumor: RunLengthMask, main: RunLength
     own, healthy = main.crop(box), kidney.crop(box) & ~tumor.crop(box)
     steps = np.array([step for step in product((-1, 0, 1), repeat=3) if any(step)])
     lengths = np.linalg.norm(steps * spacing, axis=1)
-    from scipy.spatial import SphericalVoronoi
+    from scipy.spatial import SphericalVoronoi  # only where there is a tumor, as in morphometry.py
 
     angles = SphericalVoronoi(steps * spacing / lengths[:, None]).calculate_areas() / (4 * np.pi)
     # A step and its opposite, both in the list, find the same lines: one the tumor behind the kidney, one before it.
@@ -97,7 +97,7 @@ def measure_exophytic_share(
     lines = healthy[:, *columns.T]
     ends = lines.argmax(0), len(lines) - 1 - lines[::-1].argmax(0)
     outer = np.concatenate([np.column_stack([end, columns]) for end in ends]) + [side.start for side in box]
-    from scipy.spatial import ConvexHull
+    from scipy.spatial import ConvexHull  # only where there is a tumor, as in morphometry.py
 
     hull = ConvexHull(list_face_centers(outer) * spacing)
     return 1 - count_inside_hull(main, hull.equations, spacing) / main.voxels

@@ -19,7 +19,7 @@ def normalize(images: Tensor, hu_window: tuple[float, float]) -> Tensor:
     return ((images.float() - low) / (high - low)).clamp(0, 1).unsqueeze(1)
 
 
-def list_weights(network: UNet) -> dict[str, np.ndarray]:
+def copy_weights(network: UNet) -> dict[str, np.ndarray]:
     """Copy the weights of a network and the statistics of its batch normalization, as a `Model` holds them."""
     return {name: value.to("cpu", copy=True).contiguous().numpy() for name, value in network.state_dict().items()}
 
